@@ -1,0 +1,96 @@
+"""The schema's history: numbered SQL files, each applied whole or not at all.
+
+The number of the last one stands in `PRAGMA user_version`, in the same transaction. Before the first
+change to a database that holds something, a copy of it goes to `backup/`.
+"""
+
+import os
+import re
+import sqlite3
+import time
+from collections.abc import Iterator
+from importlib import resources
+from pathlib import Path
+
+from faced.errors import StateError
+
+__all__ = ["APPLICATION_ID", "KEEP_BACKUPS", "load_migrations", "migrate"]
+
+APPLICATION_ID = 0x66616365  # "face"
+KEEP_BACKUPS = 3
+
+
+def load_migrations() -> list[tuple[int, str]]:
+    """(number, SQL) of every migration, in order."""
+    folder = resources.files("faced.store") / "sql"
+    found = [
+        (int(m.group(1)), entry) for entry in folder.iterdir() if (m := re.match(r"(\d{4})_", entry.name))
+    ]
+    return [(number, entry.read_text("utf-8")) for number, entry in sorted(found, key=lambda pair: pair[0])]
+
+
+def migrate(connection: sqlite3.Connection, folder: Path) -> None:
+    """Bring the database to the newest schema. The caller holds the write lock.
+
+    Raises StateError, having touched nothing, when the file is not faced's or is newer than this program.
+    """
+    migrations = load_migrations()
+    version = read_version(connection)
+    newest = migrations[-1][0]
+    if version > newest:
+        raise StateError(
+            f"the database in {folder} was written by a newer faced (schema {version}, this one knows {newest}): "
+            "install that version again; nothing was changed"
+        )
+    if version and version < newest:
+        back_up(connection, folder / "backup", version)
+    for number, sql in migrations:
+        if number > version:
+            _apply(connection, number, sql)
+
+
+def read_version(connection: sqlite3.Connection) -> int:
+    """0 for an empty database. Raises StateError for one of another program."""
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    if application == APPLICATION_ID or (application == 0 and version == 0 and tables == 0):
+        return int(version)
+    raise StateError("faced.db is not a database of faced; choose another folder with --state")
+
+
+def back_up(connection: sqlite3.Connection, folder: Path, version: int) -> Path:
+    """A copy of the whole database, readable by its owner only; the newest KEEP_BACKUPS are kept."""
+    folder.mkdir(mode=0o700, exist_ok=True)
+    target = folder / f"faced-{version:04}-{time.strftime('%Y%m%d-%H%M%S')}.db"
+    partial = target.with_suffix(".partial")
+    partial.unlink(missing_ok=True)
+    os.close(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    connection.execute("VACUUM INTO ?", (str(partial),))
+    partial.replace(target)
+    for old in sorted(folder.glob("faced-*.db"))[:-KEEP_BACKUPS]:
+        old.unlink()
+    return target
+
+
+def _apply(connection: sqlite3.Connection, number: int, sql: str) -> None:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        for statement in split_statements(sql):
+            connection.execute(statement)
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version = {number}")
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+
+
+def split_statements(sql: str) -> Iterator[str]:
+    """One statement after the other (executescript would commit the transaction that we are in)."""
+    statement = ""
+    for line in sql.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
