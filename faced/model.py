@@ -17,6 +17,7 @@ __all__ = [
     "EncodedPicture",
     "EngineId",
     "FaceId",
+    "FileStamp",
     "Floats",
     "FolderId",
     "ImageId",
@@ -86,6 +87,19 @@ class EncodedPicture:
     taken: str | None
     dhash: int | None
     faces: tuple[DetectedFace, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class FileStamp:
+    """What a file looks like from outside: while it is the same, the content is taken to be the same.
+
+    size: bytes. mtime_ns, ctime_ns: UTC nanoseconds since 1970. ino: inode.
+    """
+
+    size: int
+    mtime_ns: int
+    ctime_ns: int
+    ino: int
 
 
 @dataclass(frozen=True, slots=True)
