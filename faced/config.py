@@ -1,0 +1,234 @@
+"""The configuration: one table of keys, a YAML file over their defaults.
+
+Every fault of a file is named at once, with its line and what was expected. Reads one file; decides
+nothing about what the values are used for.
+"""
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from faced.errors import ConfigError
+
+__all__ = ["KEYS", "Config", "Key", "default_config_file", "load_config", "parse_config"]
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """What the file said, or the default. Sizes in px, times in seconds, memory in bytes."""
+
+    libraries: tuple[Path, ...] | None = None
+    people_folder: Path | None = None
+    people_min_photos: int = 3
+    library_exclude: tuple[str, ...] = ()
+    engine: str = "dlib"
+    detect_size: int = 800
+    embed_views: int = 2
+    encode_workers: int | None = None
+    encode_timeout: float = 60.0
+    encode_memory: int = 3 << 30
+    cluster_eps: float | None = None
+    cluster_min_samples: int | None = None
+
+
+Reader = Callable[[object, Path], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One key: the field it fills, how its value is read, and what to say was expected."""
+
+    field: str
+    read: Reader
+    expected: str
+
+
+def _integer(least: int, most: int) -> Reader:
+    def read(value: object, _: Path) -> object:
+        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+            raise ValueError
+        return value
+
+    return read
+
+
+def _number(above: float, most: float) -> Reader:
+    def read(value: object, _: Path) -> object:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not above < value <= most:
+            raise ValueError
+        return float(value)
+
+    return read
+
+
+def _with_unit(units: dict[str, int], above: float, most: float) -> Reader:
+    def read(value: object, _: Path) -> object:
+        number, unit = value, ""
+        if isinstance(value, str):
+            match = re.fullmatch(r"\s*([0-9]*\.?[0-9]+)\s*([A-Za-z]*)\s*", value)
+            if match is None or match.group(2) not in units:
+                raise ValueError
+            number, unit = float(match.group(1)), match.group(2)
+        if isinstance(number, bool) or not isinstance(number, int | float):
+            raise ValueError
+        scaled = float(number) * units[unit]
+        if not above < scaled <= most:
+            raise ValueError
+        return scaled
+
+    return read
+
+
+def _choice(*choices: object) -> Reader:
+    def read(value: object, _: Path) -> object:
+        if isinstance(value, bool) or value not in choices:
+            raise ValueError
+        return value
+
+    return read
+
+
+def _path(value: object, folder: Path) -> object:
+    if not isinstance(value, str) or not value or "\0" in value:
+        raise ValueError
+    return folder / Path(value).expanduser()
+
+
+def _list_of(one: Reader) -> Reader:
+    def read(value: object, folder: Path) -> object:
+        if not isinstance(value, list):
+            raise ValueError
+        return tuple(one(item, folder) for item in value)
+
+    return read
+
+
+def _text(value: object, _: Path) -> object:
+    if not isinstance(value, str) or not value:
+        raise ValueError
+    return value
+
+
+def _bytes(value: object, folder: Path) -> object:
+    units = {"": 1, "MiB": 1 << 20, "GiB": 1 << 30, "MB": 10**6, "GB": 10**9}
+    size = _with_unit(units, (512 << 20) - 1, 1 << 50)(value, folder)
+    assert isinstance(size, float)
+    return int(size)
+
+
+_SECONDS = {"": 1, "s": 1, "min": 60, "h": 3600}
+
+KEYS: dict[str, Key] = {
+    "libraries": Key("libraries", _list_of(_path), "a list of folders"),
+    "people.folder": Key("people_folder", _path, "a folder"),
+    "people.min_photos": Key("people_min_photos", _integer(1, 1000), "a whole number from 1 to 1000"),
+    "library.exclude": Key("library_exclude", _list_of(_text), "a list of patterns"),
+    "engine": Key("engine", _choice("dlib", "face_recognition"), "dlib or face_recognition"),
+    "detect.size": Key("detect_size", _integer(160, 8000), "a whole number of pixels from 160 to 8000"),
+    "embed.views": Key("embed_views", _choice(1, 2), "1 or 2"),
+    "encode.workers": Key("encode_workers", _integer(1, 256), "a whole number from 1 to 256"),
+    "encode.timeout": Key("encode_timeout", _with_unit(_SECONDS, 0, 86400), "a time above 0, such as 60 s"),
+    "encode.memory": Key("encode_memory", _bytes, "a size of at least 512 MiB, such as 3 GiB"),
+    "cluster.eps": Key("cluster_eps", _number(0, 2), "a number above 0, at most 2"),
+    "cluster.min_samples": Key("cluster_min_samples", _integer(1, 1000), "a whole number from 1 to 1000"),
+}
+"""Every key there is. A new one joins its room's prefix; config.example.yaml explains each (tested)."""
+
+SECTIONS = frozenset(key.partition(".")[0] for key in KEYS if "." in key)
+
+
+def default_config_file() -> Path:
+    """$XDG_CONFIG_HOME/faced/config.yaml; it need not exist."""
+    base = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
+    return Path(base) / "faced" / "config.yaml"
+
+
+def load_config(path: Path | None) -> Config:
+    """The file's configuration; without a path that of the default place, or the defaults.
+
+    Raises ConfigError that names every fault, one a line.
+    """
+    if path is None:
+        path = default_config_file()
+        if not path.exists():
+            return Config()
+    try:
+        text = path.read_bytes().decode("utf-8")
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path} is not UTF-8 text") from error
+    return parse_config(text, path)
+
+
+def parse_config(text: str, path: Path) -> Config:
+    """The values of a YAML text; `path` is what its faults are told with, and what folders are relative to."""
+    try:
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f"{path}:{mark.line + 1}" if mark else str(path)
+        raise ConfigError(f"{line}: this is not YAML ({getattr(error, 'problem', None) or error})") from error
+    if root is None:
+        return Config()
+    if not isinstance(root, yaml.MappingNode):
+        raise ConfigError(f"{path}:1: expected keys and values, such as `detect: {{size: 800}}`")
+    values: dict[str, object] = {}
+    faults: list[str] = []
+    for name, node in _flatten(root, "", faults, str(path)):
+        _read_one(name, node, path, values, faults)
+    if faults:
+        raise ConfigError("\n".join(faults))
+    return Config(**values)  # type: ignore[arg-type]
+
+
+def _read_one(name: str, node: yaml.Node, path: Path, values: dict[str, object], faults: list[str]) -> None:
+    where = f"{path}:{node.start_mark.line + 1}"
+    key = KEYS.get(name)
+    if key is None:
+        faults.append(f"{where}: unknown key {name}{_nearest(name)}")
+    elif key.field in values:
+        faults.append(f"{where}: {name} is given twice")
+    else:
+        value = _construct(node)
+        try:
+            values[key.field] = key.read(value, path.absolute().parent)
+        except ValueError:
+            faults.append(f"{where}: {name} must be {key.expected}, got {value!r}")
+
+
+def _nearest(name: str) -> str:
+    last = name.rpartition(".")[2]
+    alike = [key for key in KEYS if key.rpartition(".")[2] == last]
+    return f" (did you mean {alike[0]}?)" if alike else ""
+
+
+def _flatten(
+    node: yaml.MappingNode, prefix: str, faults: list[str], path: str
+) -> Iterator[tuple[str, yaml.Node]]:
+    for key, value in node.value:
+        name = prefix + str(key.value)
+        if name in SECTIONS and isinstance(value, yaml.MappingNode):
+            yield from _flatten(value, name + ".", faults, path)
+        elif name in SECTIONS and _construct(value) is None:
+            continue
+        elif name in SECTIONS:
+            faults.append(
+                f"{path}:{value.start_mark.line + 1}: {name} must hold keys, got {_construct(value)!r}"
+            )
+        else:
+            yield name, value
+
+
+def _construct(node: yaml.Node) -> object:
+    loader = yaml.SafeLoader("")
+    try:
+        return loader.construct_object(node, deep=True)
+    except yaml.YAMLError:
+        return node.value
+    finally:
+        loader.dispose()

@@ -1,0 +1,45 @@
+"""DBSCAN: which faces belong together. Pure.
+
+Cores come from scikit-learn's DBSCAN. Its border points join whatever cluster comes first in row order
+(sklearn.cluster.DBSCAN, Notes), so ours go to the nearest core instead: nothing depends on the order.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.cluster import DBSCAN
+
+from faced.model import Floats
+
+__all__ = ["NOISE", "cluster_embeddings"]
+
+NOISE = -1
+BLOCK = 2048
+
+
+def cluster_embeddings(embeddings: Floats, *, eps: float, min_samples: int) -> NDArray[np.intp]:
+    """The cluster of each row: the row number of the cluster's first core point, or NOISE.
+
+    embeddings: (n, 128) float32, in content order. eps: Euclidean, inclusive. min_samples: neighbours
+    of a core point, itself included. Returns (n,).
+    """
+    labels = np.full(len(embeddings), NOISE, dtype=np.intp)
+    if len(embeddings) < min_samples:
+        return labels
+    result = DBSCAN(eps=eps, min_samples=min_samples, algorithm="brute").fit(embeddings)
+    cores = result.core_sample_indices_
+    if len(cores) == 0:
+        return labels
+    _, firsts = np.unique(result.labels_[cores], return_index=True)
+    labels[cores] = cores[firsts][result.labels_[cores]]
+    borders = np.setdiff1d(np.flatnonzero(result.labels_ != NOISE), cores)
+    for start in range(0, len(borders), BLOCK):
+        block = borders[start : start + BLOCK]
+        labels[block] = labels[cores[_nearest(embeddings[block], embeddings[cores])]]
+    return labels
+
+
+def _nearest(points: Floats, cores: Floats) -> NDArray[np.intp]:
+    """The row of the nearest core for each point; of equally near ones the first in content order."""
+    a, b = points.astype(np.float64), cores.astype(np.float64)
+    squares = (a * a).sum(1)[:, None] + (b * b).sum(1)[None, :] - 2 * a @ b.T
+    return np.asarray(np.argmin(np.round(squares, 12), axis=1))

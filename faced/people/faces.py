@@ -1,0 +1,52 @@
+"""The faces that clustering and identity decide about, as columns. Values only.
+
+Rows are in the order of their content (image key, then box), never of their ids, so that nothing
+computed from them can depend on the order of arrival.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from faced.model import Floats, ImageKey
+
+__all__ = ["Faces", "sort_faces"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Faces:
+    """n faces of one engine, a row each.
+
+    ids: (n,) int64 face ids, the only column that knows of the store. images: (n,) image keys.
+    boxes: (n, 4) float64, left, top, width, height as fractions of the upright picture.
+    dhashes: (n,) uint64, of the image. sides: (n,) float64, px. embeddings: (n, 128) float32.
+    """
+
+    ids: NDArray[np.int64]
+    images: tuple[ImageKey, ...]
+    boxes: NDArray[np.float64]
+    dhashes: NDArray[np.uint64]
+    sides: NDArray[np.float64]
+    embeddings: Floats
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def take(self, rows: NDArray[np.intp]) -> "Faces":
+        """These rows, in this order."""
+        return Faces(
+            self.ids[rows],
+            tuple(self.images[row] for row in rows),
+            self.boxes[rows],
+            self.dhashes[rows],
+            self.sides[rows],
+            self.embeddings[rows],
+        )
+
+
+def sort_faces(faces: Faces) -> Faces:
+    """By image key, then box."""
+    keys = np.array(faces.images, dtype="U35") if len(faces) else np.empty(0, dtype="U35")
+    left, top, width, height = faces.boxes.T if len(faces) else np.empty((4, 0))
+    return faces.take(np.lexsort((height, width, top, left, keys)))

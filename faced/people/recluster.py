@@ -1,0 +1,98 @@
+"""The step that makes persons of faces: read, decide, write. Does nothing when nothing changed."""
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from faced.model import Box, EngineId, FaceId, PersonId
+from faced.people.clustering import cluster_embeddings
+from faced.people.copies import group_near_copies
+from faced.people.faces import Faces, sort_faces
+from faced.people.identity import assign_persons, spread_labels
+from faced.pictures.orientation import upright_box
+from faced.store.database import Store
+from faced.store.faces import FaceColumns, load_face_ids, load_faces
+from faced.store.persons import Owner, add_persons, load_owners, save_owners
+from faced.store.settings import load_setting, save_setting
+
+__all__ = ["Clustering", "ReclusterReport", "cluster_faces", "recluster"]
+
+LAST_INPUT = "recluster.input"
+RULES = "1"
+"""Counts up when the rules change, so that the next pass decides anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clustering:
+    """eps: Euclidean. min_side: px, below it a face is not clustered. copy_bits: of the difference hash."""
+
+    eps: float
+    min_samples: int
+    min_side: float
+    copy_bits: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReclusterReport:
+    """What a re-clustering changed. All zero when there was no cause for one."""
+
+    faces: int = 0
+    persons: int = 0
+    new_persons: int = 0
+    changed: int = 0
+
+
+def recluster(store: Store, engine: EngineId, settings: Clustering) -> ReclusterReport:
+    """Bring `persons` and `owners` to what the stored faces of the engine say."""
+    ids = load_face_ids(store.db, engine)
+    digest = _digest(ids, engine, settings)
+    if load_setting(store.db, LAST_INPUT) == digest:
+        return ReclusterReport()
+    faces = sort_faces(_upright(load_faces(store.db, engine)))
+    before = load_owners(store.db, engine)
+    labels = cluster_faces(faces, settings)
+    assignment = assign_persons(faces, labels, {face: owner.person for face, owner in before.items()})
+    with store.write() as db:
+        new = add_persons(db, assignment.new_count)
+        after = {
+            face: Owner(new[-number - 1] if number < 0 else PersonId(number), assignment.reasons[face])
+            for face, number in assignment.persons.items()
+        }
+        changed = {face: owner for face, owner in after.items() if before.get(face) != owner}
+        in_sight = {FaceId(int(face)) for face in faces.ids}
+        save_owners(db, changed, [face for face in before if face in in_sight and face not in after])
+        save_setting(db, LAST_INPUT, digest)
+    moved = sum(
+        1 for face, owner in changed.items() if face not in before or before[face].person != owner.person
+    )
+    return ReclusterReport(len(faces), len({owner.person for owner in after.values()}), len(new), moved)
+
+
+def cluster_faces(faces: Faces, settings: Clustering) -> NDArray[np.intp]:
+    """(n,) the cluster of each face, as a row of one of its faces, or NOISE. Pure.
+
+    Only faces large enough are clustered, one for each group of near-copies; the others of a group
+    go with it.
+    """
+    groups = group_near_copies(faces, settings.copy_bits)
+    eligible = np.flatnonzero(faces.sides >= settings.min_side)
+    _, firsts = np.unique(groups[eligible], return_index=True)
+    rows = np.sort(eligible[firsts])
+    labels = cluster_embeddings(faces.embeddings[rows], eps=settings.eps, min_samples=settings.min_samples)
+    return spread_labels(labels, rows, groups)
+
+
+def _digest(ids: NDArray[np.int64], engine: EngineId, settings: Clustering) -> str:
+    return hashlib.blake2b(
+        ids.tobytes() + repr((RULES, engine, settings)).encode(), digest_size=16
+    ).hexdigest()
+
+
+def _upright(columns: FaceColumns) -> Faces:
+    boxes = columns.boxes.copy()
+    for row in np.flatnonzero(columns.orientations != 1):
+        box = upright_box(Box(*map(float, boxes[row])), int(columns.orientations[row]))
+        boxes[row] = box.left, box.top, box.width, box.height
+    return Faces(columns.ids, columns.images, boxes, columns.dhashes, columns.sides, columns.embeddings)

@@ -1,0 +1,96 @@
+"""Faces and encodings as clustering wants them: all of an engine, in columns."""
+
+import zlib
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlite_utils import Database
+
+from faced.errors import StateError
+from faced.model import EngineId, Floats, ImageKey
+
+__all__ = ["IN_SIGHT", "FaceColumns", "count_unencoded", "load_face_ids", "load_faces"]
+
+DIMENSIONS = 128
+IN_SIGHT = """
+  EXISTS (SELECT 1 FROM photos JOIN libraries ON libraries.id = photos.library
+          WHERE photos.image = faces.image AND libraries.listed)"""
+"""A condition on `faces`: a listed library holds the image."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FaceColumns:
+    """n faces, in the order of their ids.
+
+    ids: (n,) int64. images: n image keys. boxes: (n, 4) float64, left, top, width, height as fractions
+    of the stored picture. orientations: (n,) int64, EXIF, the one encoded. dhashes: (n,) uint64.
+    sides: (n,) float64, px. embeddings: (n, 128) float32.
+    """
+
+    ids: NDArray[np.int64]
+    images: tuple[ImageKey, ...]
+    boxes: NDArray[np.float64]
+    orientations: NDArray[np.int64]
+    dhashes: NDArray[np.uint64]
+    sides: NDArray[np.float64]
+    embeddings: Floats
+
+
+def load_face_ids(db: Database, engine: EngineId) -> NDArray[np.int64]:
+    """(n,) int64, ascending: the faces of images that a listed library holds."""
+    rows = db.execute(f"SELECT id FROM faces WHERE engine = ? AND {IN_SIGHT} ORDER BY id", [engine])
+    return np.fromiter((row[0] for row in rows), dtype=np.int64)
+
+
+def load_faces(db: Database, engine: EngineId) -> FaceColumns:
+    """The faces of images that a listed library holds.
+
+    Raises StateError when a stored embedding is not what was written.
+    """
+    ids = load_face_ids(db, engine)
+    count = len(ids)
+    boxes, numbers = np.empty((count, 4)), np.empty((count, 2), dtype=np.int64)
+    sides, embeddings = np.empty(count), np.empty((count, DIMENSIONS), dtype=np.float32)
+    images: list[ImageKey] = []
+    rows = db.execute(
+        f"""SELECT faces.id, images.key, box_left, box_top, box_width, box_height,
+                   encodings.orientation, coalesce(images.dhash, 0), side, embedding, crc
+            FROM faces JOIN images ON images.id = faces.image
+                 JOIN encodings ON encodings.image = faces.image AND encodings.engine = faces.engine
+            WHERE faces.engine = ? AND {IN_SIGHT} ORDER BY faces.id""",
+        [engine],
+    )
+    for row, (face, key, left, top, width, height, orientation, dhash, side, embedding, crc) in enumerate(
+        rows
+    ):
+        if zlib.crc32(embedding) != crc or len(embedding) != 4 * DIMENSIONS:
+            raise StateError(
+                f"the database is damaged: the stored embedding of face {face} is not what was written"
+            )
+        images.append(ImageKey(key))
+        boxes[row] = left, top, width, height
+        numbers[row] = orientation, dhash
+        sides[row] = side
+        embeddings[row] = np.frombuffer(embedding, dtype="<f4")
+    return FaceColumns(
+        ids,
+        tuple(images),
+        boxes,
+        numbers[:, 0].copy(),
+        numbers[:, 1].astype(np.uint64),
+        sides,
+        embeddings,
+    )
+
+
+def count_unencoded(db: Database, engine: EngineId) -> int:
+    """How many images of listed libraries the engine is not done with."""
+    row = db.execute(
+        """SELECT count(*) FROM images
+           WHERE EXISTS (SELECT 1 FROM photos JOIN libraries ON libraries.id = photos.library
+                         WHERE photos.image = images.id AND libraries.listed)
+             AND NOT EXISTS (SELECT 1 FROM encodings WHERE image = images.id AND engine = ?)""",
+        [engine],
+    ).fetchone()
+    return int(row[0])

@@ -1,0 +1,93 @@
+"""Persons, and whose each face is as last computed."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from sqlite_utils import Database
+
+from faced.model import EngineId, FaceId, ImageId, PersonId
+from faced.store.faces import IN_SIGHT
+
+__all__ = [
+    "Owner",
+    "PersonRow",
+    "add_persons",
+    "load_images_of_persons",
+    "load_owners",
+    "load_person_rows",
+    "save_owners",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Whose a face is, and why, in plain words."""
+
+    person: PersonId
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class PersonRow:
+    """A person as commands show it. photos, faces: of what listed libraries hold. folder: or None."""
+
+    id: PersonId
+    name: str | None
+    folder: bytes | None
+    photos: int
+    faces: int
+
+
+def add_persons(db: Database, count: int) -> list[PersonId]:
+    """New persons without names, within a transaction of the caller. Their ids were never used before."""
+    return [PersonId(db.execute("INSERT INTO persons (name) VALUES (NULL)").lastrowid) for _ in range(count)]
+
+
+def load_owners(db: Database, engine: EngineId) -> dict[FaceId, Owner]:
+    """Of all faces of the engine, reachable or not."""
+    rows = db.execute(
+        "SELECT face, person, why FROM owners JOIN faces ON faces.id = owners.face WHERE engine = ?", [engine]
+    )
+    return {FaceId(face): Owner(PersonId(person), why) for face, person, why in rows}
+
+
+def save_owners(db: Database, owners: Mapping[FaceId, Owner], nobodys: Iterable[FaceId]) -> None:
+    """Write these owners and take away those of `nobodys`, within a transaction of the caller."""
+    db.conn.executemany(
+        """INSERT INTO owners (face, person, why) VALUES (?, ?, ?)
+           ON CONFLICT (face) DO UPDATE SET person = excluded.person, why = excluded.why""",
+        [(face, owner.person, owner.why) for face, owner in owners.items()],
+    )
+    db.conn.executemany("DELETE FROM owners WHERE face = ?", [(face,) for face in nobodys])
+
+
+def load_images_of_persons(db: Database, engine: EngineId) -> dict[PersonId, frozenset[ImageId]]:
+    """The images that show each person, of those that listed libraries hold."""
+    images: dict[PersonId, set[ImageId]] = {}
+    rows = db.execute(
+        f"""SELECT owners.person, faces.image FROM owners JOIN faces ON faces.id = owners.face
+            WHERE faces.engine = ? AND {IN_SIGHT}""",
+        [engine],
+    )
+    for person, image in rows:
+        images.setdefault(PersonId(person), set()).add(ImageId(image))
+    return {person: frozenset(found) for person, found in images.items()}
+
+
+def load_person_rows(db: Database, engine: EngineId) -> list[PersonRow]:
+    """Every person who has a name, a folder or a face in sight, in the order of their ids."""
+    rows = db.execute(
+        f"""WITH seen AS (
+              SELECT owners.person, count(*) AS faces, count(DISTINCT faces.image) AS images
+              FROM owners JOIN faces ON faces.id = owners.face
+              WHERE faces.engine = ? AND {IN_SIGHT} GROUP BY owners.person),
+            shown AS (
+              SELECT links.person, min(folders.path) AS path, count(DISTINCT links.image) AS images
+              FROM links JOIN folders ON folders.id = links.folder GROUP BY links.person)
+            SELECT persons.id, persons.name, shown.path, coalesce(seen.images, 0), coalesce(seen.faces, 0)
+            FROM persons LEFT JOIN seen ON seen.person = persons.id LEFT JOIN shown ON shown.person = persons.id
+            WHERE persons.name IS NOT NULL OR seen.faces > 0 OR shown.images > 0
+            ORDER BY persons.id""",
+        [engine],
+    )
+    return [PersonRow(PersonId(i), name, folder, photos, faces) for i, name, folder, photos, faces in rows]
