@@ -1,0 +1,67 @@
+"""The part that finds faces and makes vectors of them, behind one small protocol.
+
+Engines are opened by name. Nothing here imports ONNX Runtime or dlib before `open_engine` is called,
+so that a process that only needs an engine's record stays small.
+"""
+
+from pathlib import Path
+
+from faced.errors import ConfigError
+from faced.faces.engine.dat import EMBEDDING, LANDMARKS, MMOD
+from faced.faces.engine.protocol import Description, Detector, Engine, EngineRecord, FoundFace, Thresholds
+from faced.faces.engine.upright import PixelsOf, UprightFace, encode_upright
+
+__all__ = [
+    "DEFAULT_ENGINE",
+    "ENGINES",
+    "Description",
+    "Detector",
+    "Engine",
+    "EngineRecord",
+    "FoundFace",
+    "PixelsOf",
+    "Thresholds",
+    "UprightFace",
+    "encode_upright",
+    "engine_record",
+    "open_engine",
+]
+
+DEFAULT_ENGINE = "dlib-onnx"
+_DETECTORS = {"dlib-onnx": "mmod, pyramid 3/4", "face_recognition": "mmod, pyramid 5/6"}
+ENGINES = tuple(_DETECTORS)
+
+_THRESHOLDS = Thresholds(eps=0.45, min_samples=3, min_side=48.0, near_copy_bits=6, near_copy_iou=0.5)
+
+
+def engine_record(name: str, *, detect_size: int = 800, views: int = 2) -> EngineRecord:
+    """What the vectors of an engine are made of. Loads nothing: the models' hashes are pinned."""
+    if name not in _DETECTORS:
+        raise ConfigError(f"engine must be one of {', '.join(ENGINES)}, got {name!r}")
+    if views not in (1, 2):
+        raise ConfigError(f"embed.views must be 1 or 2, got {views}")
+    if not 100 <= detect_size <= 10_000:
+        raise ConfigError(f"detect.size must be 100 to 10000 px, got {detect_size}")
+    return EngineRecord(
+        name=name,
+        detector=_DETECTORS[name],
+        chip="5 points, 150 px, padding 0.25",
+        models={"detector": MMOD.sha256, "embedding": EMBEDDING.sha256, "landmarks": LANDMARKS.sha256},
+        detect_size=detect_size,
+        decode_size=2 * detect_size,
+        views=views,
+        proposals="none",
+        thresholds=_THRESHOLDS,
+    )
+
+
+def open_engine(name: str, *, detect_size: int = 800, views: int = 2, cache: Path) -> Engine:
+    """The engine, ready to run in this process. cache: folder for converted models, made if needed."""
+    record = engine_record(name, detect_size=detect_size, views=views)
+    if name == "face_recognition":
+        from faced.faces.engine.reference import open_face_recognition
+
+        return open_face_recognition(record)
+    from faced.faces.engine.dlib_onnx import open_dlib_onnx
+
+    return open_dlib_onnx(record, cache)

@@ -1,0 +1,54 @@
+"""The engine `dlib-onnx`: dlib's networks on ONNX Runtime, dlib's landmarks and chips."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from faced.faces.engine.cache import cached_model
+from faced.faces.engine.chips import Landmarker
+from faced.faces.engine.convert import convert_embedding, convert_mmod
+from faced.faces.engine.dat import EMBEDDING, LANDMARKS, MMOD, locate_model, parse_mmod_options, read_model
+from faced.faces.engine.mmod import MmodNet, PyramidDetector
+from faced.faces.engine.protocol import Description, Detector, EngineRecord, FoundFace
+from faced.faces.engine.resnet import Embedding
+from faced.faces.engine.session import Network
+from faced.faces.quality import sharpness
+from faced.model import Box, Pixels
+
+__all__ = ["DlibOnnx", "open_dlib_onnx"]
+
+
+class DlibOnnx:
+    """A detector, dlib's landmarks and the embedding network."""
+
+    def __init__(
+        self, record: EngineRecord, detector: Detector, landmarker: Landmarker, embedding: Embedding
+    ) -> None:
+        self.record = record
+        self._detector = detector
+        self._landmarker = landmarker
+        self._embedding = embedding
+
+    def find_faces(self, upright: Pixels) -> list[FoundFace]:
+        """See protocol.Engine."""
+        return self._detector.find(upright)
+
+    def describe(self, upright: Pixels, boxes: Sequence[Box]) -> list[Description]:
+        """See protocol.Engine."""
+        chips = self._landmarker.cut_chips(upright, boxes)
+        vectors = self._embedding.embed([chip.pixels for chip in chips])
+        return [
+            Description(chip.landmarks, sharpness(chip.pixels), vector)
+            for chip, vector in zip(chips, vectors, strict=True)
+        ]
+
+
+def open_dlib_onnx(record: EngineRecord, cache: Path) -> DlibOnnx:
+    """The engine, its models converted where the cache folder does not have them."""
+    read_model(LANDMARKS)  # dlib reads the file itself; this proves that it is the right one
+    net = MmodNet(Network(cached_model(cache, MMOD, convert_mmod)), parse_mmod_options(read_model(MMOD)))
+    return DlibOnnx(
+        record,
+        PyramidDetector(net, record.detect_size),
+        Landmarker(locate_model(LANDMARKS)),
+        Embedding(Network(cached_model(cache, EMBEDDING, convert_embedding)), record.views),
+    )

@@ -1,0 +1,101 @@
+"""Boxes: how much two of them overlap, and which of many stand for one face.
+
+Pure. Arrays of boxes are (n, 4) float64 rows of left, top, width, height, all in one unit
+(pixels, or fractions of one picture: overlaps are the same in both). Nothing here knows what
+a box shows.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from faced.model import Box
+
+__all__ = [
+    "Boxes",
+    "Overlap",
+    "box_array",
+    "hull_overlap",
+    "iou",
+    "iou_matrix",
+    "iou_row",
+    "nms",
+    "pixel_rectangle",
+]
+
+Boxes: TypeAlias = NDArray[np.float64]
+Overlap: TypeAlias = Callable[[Boxes, Boxes], NDArray[np.float64]]
+"""One box (4,) and many (n, 4) -> (n,) how much each overlaps the one, 0 to 1."""
+
+
+def box_array(boxes: Sequence[Box]) -> Boxes:
+    """(n, 4) float64, one row a box; (0, 4) when there are none."""
+    return np.array([(b.left, b.top, b.width, b.height) for b in boxes], np.float64).reshape(-1, 4)
+
+
+def iou(a: Box, b: Box) -> float:
+    """Intersection over union; 0 for boxes that only touch, or are empty."""
+    return float(iou_row(box_array([a])[0], box_array([b]))[0])
+
+
+def iou_row(one: Boxes, many: Boxes) -> NDArray[np.float64]:
+    """(n,) IoU of one box with each of many."""
+    shared = _intersection(one, many)
+    union = one[2] * one[3] + many[:, 2] * many[:, 3] - shared
+    return _ratio(shared, union)
+
+
+def iou_matrix(a: Boxes, b: Boxes) -> NDArray[np.float64]:
+    """(n, m) IoU of each box of a with each of b."""
+    matrix = np.zeros((len(a), len(b)))
+    for row, one in zip(matrix, a, strict=True):
+        row[:] = iou_row(one, b)
+    return matrix
+
+
+def hull_overlap(one: Boxes, many: Boxes) -> NDArray[np.float64]:
+    """(n,) intersection over the smallest box that holds both: what dlib calls the overlap.
+
+    Never more than the IoU.
+    """
+    width = np.maximum(one[0] + one[2], many[:, 0] + many[:, 2]) - np.minimum(one[0], many[:, 0])
+    height = np.maximum(one[1] + one[3], many[:, 1] + many[:, 3]) - np.minimum(one[1], many[:, 1])
+    return _ratio(_intersection(one, many), width * height)
+
+
+def nms(boxes: Boxes, scores: NDArray[np.floating], at_most: float, overlap: Overlap = iou_row) -> list[int]:
+    """Row numbers of the boxes that stay, best score first.
+
+    From the best score down each box stays unless it overlaps one that stays by more than `at_most`.
+    Equal scores go by left, then top, so that the result does not depend on the order of the rows.
+    """
+    order = np.lexsort((boxes[:, 1], boxes[:, 0], -scores))
+    kept: list[int] = []
+    while order.size:
+        best, order = order[0], order[1:]
+        kept.append(int(best))
+        order = order[overlap(boxes[best], boxes[order]) <= at_most]
+    return kept
+
+
+def pixel_rectangle(box: Box, width: int, height: int) -> tuple[int, int, int, int]:
+    """(left, top, right, bottom) in whole pixels of a picture of that size, the last two inclusive.
+
+    It may lie partly outside the picture, and holds at least one pixel.
+    """
+    left, top = round(box.left * width), round(box.top * height)
+    right = max(left, round((box.left + box.width) * width) - 1)
+    bottom = max(top, round((box.top + box.height) * height) - 1)
+    return left, top, right, bottom
+
+
+def _intersection(one: Boxes, many: Boxes) -> NDArray[np.float64]:
+    width = np.minimum(one[0] + one[2], many[:, 0] + many[:, 2]) - np.maximum(one[0], many[:, 0])
+    height = np.minimum(one[1] + one[3], many[:, 1] + many[:, 3]) - np.maximum(one[1], many[:, 1])
+    return np.asarray(np.clip(width, 0, None) * np.clip(height, 0, None))
+
+
+def _ratio(part: NDArray[np.float64], whole: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)
