@@ -10,7 +10,15 @@ from pathlib import Path
 
 from faced.model import Place
 
-__all__ = ["Mount", "find_mount", "is_network", "parse_mountinfo", "read_mounts", "read_place"]
+__all__ = [
+    "Mount",
+    "find_mount",
+    "has_stable_inodes",
+    "is_network",
+    "parse_mountinfo",
+    "read_mounts",
+    "read_place",
+]
 
 NETWORK_TYPES = frozenset(
     [
@@ -45,7 +53,7 @@ class Mount:
 def parse_mountinfo(text: bytes) -> list[Mount]:
     """The mounts in the order of the file; of two on one point the later one is seen (man 5 proc)."""
     mounts = []
-    for line in text.splitlines():
+    for line in text.split(b"\n"):  # not splitlines: a carriage return may be part of a name
         left, separator, right = line.partition(b" - ")
         fields, tail = left.split(b" "), right.split(b" ")
         if separator and len(fields) >= 5 and len(tail) >= 2:
@@ -78,6 +86,12 @@ def find_mount(path: bytes, mounts: list[Mount]) -> Mount | None:
 def is_network(fstype: str) -> bool:
     """Whether changes may come from another machine, or locks and shared memory may not work."""
     return fstype in NETWORK_TYPES or fstype.startswith("fuse")
+
+
+def has_stable_inodes(fstype: str) -> bool:
+    """Whether a file keeps its inode number while it is the same file. FAT has none: the kernel makes
+    them up, anew whenever it forgets a file; so do many file systems in user space."""
+    return fstype not in ("exfat", "msdos", "vfat") and not fstype.startswith("fuse.")
 
 
 def read_place(path: bytes, mounts: list[Mount] | None = None) -> Place:

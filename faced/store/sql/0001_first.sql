@@ -21,6 +21,18 @@ CREATE TABLE libraries (
   ino INTEGER                     -- inode of the root
 ) STRICT;
 
+-- Disks that were seen mounted inside a library. While one is away or another disk is in its place, the
+-- photos below it are not gone.
+CREATE TABLE library_mounts (
+  library INTEGER NOT NULL REFERENCES libraries (id),
+  path BLOB NOT NULL,             -- mount point, relative to the library's root
+  fsid INTEGER NOT NULL,          -- as in libraries
+  source TEXT NOT NULL,
+  fstype TEXT NOT NULL,
+  ino INTEGER NOT NULL,
+  PRIMARY KEY (library, path)
+) STRICT, WITHOUT ROWID;
+
 -- A distinct picture, known by the hash of its picture data.
 CREATE TABLE images (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
