@@ -25,7 +25,7 @@ class Config:
     people_folder: Path | None = None
     people_min_photos: int = 3
     library_exclude: tuple[str, ...] = ()
-    engine: str = "dlib"
+    engine: str = "dlib-onnx"
     detect_size: int = 800
     embed_views: int = 2
     encode_workers: int | None = None
@@ -127,7 +127,7 @@ KEYS: dict[str, Key] = {
     "people.folder": Key("people_folder", _path, "a folder"),
     "people.min_photos": Key("people_min_photos", _integer(1, 1000), "a whole number from 1 to 1000"),
     "library.exclude": Key("library_exclude", _list_of(_text), "a list of patterns"),
-    "engine": Key("engine", _choice("dlib", "face_recognition"), "dlib or face_recognition"),
+    "engine": Key("engine", _choice("dlib-onnx", "face_recognition"), "dlib-onnx or face_recognition"),
     "detect.size": Key("detect_size", _integer(160, 8000), "a whole number of pixels from 160 to 8000"),
     "embed.views": Key("embed_views", _choice(1, 2), "1 or 2"),
     "encode.workers": Key("encode_workers", _integer(1, 256), "a whole number from 1 to 256"),

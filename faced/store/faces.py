@@ -85,11 +85,12 @@ def load_faces(db: Database, engine: EngineId) -> FaceColumns:
 
 
 def count_unencoded(db: Database, engine: EngineId) -> int:
-    """How many images of listed libraries the engine is not done with."""
+    """How many images of listed libraries the engine is not done with; unreadable ones do not count."""
     row = db.execute(
         """SELECT count(*) FROM images
            WHERE EXISTS (SELECT 1 FROM photos JOIN libraries ON libraries.id = photos.library
-                         WHERE photos.image = images.id AND libraries.listed)
+                         WHERE photos.image = images.id AND libraries.listed
+                           AND NOT EXISTS (SELECT 1 FROM quarantine WHERE photo = photos.id AND NOT later))
              AND NOT EXISTS (SELECT 1 FROM encodings WHERE image = images.id AND engine = ?)""",
         [engine],
     ).fetchone()

@@ -13,6 +13,7 @@ __all__ = [
     "PersonRow",
     "add_persons",
     "load_images_of_persons",
+    "load_names",
     "load_owners",
     "load_person_rows",
     "save_owners",
@@ -72,6 +73,12 @@ def load_images_of_persons(db: Database, engine: EngineId) -> dict[PersonId, fro
     for person, image in rows:
         images.setdefault(PersonId(person), set()).add(ImageId(image))
     return {person: frozenset(found) for person, found in images.items()}
+
+
+def load_names(db: Database) -> dict[PersonId, str]:
+    """The persons who have a name."""
+    rows = db.execute("SELECT id, name FROM persons WHERE name IS NOT NULL")
+    return {PersonId(person): name for person, name in rows}
 
 
 def load_person_rows(db: Database, engine: EngineId) -> list[PersonRow]:

@@ -1,0 +1,122 @@
+"""What commands report, read from the store; nothing here writes."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlite_utils import Database
+
+from faced.errors import FacedError, Unreadable, shown
+from faced.faces.quality import may_cluster
+from faced.model import Box, EngineId, ImageKey, PersonId
+from faced.passes.full import SHOWN_ENGINE
+from faced.pictures.hashing import image_key
+from faced.pictures.orientation import upright_box, upright_size
+from faced.pictures.read import read_photo
+from faced.store.lookup import FaceRow, count_faces, find_photo, has_image, load_faces_of_image
+from faced.store.persons import PersonRow, load_person_rows
+from faced.store.photos import (
+    Counts,
+    Library,
+    Quarantined,
+    load_counts,
+    load_libraries,
+    load_quarantine,
+)
+from faced.store.settings import load_setting
+from faced.store.tree import LeftAlone, Tree, load_left_alone, load_tree
+
+__all__ = ["FaceView", "Status", "look_at_faces", "look_at_people", "look_at_status"]
+
+MAX_BYTES = 1 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What is known, what is left to do, what went wrong."""
+
+    counts: Counts
+    faces: int
+    quarantine: list[Quarantined]
+    libraries: list[Library]
+    tree: Tree | None
+    left_alone: list[LeftAlone]
+
+
+@dataclass(frozen=True, slots=True)
+class FaceView:
+    """A face of a photo as it is shown. box: left, top, width, height in px of the upright picture."""
+
+    box: tuple[int, int, int, int]
+    score: float
+    quality: str
+    person: tuple[PersonId, str | None] | None
+    why: str
+
+
+def shown_engine(db: Database) -> EngineId:
+    """The engine whose result is shown; one that never was, before the first pass."""
+    return EngineId(int(load_setting(db, SHOWN_ENGINE) or 0))
+
+
+def look_at_status(db: Database) -> Status:
+    """For `faced status`."""
+    return Status(
+        counts=load_counts(db),
+        faces=count_faces(db, shown_engine(db)),
+        quarantine=load_quarantine(db),
+        libraries=load_libraries(db),
+        tree=load_tree(db),
+        left_alone=load_left_alone(db),
+    )
+
+
+def look_at_people(db: Database) -> list[PersonRow]:
+    """For `faced people`."""
+    return load_person_rows(db, shown_engine(db))
+
+
+def look_at_faces(db: Database, photo: Path) -> list[FaceView]:
+    """For `faced faces`, from left to right. Raises FacedError when the photo is not known."""
+    key, orientation = _find(db, photo)
+    faces = load_faces_of_image(db, key, shown_engine(db))
+    return sorted((_view(face, orientation) for face in faces), key=lambda view: view.box)
+
+
+def _find(db: Database, photo: Path) -> tuple[ImageKey, int | None]:
+    """The image, and the orientation of this very photo; None: as encoded."""
+    real = os.path.realpath(os.fsencode(photo))
+    known = find_photo(db, real)
+    if known is not None and known.reason:
+        raise FacedError(f"{shown(real)} was not read: {known.reason}")
+    if known is not None and known.key is not None:
+        return known.key, known.orientation
+    if known is not None:
+        raise FacedError(f"{shown(real)} was not read yet: run `faced sync`")
+    try:
+        data, _ = read_photo(real, MAX_BYTES)
+        key = image_key(data)
+    except Unreadable as error:
+        raise FacedError(f"{shown(real)}: {error.reason}") from error
+    if not has_image(db, key):
+        raise FacedError(f"{shown(real)} is in no library, and no copy of it is")
+    return key, None
+
+
+def _view(face: FaceRow, orientation: int | None) -> FaceView:
+    orientation = orientation or face.orientation
+    width, height = upright_size(face.width, face.height, orientation)
+    box: Box = upright_box(face.box, orientation)
+    person = None if face.person is None else (face.person, face.name)
+    return FaceView(
+        box=(
+            round(box.left * width),
+            round(box.top * height),
+            round(box.width * width),
+            round(box.height * height),
+        ),
+        score=face.score,
+        quality="good" if may_cluster(face.side) else "small",
+        person=person,
+        why=face.why or "like nobody that was seen often enough",
+    )
