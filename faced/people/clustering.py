@@ -9,33 +9,37 @@ from numpy.typing import NDArray
 from sklearn.cluster import DBSCAN
 
 from faced.model import Floats
+from faced.people.faces import NOISE
 
-__all__ = ["NOISE", "cluster_embeddings"]
+__all__ = ["cluster_embeddings"]
 
-NOISE = -1
 BLOCK = 2048
 
 
-def cluster_embeddings(embeddings: Floats, *, eps: float, min_samples: int) -> NDArray[np.intp]:
-    """The cluster of each row: the row number of the cluster's first core point, or NOISE.
+def cluster_embeddings(
+    embeddings: Floats, *, eps: float, min_samples: int
+) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+    """The cluster of each row, the row number of the cluster's first core point or NOISE; which are cores.
 
     embeddings: (n, 128) float32, in content order. eps: Euclidean, inclusive. min_samples: neighbours
-    of a core point, itself included. Returns (n,).
+    of a core point, itself included. Returns (n,) labels and (n,) bool.
     """
     labels = np.full(len(embeddings), NOISE, dtype=np.intp)
+    is_core = np.zeros(len(embeddings), dtype=np.bool_)
     if len(embeddings) < min_samples:
-        return labels
+        return labels, is_core
     result = DBSCAN(eps=eps, min_samples=min_samples, algorithm="brute").fit(embeddings)
     cores = result.core_sample_indices_
+    is_core[cores] = True
     if len(cores) == 0:
-        return labels
+        return labels, is_core
     _, firsts = np.unique(result.labels_[cores], return_index=True)
     labels[cores] = cores[firsts][result.labels_[cores]]
     borders = np.setdiff1d(np.flatnonzero(result.labels_ != NOISE), cores)
     for start in range(0, len(borders), BLOCK):
         block = borders[start : start + BLOCK]
         labels[block] = labels[cores[_nearest(embeddings[block], embeddings[cores])]]
-    return labels
+    return labels, is_core
 
 
 def _nearest(points: Floats, cores: Floats) -> NDArray[np.intp]:

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-from faced.people.faces import Faces
+from faced.people.faces import NOISE, Faces
 
-__all__ = ["MIN_OVERLAP", "group_near_copies", "near_hashes"]
+__all__ = ["MIN_OVERLAP", "group_near_copies", "near_hashes", "spread_labels"]
 
 MIN_OVERLAP = 0.5
 BLOCK = 1024
@@ -38,6 +38,20 @@ def group_near_copies(faces: Faces, bits: int) -> NDArray[np.intp]:
     smallest = np.full(component.max() + 1, count, dtype=np.intp)
     np.minimum.at(smallest, component, np.arange(count))
     return np.asarray(smallest[component])
+
+
+def spread_labels(
+    labels: NDArray[np.intp], rows: NDArray[np.intp], groups: NDArray[np.intp]
+) -> NDArray[np.intp]:
+    """The label of a group's representative for all of its near-copies.
+
+    labels: (m,) of the representatives. rows: (m,) their rows among all n faces. groups: (n,) group of
+    each face. Returns (n,), as rows among all faces; NOISE where a group has no representative.
+    """
+    by_group = np.full(len(groups), NOISE, dtype=np.intp)
+    clustered = labels != NOISE
+    by_group[groups[rows[clustered]]] = rows[labels[clustered]]
+    return np.asarray(by_group[groups])
 
 
 def near_hashes(hashes: NDArray[np.uint64], bits: int) -> Iterator[tuple[int, int]]:

@@ -11,7 +11,10 @@ from numpy.typing import NDArray
 
 from faced.model import Floats, ImageKey
 
-__all__ = ["Faces", "sort_faces"]
+__all__ = ["NOISE", "Clusters", "Faces", "sort_faces"]
+
+NOISE = -1
+"""The label of a face in no cluster."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,6 +46,19 @@ class Faces:
             self.sides[rows],
             self.embeddings[rows],
         )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Clusters:
+    """What clustering says about n faces.
+
+    labels: (n,) the cluster of each face, as a row of one of its faces, or NOISE. cores: (n,) bool, its core
+    points. groups: (n,) the near-copies that it belongs to, as the smallest row of them.
+    """
+
+    labels: NDArray[np.intp]
+    cores: NDArray[np.bool_]
+    groups: NDArray[np.intp]
 
 
 def sort_faces(faces: Faces) -> Faces:

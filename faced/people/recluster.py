@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 
 from faced.model import Box, EngineId, FaceId, PersonId
 from faced.people.clustering import cluster_embeddings
-from faced.people.copies import group_near_copies
-from faced.people.faces import Faces, sort_faces
-from faced.people.identity import assign_persons, spread_labels
+from faced.people.copies import group_near_copies, spread_labels
+from faced.people.faces import Clusters, Faces, sort_faces
+from faced.people.identity import assign_persons
+from faced.people.said import Said
 from faced.pictures.orientation import upright_box
 from faced.store.database import Store
 from faced.store.faces import FaceColumns, load_face_ids, load_faces
@@ -20,7 +21,8 @@ from faced.store.settings import load_setting, save_setting
 __all__ = ["Clustering", "ReclusterReport", "cluster_faces", "recluster"]
 
 LAST_INPUT = "recluster.input"
-RULES = "1"
+NOTHING = Said()
+RULES = "2"
 """Counts up when the rules change, so that the next pass decides anew."""
 
 
@@ -44,16 +46,16 @@ class ReclusterReport:
     changed: int = 0
 
 
-def recluster(store: Store, engine: EngineId, settings: Clustering) -> ReclusterReport:
-    """Bring `persons` and `owners` to what the stored faces of the engine say."""
+def recluster(store: Store, engine: EngineId, settings: Clustering, said: Said = NOTHING) -> ReclusterReport:
+    """Bring `persons` and `owners` to what the stored faces of the engine and the user's word about them say."""
     ids = load_face_ids(store.db, engine)
-    digest = _digest(ids, engine, settings)
+    digest = _digest(ids, engine, settings, said)
     if load_setting(store.db, LAST_INPUT) == digest:
         return ReclusterReport()
     faces = sort_faces(_upright(load_faces(store.db, engine)))
     before = load_owners(store.db, engine)
-    labels = cluster_faces(faces, settings)
-    assignment = assign_persons(faces, labels, {face: owner.person for face, owner in before.items()})
+    clusters = cluster_faces(faces, settings)
+    assignment = assign_persons(faces, clusters, {face: owner.person for face, owner in before.items()}, said)
     with store.write() as db:
         new = add_persons(db, assignment.new_count)
         after = {
@@ -70,8 +72,8 @@ def recluster(store: Store, engine: EngineId, settings: Clustering) -> Recluster
     return ReclusterReport(len(faces), len({owner.person for owner in after.values()}), len(new), moved)
 
 
-def cluster_faces(faces: Faces, settings: Clustering) -> NDArray[np.intp]:
-    """(n,) the cluster of each face, as a row of one of its faces, or NOISE. Pure.
+def cluster_faces(faces: Faces, settings: Clustering) -> Clusters:
+    """Which of the faces, in content order, belong together. Pure.
 
     Only faces large enough are clustered, one for each group of near-copies; the others of a group
     go with it.
@@ -80,14 +82,25 @@ def cluster_faces(faces: Faces, settings: Clustering) -> NDArray[np.intp]:
     eligible = np.flatnonzero(faces.sides >= settings.min_side)
     _, firsts = np.unique(groups[eligible], return_index=True)
     rows = np.sort(eligible[firsts])
-    labels = cluster_embeddings(faces.embeddings[rows], eps=settings.eps, min_samples=settings.min_samples)
-    return spread_labels(labels, rows, groups)
+    labels, is_core = cluster_embeddings(
+        faces.embeddings[rows], eps=settings.eps, min_samples=settings.min_samples
+    )
+    cores = np.zeros(len(faces), dtype=np.bool_)
+    cores[rows[is_core]] = True
+    return Clusters(spread_labels(labels, rows, groups), cores, groups)
 
 
-def _digest(ids: NDArray[np.int64], engine: EngineId, settings: Clustering) -> str:
-    return hashlib.blake2b(
-        ids.tobytes() + repr((RULES, engine, settings)).encode(), digest_size=16
-    ).hexdigest()
+def _digest(ids: NDArray[np.int64], engine: EngineId, settings: Clustering, said: Said) -> str:
+    word = (
+        sorted(said.pins.items()),
+        sorted((face, sorted(persons)) for face, persons in said.rejections.items()),
+        sorted(said.anchors.items()),
+        sorted(said.named),
+        sorted(said.kept),
+        sorted(said.merged.items()),
+    )
+    text = repr((RULES, engine, settings, word))
+    return hashlib.blake2b(ids.tobytes() + text.encode(), digest_size=16).hexdigest()
 
 
 def _upright(columns: FaceColumns) -> Faces:

@@ -8,7 +8,8 @@ from hypothesis.extra.numpy import arrays
 from sklearn.cluster import DBSCAN
 
 from faced.model import Floats
-from faced.people.clustering import NOISE, cluster_embeddings
+from faced.people.clustering import cluster_embeddings
+from faced.people.faces import NOISE
 from tests.support.shared import shared_data
 
 
@@ -44,13 +45,13 @@ def partition(labels: np.ndarray, rows: np.ndarray) -> set[frozenset[int]]:
 def test_one_line_through_four_settings(eps: float, min_samples: int, expected: list[int]) -> None:
     """The radius is inclusive, and a point counts as its own neighbour."""
     points = on_a_line(0, 1, 2, 3, 5, 6, 20)
-    assert cluster_embeddings(points, eps=eps, min_samples=min_samples).tolist() == expected
+    assert cluster_embeddings(points, eps=eps, min_samples=min_samples)[0].tolist() == expected
 
 
 def test_a_border_point_joins_the_nearest_core() -> None:
     """A point in reach of cores of two clusters belongs to the nearer one, though the other comes first."""
     points = on_a_line(-10, -10, -10, 0, 10, 19, 29, 29, 29)
-    assert cluster_embeddings(points, eps=10.0, min_samples=4).tolist() == [0, 0, 0, 0, 5, 5, 5, 5, 5]
+    assert cluster_embeddings(points, eps=10.0, min_samples=4)[0].tolist() == [0, 0, 0, 0, 5, 5, 5, 5, 5]
     assert DBSCAN(eps=10.0, min_samples=4).fit_predict(points).tolist() == [0, 0, 0, 0, 0, 1, 1, 1, 1]
 
 
@@ -58,7 +59,7 @@ def test_a_border_point_joins_the_nearest_core() -> None:
 @settings(max_examples=150, deadline=None)
 def test_law_core_partition_is_scikit_learns(points: Floats, eps: int, min_samples: int) -> None:
     """The core points and their partition are those of scikit-learn; noise is the same set."""
-    labels = cluster_embeddings(points, eps=float(eps), min_samples=min_samples)
+    labels, _ = cluster_embeddings(points, eps=float(eps), min_samples=min_samples)
     if len(points) == 0:
         assert len(labels) == 0
         return
@@ -74,7 +75,7 @@ def test_law_each_border_point_is_in_the_cluster_of_a_nearest_core(
     points: Floats, eps: int, min_samples: int, random: object
 ) -> None:
     """No core of another cluster is nearer to a border point than the nearest of its own."""
-    labels = cluster_embeddings(points, eps=float(eps), min_samples=min_samples)
+    labels, _ = cluster_embeddings(points, eps=float(eps), min_samples=min_samples)
     if len(points) == 0:
         return
     cores = DBSCAN(eps=float(eps), min_samples=min_samples).fit(points).core_sample_indices_
@@ -88,7 +89,7 @@ def test_on_real_embeddings_the_partition_is_scikit_learns() -> None:
     """A thousand real faces, eps 0.45: core for core the same."""
     data = np.load(shared_data() / "embeddings" / "celebs_dev.npz")
     points = np.ascontiguousarray(data["embedding"][:1000])
-    labels = cluster_embeddings(points, eps=0.45, min_samples=3)
+    labels, _ = cluster_embeddings(points, eps=0.45, min_samples=3)
     oracle = DBSCAN(eps=0.45, min_samples=3).fit(points)
     cores = oracle.core_sample_indices_
     assert len(cores) > 500
