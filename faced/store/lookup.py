@@ -7,6 +7,7 @@ from sqlite_utils import Database
 
 from faced.model import Box, EngineId, ImageKey, PersonId
 from faced.store.faces import IN_SIGHT
+from faced.store.word_tables import decode_name
 
 __all__ = ["FaceRow", "KnownPhoto", "count_faces", "find_photo", "has_image", "load_faces_of_image"]
 
@@ -62,15 +63,27 @@ def load_faces_of_image(db: Database, key: ImageKey, engine: EngineId) -> list[F
     """What the engine found in the image."""
     rows = db.execute(
         """SELECT box_left, box_top, box_width, box_height, encodings.orientation, images.width, images.height,
-                  score, side, sharpness, owners.person, persons.name, owners.why
+                  score, side, sharpness, owners.person, words.name, owners.why
            FROM faces JOIN images ON images.id = faces.image
                 JOIN encodings ON encodings.image = faces.image AND encodings.engine = faces.engine
-                LEFT JOIN owners ON owners.face = faces.id LEFT JOIN persons ON persons.id = owners.person
+                LEFT JOIN owners ON owners.face = faces.id
+                LEFT JOIN person_words AS words ON words.person = owners.person
            WHERE images.key = ? AND faces.engine = ?""",
         [key, engine],
     )
     return [
-        FaceRow(Box(*box), orientation, width, height, score, side, sharpness, person, name, why)
+        FaceRow(
+            Box(*box),
+            orientation,
+            width,
+            height,
+            score,
+            side,
+            sharpness,
+            person,
+            name and decode_name(name),
+            why,
+        )
         for *box, orientation, width, height, score, side, sharpness, person, name, why in rows
     ]
 

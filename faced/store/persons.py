@@ -7,6 +7,7 @@ from sqlite_utils import Database
 
 from faced.model import EngineId, FaceId, ImageId, PersonId
 from faced.store.faces import IN_SIGHT
+from faced.store.word_tables import decode_name
 
 __all__ = [
     "Owner",
@@ -41,7 +42,10 @@ class PersonRow:
 
 def add_persons(db: Database, count: int) -> list[PersonId]:
     """New persons without names, within a transaction of the caller. Their ids were never used before."""
-    return [PersonId(db.execute("INSERT INTO persons (name) VALUES (NULL)").lastrowid) for _ in range(count)]
+    return [
+        PersonId(db.execute("INSERT INTO persons DEFAULT VALUES RETURNING id").fetchone()[0])
+        for _ in range(count)
+    ]
 
 
 def load_owners(db: Database, engine: EngineId) -> dict[FaceId, Owner]:
@@ -76,9 +80,9 @@ def load_images_of_persons(db: Database, engine: EngineId) -> dict[PersonId, fro
 
 
 def load_names(db: Database) -> dict[PersonId, str]:
-    """The persons who have a name."""
-    rows = db.execute("SELECT id, name FROM persons WHERE name IS NOT NULL")
-    return {PersonId(person): name for person, name in rows}
+    """The persons who have a name, without those who were merged into another."""
+    rows = db.execute("SELECT person, name FROM person_words WHERE name IS NOT NULL AND merged_into IS NULL")
+    return {PersonId(person): decode_name(name) for person, name in rows}
 
 
 def load_person_rows(db: Database, engine: EngineId) -> list[PersonRow]:
@@ -91,10 +95,12 @@ def load_person_rows(db: Database, engine: EngineId) -> list[PersonRow]:
             shown AS (
               SELECT links.person, min(folders.path) AS path, count(DISTINCT links.image) AS images
               FROM links JOIN folders ON folders.id = links.folder GROUP BY links.person)
-            SELECT persons.id, persons.name, shown.path, coalesce(seen.images, 0), coalesce(seen.faces, 0)
+            SELECT persons.id, shown.path, coalesce(seen.images, 0), coalesce(seen.faces, 0)
             FROM persons LEFT JOIN seen ON seen.person = persons.id LEFT JOIN shown ON shown.person = persons.id
-            WHERE persons.name IS NOT NULL OR seen.faces > 0 OR shown.images > 0
+            WHERE seen.faces > 0 OR shown.images > 0
+               OR persons.id IN (SELECT person FROM person_words WHERE name IS NOT NULL AND merged_into IS NULL)
             ORDER BY persons.id""",
         [engine],
     )
-    return [PersonRow(PersonId(i), name, folder, photos, faces) for i, name, folder, photos, faces in rows]
+    names = load_names(db)
+    return [PersonRow(PersonId(i), names.get(i), folder, photos, faces) for i, folder, photos, faces in rows]

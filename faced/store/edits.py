@@ -1,0 +1,395 @@
+"""What the user said, one edit at a time, and how an edit is written as a line of the journal.
+
+Values in, values out: no file, no SQL, no clock. An edit names faces by image and box and persons by their
+lasting ids, never by a row of the database, so that a line means the same in any database.
+
+A line is one JSON object in ASCII. Text that came from file names which are no UTF-8 stands in it as Python's
+surrogate escapes (`\\udcff` is the byte 0xff), so every name and place is written back as the bytes it was.
+Two kinds are faced's own books and nobody's word: `begin`, whose value is the installation's id, and
+`persons`, whose value is the highest person id given so far. They cannot be undone.
+"""
+
+import json
+import math
+import re
+import secrets
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, NamedTuple, TypeAlias
+
+from faced.model import Box, ImageKey, PersonId
+
+__all__ = [
+    "BOOKS",
+    "BrokenLine",
+    "Draft",
+    "Edit",
+    "FaceRef",
+    "Json",
+    "Lines",
+    "Spot",
+    "explain_skipping",
+    "find_undone",
+    "format_time",
+    "from_line",
+    "is_understood",
+    "new_ids",
+    "read_lines",
+    "sort_edits",
+    "to_line",
+]
+
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
+VERSION = 1
+BOOKS = frozenset({"begin", "persons"})
+ID = re.compile(r"(\d{12})-([0-9a-f]{12})\Z")
+HIGHEST_PERSON = 2**53
+"""Above it a number is damage: SQLite could give no id after the highest it has."""
+SPLIT_PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
+
+
+class BrokenLine(Exception):
+    """A line of the journal that is no edit at all: torn by a power cut, or damaged."""
+
+
+class Spot(NamedTuple):
+    """A face, whatever engine found it: the image, and the box as fractions of the stored picture."""
+
+    image: ImageKey
+    box: Box
+
+
+@dataclass(frozen=True, slots=True)
+class FaceRef:
+    """A face as an edit names it. engine: the key of the engine whose box it is."""
+
+    image: ImageKey
+    box: Box
+    engine: str
+
+    @property
+    def spot(self) -> Spot:
+        """Without the engine: what words hang on."""
+        return Spot(self.image, self.box)
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """An edit that is yet to be written: it has no id, time and origin, and what it replaces is not known.
+
+    value, by kind: name: text, or None for no name any more. born: year or None. place: folder path as text
+    (os.fsdecode), relative to the people folder, or None. merge: id of the person it is merged into.
+    undo has `undoes`; hide, show, anchor, pin and reject need no value.
+    """
+
+    kind: str
+    person: PersonId | None = None
+    faces: tuple[FaceRef, ...] = ()
+    value: Json = None
+    undoes: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """One line of the journal.
+
+    id: ascending; its second half is shared by the edits of one gesture. time: UTC, ISO 8601. origin:
+    `folder`, `command`, `import`, or `faced` for its own books. replaced: what was true before, for people
+    to read (a name, or a person for each face); no rule depends on it. undoes: id of an earlier edit.
+    v and extra: version, and the keys that this program does not know.
+    """
+
+    id: str
+    time: str
+    origin: str
+    kind: str
+    person: PersonId | None = None
+    faces: tuple[FaceRef, ...] = ()
+    value: Json = None
+    replaced: Json = None
+    undoes: str | None = None
+    v: int = VERSION
+    extra: Mapping[str, Json] = field(default_factory=dict)
+
+    @property
+    def gesture(self) -> str:
+        """What the edits that were made together have in common; they are undone together."""
+        return self.id.partition("-")[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """A journal as read. texts: the line of each edit, as it stood. broken: (line number, why), from 1."""
+
+    edits: tuple[Edit, ...]
+    texts: tuple[str, ...]
+    broken: tuple[tuple[int, str], ...]
+
+
+# ---- ids and times ----
+
+
+def new_ids(last: str | None, count: int) -> list[str]:
+    """Ids for the edits of one gesture, after `last`. A number alone would be given again after a loss."""
+    start = int(last.partition("-")[0]) if last else 0
+    gesture = secrets.token_hex(6)
+    return [f"{start + number:012}-{gesture}" for number in range(1, count + 1)]
+
+
+def format_time(moment: datetime) -> str:
+    """As lines have it: 2026-11-24T09:30:00.000Z. The moment must know its time zone."""
+    if moment.tzinfo is None:
+        raise ValueError(f"a time without a zone: {moment!r}")
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+# ---- order and undo ----
+
+
+def sort_edits(edits: Iterable[Edit]) -> list[Edit]:
+    """In the order in which they were said, each id once."""
+    unique: dict[str, Edit] = {}
+    for edit in edits:
+        unique.setdefault(edit.id, edit)
+    return [unique[key] for key in sorted(unique)]
+
+
+def find_undone(edits: Iterable[Edit]) -> frozenset[str]:
+    """Ids of the edits that do not count. An undo that was itself undone undoes nothing.
+
+    An undo can only mean an earlier edit, so one walk from the last to the first decides all.
+    """
+    undone: set[str] = set()
+    for edit in reversed(sort_edits(edits)):
+        takes_back = edit.kind == "undo" and edit.id not in undone and is_understood(edit)
+        if takes_back and edit.undoes is not None and edit.undoes < edit.id:
+            undone.add(edit.undoes)
+    return frozenset(undone)
+
+
+# ---- what this program understands ----
+
+
+def explain_skipping(edit: Edit) -> str | None:
+    """Why the edit is kept but has no effect, one plain sentence; None when it is understood."""
+    if edit.v != VERSION:
+        return f"edit {edit.id} was written by a newer faced (version {edit.v}); it is kept and skipped"
+    check = KINDS.get(edit.kind)
+    if check is None:
+        return f"edit {edit.id} is of a kind that this faced does not know, {edit.kind!a}; it is kept and skipped"
+    if not check(edit):
+        return f"edit {edit.id} ({edit.kind}) cannot be understood; it is kept and skipped"
+    return None
+
+
+def is_understood(edit: Edit) -> bool:
+    """Whether the edit can have an effect."""
+    check = KINDS.get(edit.kind) if edit.v == VERSION else None
+    return check is not None and check(edit)
+
+
+def _is_person(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= HIGHEST_PERSON
+
+
+def _has_person(edit: Edit) -> bool:
+    return _is_person(edit.person)
+
+
+def _is_name(edit: Edit) -> bool:
+    named = edit.value is None or (isinstance(edit.value, str) and edit.value != "")
+    return _has_person(edit) and named
+
+
+def _is_birth(edit: Edit) -> bool:
+    year = edit.value
+    is_year = isinstance(year, int) and not isinstance(year, bool) and 1 <= year <= 9999
+    return _has_person(edit) and (year is None or is_year)
+
+
+def _is_place(edit: Edit) -> bool:
+    if edit.value is None or not isinstance(edit.value, str):
+        return _has_person(edit) and edit.value is None
+    try:
+        return _has_person(edit) and edit.value.encode("utf-8", "surrogateescape") != b""
+    except UnicodeEncodeError:
+        return False
+
+
+def _is_about_faces(edit: Edit) -> bool:
+    return _has_person(edit) and bool(edit.faces)
+
+
+def _is_merge(edit: Edit) -> bool:
+    return _has_person(edit) and _is_person(edit.value)
+
+
+def _is_undo(edit: Edit) -> bool:
+    return edit.undoes is not None
+
+
+def _is_begin(edit: Edit) -> bool:
+    return isinstance(edit.value, str) and edit.value.isascii() and edit.value != ""
+
+
+def _is_count(edit: Edit) -> bool:
+    return edit.value == 0 or _is_person(edit.value)
+
+
+def _is_anything(edit: Edit) -> bool:
+    return True
+
+
+KINDS: dict[str, Callable[[Edit], bool]] = {
+    "name": _is_name,
+    "born": _is_birth,
+    "place": _is_place,
+    "hide": _has_person,
+    "show": _has_person,
+    "anchor": _is_about_faces,
+    "pin": _is_about_faces,
+    "reject": _is_about_faces,
+    "merge": _is_merge,
+    "undo": _is_undo,
+    "begin": _is_begin,
+    "persons": _is_count,
+    # Not folded into persons and faces; who writes them says what their values are.
+    "album": _is_anything,
+    "hide_link": _is_anything,
+    "name_link": _is_anything,
+    "tag": _is_anything,
+    "seed": _is_anything,
+    "answer": _is_anything,
+    "forget": _is_anything,
+}
+
+
+# ---- lines ----
+
+
+def to_line(edit: Edit) -> str:
+    """The edit as one line, without the line break. Raises ValueError for what would not come back as it is."""
+    content: dict[str, Any] = {
+        "v": edit.v,
+        "id": edit.id,
+        "time": edit.time,
+        "origin": edit.origin,
+        "kind": edit.kind,
+    }
+    if edit.v == VERSION:
+        content |= {
+            "person": edit.person,
+            "faces": [_face_to_json(face) for face in edit.faces],
+            "value": edit.value,
+            "replaced": edit.replaced,
+            "undoes": edit.undoes,
+        }
+    if any(SPLIT_PAIR.search(text) for text in _texts([edit.value, edit.replaced])):
+        raise ValueError("a text with an emoji in two halves cannot be written to the journal")
+    return json.dumps(content | dict(edit.extra), allow_nan=False, separators=(",", ":"))
+
+
+def from_line(line: str) -> Edit:
+    """The edit that a line holds, of a kind known or not. Raises BrokenLine when it holds none."""
+    try:
+        content = json.loads(line, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise BrokenLine("it is not JSON") from error
+    if not isinstance(content, dict):
+        raise BrokenLine("it is not a JSON object")
+    version = _take(content, "v", lambda v: isinstance(v, int) and not isinstance(v, bool) and v >= 1)
+    known = {
+        "id": _take(content, "id", lambda v: isinstance(v, str) and ID.match(v) is not None),
+        "kind": _take(content, "kind", lambda v: isinstance(v, str) and v != ""),
+        "time": _take(content, "time", lambda v: isinstance(v, str)),
+        "origin": _take(content, "origin", lambda v: isinstance(v, str)),
+    }
+    if version != VERSION:
+        return Edit(**known, v=version, extra=content)
+    return Edit(
+        **known,
+        person=_take(content, "person", lambda v: v is None or _is_person(v)),
+        faces=tuple(map(_face_from_json, _take(content, "faces", lambda v: isinstance(v, list)))),
+        value=_take(content, "value", lambda v: True),
+        replaced=_take(content, "replaced", lambda v: True),
+        undoes=_take(content, "undoes", lambda v: v is None or isinstance(v, str)),
+        extra=content,
+    )
+
+
+def read_lines(content: bytes) -> Lines:
+    """All edits of a journal. Of two lines with one id the first stands; the other is broken if it differs."""
+    edits: list[Edit] = []
+    texts: dict[str, str] = {}
+    broken: list[tuple[int, str]] = []
+    for number, raw in enumerate(content.split(b"\n"), start=1):
+        if not raw:
+            continue
+        try:
+            text = raw.decode("utf-8")
+            edit = from_line(text)
+        except (UnicodeDecodeError, BrokenLine) as error:
+            why = str(error) if isinstance(error, BrokenLine) else "it is not UTF-8"
+            broken.append((number, why))
+            continue
+        if edit.id not in texts:
+            edits.append(edit)
+            texts[edit.id] = text
+        elif texts[edit.id] != text:
+            broken.append((number, f"it has the id of another line, {edit.id}"))
+    return Lines(tuple(edits), tuple(texts.values()), tuple(broken))
+
+
+def _take(content: dict[str, Any], key: str, is_right: Callable[[Any], bool]) -> Any:
+    if key not in content:
+        raise BrokenLine(f"it has no {key}")
+    value = content.pop(key)
+    if not is_right(value):
+        raise BrokenLine(f"its {key} is not what it should be")
+    return value
+
+
+def _face_to_json(face: FaceRef) -> dict[str, Any]:
+    box = face.box
+    return {
+        "image": face.image,
+        "box": [box.left, box.top, box.width, box.height],
+        "engine": face.engine,
+    }
+
+
+def _face_from_json(value: Any) -> FaceRef:
+    match value:
+        case {"image": str(image), "box": [_, _, _, _] as box, "engine": str(engine)} if (
+            len(value) == 3 and image and image.isascii() and all(map(_is_finite, box))
+        ):
+            return FaceRef(ImageKey(image), Box(*map(float, box)), engine)
+    raise BrokenLine("one of its faces is not what it should be")
+
+
+def _is_finite(value: object) -> bool:
+    if type(value) is float:  # nearly always, and there are many
+        return math.isfinite(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    try:
+        return math.isfinite(float(value))
+    except OverflowError:
+        return False
+
+
+def _refuse_constant(text: str) -> float:
+    raise ValueError(f"{text} is no number")
+
+
+def _texts(value: Any) -> Iterable[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _texts(key)
+            yield from _texts(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _texts(item)

@@ -1,0 +1,279 @@
+"""The journal in the database: what the user says is added here, looked up here, and taken back here.
+
+One call of `add_edits` is one gesture: its edits are undone together. Edits and what they mean for names, pins,
+rejections and anchors are written in one transaction, the caller's. The journal's copy beside the database is
+kept by `journal_file`, which is to be called after each commit and once at start, before anything is added.
+"""
+
+import sqlite3
+import zlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from sqlite_utils import Database
+
+from faced.errors import StateError
+from faced.store.edits import (
+    BOOKS,
+    BrokenLine,
+    Draft,
+    Edit,
+    Json,
+    explain_skipping,
+    find_undone,
+    format_time,
+    from_line,
+    new_ids,
+    to_line,
+)
+from faced.store.settings import read_installation
+from faced.store.word import Statements, apply_edit, fold_statements
+from faced.store.word_tables import load_some_statements, load_statements, save_difference
+
+__all__ = [
+    "LogEntry",
+    "add_edits",
+    "check_word",
+    "insert_lines",
+    "is_journal_empty",
+    "keep_books",
+    "load_edits",
+    "load_last_id",
+    "load_lines",
+    "load_log",
+    "rebuild_word",
+    "undo_gesture",
+    "undo_last",
+]
+
+NOT_BOOKS = f"kind NOT IN ({', '.join(repr(kind) for kind in sorted(BOOKS))})"
+
+
+@dataclass(frozen=True, slots=True)
+class LogEntry:
+    """An edit as `faced log` shows it. undone: it does not count any more."""
+
+    edit: Edit
+    undone: bool
+
+
+# ---- adding ----
+
+
+def add_edits(db: Database, drafts: Sequence[Draft], *, origin: str, time: datetime) -> list[Edit]:
+    """Write what the user said in one gesture, in order, within a transaction of the caller.
+
+    The persons must exist. Raises ValueError for a draft that is no proper edit.
+    """
+    if not drafts:
+        return []
+    keep_books(db, time)
+    edits = _complete(drafts, new_ids(load_last_id(db), len(drafts)), origin, format_time(time))
+    before = _load_touched(db, edits)
+    after = before.copy()
+    said = []
+    for edit in edits:
+        said.append(replace(edit, replaced=_find_replaced(after, edit)))
+        apply_edit(after, edit)
+    _insert(db, [(edit.id, to_line(edit)) for edit in said])
+    if any(edit.kind == "undo" for edit in said):
+        after = fold_statements(load_edits(db))
+    save_difference(db, before, after)
+    return said
+
+
+def keep_books(db: Database, time: datetime) -> None:
+    """Note in the journal who this installation is and which person ids were given, if it does not say so yet.
+
+    Within a transaction of the caller. An id that was shown in a folder's name must not be given again, even
+    when the database is lost.
+    """
+    drafts = []
+    if db.execute("SELECT 1 FROM edits WHERE kind = 'begin'").fetchone() is None:
+        drafts.append(Draft("begin", value=read_installation(db)))
+    given = db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'persons'").fetchone()
+    noted = db.execute(
+        "SELECT json_extract(line, '$.value') FROM edits WHERE kind = 'persons' ORDER BY id DESC LIMIT 1"
+    ).fetchone()
+    if given is not None and given[0] > (0 if noted is None else noted[0]):
+        drafts.append(Draft("persons", value=given[0]))
+    if drafts:
+        edits = _complete(drafts, new_ids(load_last_id(db), len(drafts)), "faced", format_time(time))
+        _insert(db, [(edit.id, to_line(edit)) for edit in edits])
+
+
+def insert_lines(db: Database, lines: Iterable[tuple[str, str]]) -> None:
+    """Put (id, line) pairs of another database's journal into this one; the word is not brought up to them."""
+    _insert(db, lines)
+
+
+def _complete(drafts: Sequence[Draft], ids: Sequence[str], origin: str, time: str) -> list[Edit]:
+    edits = []
+    for draft, key in zip(drafts, ids, strict=True):
+        edit = Edit(
+            key, time, origin, draft.kind, draft.person, draft.faces, draft.value, undoes=draft.undoes
+        )
+        why = explain_skipping(edit)
+        if why is not None:
+            raise ValueError(f"no proper edit: {draft!r} ({why})")
+        edits.append(edit)
+    return edits
+
+
+def _load_touched(db: Database, edits: Sequence[Edit]) -> Statements:
+    if any(edit.kind in ("merge", "undo") for edit in edits):
+        return load_statements(db)
+    persons = {edit.person for edit in edits if edit.person is not None}
+    return load_some_statements(db, persons, {face.spot for edit in edits for face in edit.faces})
+
+
+def _find_replaced(statements: Statements, edit: Edit) -> Json:
+    """Of a merge the name that goes out of use; of faces the person each was said to be; else the old value."""
+    if edit.person is None:
+        return None
+    word = statements.person(statements.resolve(edit.person))
+    match edit.kind:
+        case "name" | "merge":
+            return word.name
+        case "born":
+            return word.born
+        case "place":
+            return None if word.place is None else word.place.decode("utf-8", "surrogateescape")
+        case "hide" | "show":
+            return word.hidden
+        case "pin" | "reject" | "anchor":
+            said = statements.anchors if edit.kind == "anchor" else statements.pins
+            persons = [said[face.spot].person if face.spot in said else None for face in edit.faces]
+            return list(persons) if any(persons) else None
+    return None
+
+
+def _insert(db: Database, lines: Iterable[tuple[str, str]]) -> None:
+    db.conn.executemany(
+        "INSERT INTO edits (id, line, crc) VALUES (?, ?, ?)",
+        [(key, line, zlib.crc32(line.encode())) for key, line in lines],
+    )
+
+
+# ---- looking up ----
+
+
+def is_journal_empty(db: Database) -> bool:
+    """Whether nothing was ever written to it, not even who this installation is."""
+    return db.execute("SELECT 1 FROM edits LIMIT 1").fetchone() is None
+
+
+def load_edits(db: Database) -> list[Edit]:
+    """The whole journal, in order. Raises StateError when a stored edit is not what was written."""
+    return [_parse(key, line) for key, line in load_lines(db)]
+
+
+def load_last_id(db: Database) -> str | None:
+    """The id of the last edit."""
+    last = _sound(db.execute("SELECT id, line, crc FROM edits ORDER BY id DESC LIMIT 1"))
+    return last[0][0] if last else None
+
+
+def load_lines(db: Database, after: str = "") -> list[tuple[str, str]]:
+    """(id, line) of the edits after this one, in order. Raises StateError for a damaged one."""
+    return _sound(db.execute("SELECT id, line, crc FROM edits WHERE id > ? ORDER BY id", [after]))
+
+
+def load_log(db: Database, limit: int | None = None) -> list[LogEntry]:
+    """What the user said, the last first, undos too."""
+    undone = _load_undone(db)
+    rows = db.execute(
+        f"SELECT id, line, crc FROM edits WHERE {NOT_BOOKS} ORDER BY id DESC LIMIT ?",
+        [-1 if limit is None else limit],
+    )
+    return [LogEntry(_parse(key, line), key in undone) for key, line in _sound(rows)]
+
+
+def _load_undone(db: Database) -> frozenset[str]:
+    rows = db.execute("SELECT id, line, crc FROM edits WHERE kind = 'undo' ORDER BY id")
+    return find_undone(_parse(key, line) for key, line in _sound(rows))
+
+
+def _sound(rows: Iterable[tuple[str, str, int]]) -> list[tuple[str, str]]:
+    lines = []
+    try:
+        for key, line, crc in rows:
+            if zlib.crc32(line.encode()) != crc or f'"{key}"' not in line:
+                raise StateError(f"the database is damaged: edit {key!a} is not what was written")
+            lines.append((key, line))
+    except (sqlite3.OperationalError, ValueError) as error:  # bytes that are no text any more
+        raise StateError(f"the database is damaged: the journal in it cannot be read ({error})") from error
+    return lines
+
+
+def _parse(key: str, line: str) -> Edit:
+    try:
+        return from_line(line)
+    except BrokenLine as error:
+        raise StateError(f"the database is damaged: edit {key} cannot be read ({error})") from error
+
+
+# ---- taking back ----
+
+
+def undo_last(db: Database, count: int = 1, *, origin: str = "command", time: datetime) -> list[Edit]:
+    """Take back the last `count` gestures that still count. Returns the undos, of the latest first.
+
+    Within a transaction of the caller. An undo is none of the gestures: it is taken back by `undo_gesture`.
+    """
+    undone = _load_undone(db)
+    targets: list[Edit] = []
+    gestures: set[str] = set()
+    rows = db.execute(
+        f"SELECT id, line, crc FROM edits WHERE {NOT_BOOKS} AND kind <> 'undo' ORDER BY id DESC"
+    )
+    for key, line in _sound(rows):
+        if key in undone:
+            continue
+        edit = _parse(key, line)
+        if edit.gesture not in gestures and len(gestures) == count:
+            break
+        gestures.add(edit.gesture)
+        targets.append(edit)
+    return _undo(db, targets, origin, time)
+
+
+def undo_gesture(db: Database, edit: str, *, origin: str = "command", time: datetime) -> list[Edit]:
+    """Take back the gesture that an edit belongs to, which may be an undo. Empty when it no longer counts.
+
+    Within a transaction of the caller. edit: its id.
+    """
+    undone = _load_undone(db)
+    rows = db.execute(
+        f"SELECT id, line, crc FROM edits WHERE {NOT_BOOKS} AND id LIKE ? ORDER BY id DESC",
+        ["%-" + edit.partition("-")[2]],
+    )
+    return _undo(db, [_parse(key, line) for key, line in _sound(rows) if key not in undone], origin, time)
+
+
+def _undo(db: Database, targets: Sequence[Edit], origin: str, time: datetime) -> list[Edit]:
+    drafts = [Draft("undo", person=edit.person, undoes=edit.id) for edit in targets]
+    return add_edits(db, drafts, origin=origin, time=time)
+
+
+# ---- the tables ----
+
+
+def rebuild_word(db: Database) -> None:
+    """Make the tables of names, pins, rejections and anchors anew, within a transaction of the caller."""
+    for table in ("person_words", "pins", "rejections", "anchors"):
+        db.execute(f"DELETE FROM {table}")
+    save_difference(db, Statements(), fold_statements(load_edits(db)))
+
+
+def check_word(db: Database) -> list[str]:
+    """The tables that are not what the journal says; empty when all is well."""
+    is_, should = load_statements(db), fold_statements(load_edits(db))
+    pairs = {
+        "person_words": is_.persons == should.persons,
+        "pins": is_.pins == should.pins,
+        "rejections": is_.rejections == should.rejections,
+        "anchors": is_.anchors == should.anchors,
+    }
+    return [table for table, same in pairs.items() if not same]
