@@ -199,11 +199,12 @@ def _sound(rows: Iterable[tuple[str, str, int]]) -> list[tuple[str, str]]:
     lines = []
     try:
         for key, line, crc in rows:
-            if zlib.crc32(line.encode()) != crc or f'"{key}"' not in line:
+            whole = isinstance(line, str) and zlib.crc32(line.encode()) == crc and f'"{key}"' in line
+            if not whole:
                 raise StateError(f"the database is damaged: edit {key!a} is not what was written")
             lines.append((key, line))
     except (sqlite3.OperationalError, ValueError) as error:  # bytes that are no text any more
-        raise StateError(f"the database is damaged: the journal in it cannot be read ({error})") from error
+        raise StateError("the database is damaged: an edit in it cannot be read") from error
     return lines
 
 
