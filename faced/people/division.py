@@ -7,8 +7,9 @@ move that is still going on). They do count as the person's faces when distances
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,39 +26,45 @@ SHARE = 5
 BLOCK = 1024
 DIGITS = 9
 """Distances that differ in a later decimal are the same: the rounding of a matrix product is no reason."""
+ALIKE = 1e-12
+"""Likewise of squared distances."""
+
+Columns: TypeAlias = tuple[NDArray[np.float64], NDArray[np.intp]]
 
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """The rows that the user spoke of. by_pin, by_anchor: row -> person; no row is in both."""
+    """What the user said, by row.
 
-    by_pin: Mapping[int, PersonId]
-    by_anchor: Mapping[int, PersonId]
+    pinned, anchored: row -> person; no row is in both. votes: the anchored rows, with those that are pinned
+    to the same person. rejected: row -> persons that it is not.
+    """
+
+    pinned: Mapping[int, PersonId]
+    anchored: Mapping[int, PersonId]
     votes: Mapping[int, PersonId]
-    """The anchored rows, those that are pinned to the same person too."""
+    rejected: Mapping[int, frozenset[PersonId]]
 
     def rows(self) -> dict[int, PersonId]:
-        """Whose each of these rows is."""
-        return {**self.by_pin, **self.by_anchor}
+        """Whose each pinned or anchored row is."""
+        return {**self.pinned, **self.anchored}
 
 
 def claim_faces(faces: Faces, said: Said) -> Claims:
     """What the word says about these faces. A face that is rejected for P or pinned elsewhere is no anchor of P."""
-    by_pin: dict[int, PersonId] = {}
-    by_anchor: dict[int, PersonId] = {}
-    votes: dict[int, PersonId] = {}
-    if not said.pins and not said.anchors:
-        return Claims(by_pin, by_anchor, votes)
+    claims = Claims(pinned := {}, anchored := {}, votes := {}, rejected := {})
     for row, number in enumerate(faces.ids.tolist()):
         face = FaceId(number)
-        pinned, anchored = said.pins.get(face), said.anchors.get(face)
-        if pinned is not None:
-            by_pin[row] = pinned
-            if anchored == pinned:
-                votes[row] = pinned
-        elif anchored is not None and not said.is_rejected(face, anchored):
-            by_anchor[row] = votes[row] = anchored
-    return Claims(by_pin, by_anchor, votes)
+        if face in said.rejections:
+            rejected[row] = said.rejections[face]
+        pin, anchor = said.pins.get(face), said.anchors.get(face)
+        if pin is not None:
+            pinned[row] = pin
+            if anchor == pin:
+                votes[row] = pin
+        elif anchor is not None and anchor not in rejected.get(row, ()):
+            anchored[row] = votes[row] = anchor
+    return claims
 
 
 def find_owners(claims: Claims, clusters: Clusters) -> dict[int, tuple[PersonId, ...]]:
@@ -87,54 +94,76 @@ def rows_by_label(labels: NDArray[np.intp]) -> dict[int, NDArray[np.intp]]:
     }
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Nearest:
+    """m faces and the persons nearest to them.
+
+    persons: (m,) int64, 0 where none is allowed. distances, seconds: (m,) Euclidean, to that person and to the
+    next one; inf where there is none.
+    """
+
+    persons: NDArray[np.int64]
+    distances: NDArray[np.float64]
+    seconds: NDArray[np.float64]
+
+
 class Nearness:
     """How far a face is from a person: from the nearest face that the user said is hers, in whatever cluster.
 
     Not the nearest in the cluster only, so that other settings, which cut clusters elsewhere, change little.
     """
 
-    def __init__(self, embeddings: Floats, claims: Mapping[int, PersonId]) -> None:
-        """embeddings: (n, 128). claims: row -> person."""
-        rows: dict[PersonId, list[int]] = {}
-        for row in sorted(claims):
-            rows.setdefault(claims[row], []).append(row)
+    def __init__(self, embeddings: Floats, claims: Claims) -> None:
+        """embeddings: (n, 128)."""
+        hers: dict[PersonId, list[int]] = {}
+        claimed = claims.rows()
+        for row in sorted(claimed):
+            hers.setdefault(claimed[row], []).append(row)
         self._embeddings = embeddings
-        self._hers = {person: np.array(found, dtype=np.intp) for person, found in rows.items()}
+        self._rejected = claims.rejected
+        self._hers = {
+            person: (np.array(rows, dtype=np.intp), embeddings[rows].astype(np.float64))
+            for person, rows in hers.items()
+        }
 
-    def measure(
-        self, rows: NDArray[np.intp], person: PersonId
-    ) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
-        """(m,) the distance of each row from the person, and (m,) the row of hers that is so near, the first
-        in content order of equally near ones."""
-        hers = self._hers[person]
-        theirs = self._embeddings[hers].astype(np.float64)
-        distances, nearest = np.empty(len(rows)), np.empty(len(rows), dtype=np.intp)
-        for start in range(0, len(rows), BLOCK):
-            block = slice(start, start + BLOCK)
-            matrix = np.round(_distances(self._embeddings[rows[block]].astype(np.float64), theirs), DIGITS)
-            column = np.argmin(matrix, axis=1)
-            distances[block] = matrix[np.arange(len(matrix)), column]
-            nearest[block] = hers[column]
-        return distances, nearest
-
-    def choose(
-        self, rows: NDArray[np.intp], persons: Iterable[PersonId]
-    ) -> list[list[tuple[float, int, PersonId]]]:
-        """For each row the persons, nearest first, as (distance, the row that is so near, person).
+    def find_nearest(self, rows: NDArray[np.intp], persons: Sequence[PersonId]) -> Nearest:
+        """Of these persons the nearest to each row that it was not rejected for.
 
         Of two equally near ones the one whose face comes first in content order.
         """
-        found: list[list[tuple[float, int, PersonId]]] = [[] for _ in rows]
+        blocks = [
+            self._nearest_of_block(rows[start : start + BLOCK], persons)
+            for start in range(0, len(rows), BLOCK)
+        ]
+        return Nearest(
+            np.concatenate([block.persons for block in blocks] or [np.empty(0, dtype=np.int64)]),
+            np.concatenate([block.distances for block in blocks] or [np.empty(0)]),
+            np.concatenate([block.seconds for block in blocks] or [np.empty(0)]),
+        )
+
+    def _nearest_of_block(self, rows: NDArray[np.intp], persons: Sequence[PersonId]) -> Nearest:
+        points = self._embeddings[rows].astype(np.float64)
+        best, seconds = np.full(len(rows), np.inf), np.full(len(rows), np.inf)
+        chosen, nearest = np.zeros(len(rows), dtype=np.int64), np.zeros(len(rows), dtype=np.intp)
+        rejecting = [(n, self._rejected[row]) for n, row in enumerate(rows.tolist()) if row in self._rejected]
         for person in persons:
-            distances, nearest = self.measure(rows, person)
-            for ranked, distance, row in zip(found, distances.tolist(), nearest.tolist(), strict=True):
-                ranked.append((distance, row, person))
-        for ranked in found:
-            ranked.sort()
-        return found
+            hers, embeddings = self._hers[person]
+            distances, columns = _nearest_row(points, embeddings)
+            distances[[n for n, rejected in rejecting if person in rejected]] = np.inf
+            firsts = hers[columns]
+            wins = (distances < best) | ((distances == best) & (distances < np.inf) & (firsts < nearest))
+            seconds = np.where(wins, best, np.minimum(seconds, distances))
+            best, nearest = np.where(wins, distances, best), np.where(wins, firsts, nearest)
+            chosen[wins] = person
+        return Nearest(chosen, best, seconds)
 
 
-def _distances(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(n, m) Euclidean."""
-    squares = (a * a).sum(1)[:, None] + (b * b).sum(1)[None, :] - 2 * a @ b.T
-    return np.asarray(np.sqrt(np.clip(squares, 0, None)))
+def _nearest_row(points: NDArray[np.float64], others: NDArray[np.float64]) -> Columns:
+    """(n,) Euclidean distance to the nearest of the others, and (n,) which, the first of equally near ones."""
+    squares = points @ others.T
+    squares *= -2
+    squares += (points * points).sum(1)[:, None]
+    squares += (others * others).sum(1)[None, :]
+    least = squares.min(axis=1)
+    columns = np.argmax(squares <= least[:, None] + ALIKE, axis=1)
+    return np.round(np.sqrt(np.clip(least, 0, None)), DIGITS), columns

@@ -61,23 +61,23 @@ def assign_persons(
     faces: n faces in content order. clusters: of the same n. previous: whose a face was at the last run.
     """
     claims = claim_faces(faces, said)
-    claimed = claims.rows()
     owners = find_owners(claims, clusters)
-    nearness = Nearness(faces.embeddings, claimed)
-    computed = _follow_copies(faces, clusters, claimed, nearness, said)
-    computed |= _divide_clusters(faces, clusters, claimed, owners, nearness, said)
-    left = _leave_unowned(faces, clusters, claimed, owners, said)
-    computed |= _number_unowned(faces, left, previous, said)
+    nearness = Nearness(faces.embeddings, claims)
+    known = said.named | said.kept | frozenset(said.anchors.values())
+    computed = _follow_copies(clusters, claims, nearness)
+    computed |= _divide_clusters(clusters, claims, owners, nearness)
+    left = _leave_unowned(clusters, claims, owners, known)
+    before = _last_numbers(faces, claims, previous, said, known)
+    computed |= _number_unowned(faces, left, before)
     staying = keep_nearest(
-        faces.images, {row: (found.person, found.distance) for row, found in computed.items()}, claimed
+        faces.images, {row: (found.person, found.distance) for row, found in computed.items()}, claims.rows()
     )
     return _assemble(faces, claims, {row: computed[row] for row in staying})
 
 
-def _follow_copies(
-    faces: Faces, clusters: Clusters, claimed: Mapping[int, PersonId], nearness: Nearness, said: Said
-) -> dict[int, _Found]:
+def _follow_copies(clusters: Clusters, claims: Claims, nearness: Nearness) -> dict[int, _Found]:
     """Near-copies that are in no cluster go with the one of them that the user spoke of, if with one person."""
+    claimed = claims.rows()
     persons: dict[int, set[PersonId]] = {}
     for row, person in claimed.items():
         persons.setdefault(int(clusters.groups[row]), set()).add(person)
@@ -86,51 +86,42 @@ def _follow_copies(
         hers = persons.get(int(clusters.groups[row]), set())
         if row in claimed or len(hers) != 1:
             continue
-        (person,) = hers
-        if not said.is_rejected(FaceId(int(faces.ids[row])), person):
-            distances, _ = nearness.measure(np.array([row]), person)
-            found[row] = _Found(
-                person, float(distances[0]), "a near-copy of a face that you gave this person"
-            )
+        nearest = nearness.find_nearest(np.array([row]), tuple(hers))
+        if nearest.persons[0]:
+            reason = "a near-copy of a face that you gave this person"
+            found[row] = _Found(int(nearest.persons[0]), float(nearest.distances[0]), reason)
     return found
 
 
 def _divide_clusters(
-    faces: Faces,
-    clusters: Clusters,
-    claimed: Mapping[int, PersonId],
-    owners: Mapping[int, tuple[PersonId, ...]],
-    nearness: Nearness,
-    said: Said,
+    clusters: Clusters, claims: Claims, owners: Mapping[int, tuple[PersonId, ...]], nearness: Nearness
 ) -> dict[int, _Found]:
     """The faces of owned clusters that the user did not speak of: each to the nearest owner not rejected."""
+    claimed = claims.rows()
+    members = rows_by_label(clusters.labels)
     found: dict[int, _Found] = {}
-    for label, members in rows_by_label(clusters.labels).items():
-        if label not in owners:
-            continue
-        rows = np.array([row for row in members.tolist() if row not in claimed], dtype=np.intp)
-        for row, ranked in zip(rows.tolist(), nearness.choose(rows, owners[label]), strict=True):
-            face = FaceId(int(faces.ids[row]))
-            allowed = [(far, person) for far, _, person in ranked if not said.is_rejected(face, person)]
-            if allowed:
-                found[row] = _explain_owned(len(members), allowed)
+    for label, persons in owners.items():
+        rows = np.array([row for row in members[label].tolist() if row not in claimed], dtype=np.intp)
+        nearest = nearness.find_nearest(rows, persons)
+        for n in np.flatnonzero(nearest.persons).tolist():
+            far, second = float(nearest.distances[n]), float(nearest.seconds[n])
+            reason = _explain_owned(len(members[label]), far, second)
+            found[int(rows[n])] = _Found(int(nearest.persons[n]), far, reason)
     return found
 
 
-def _explain_owned(size: int, ranked: list[tuple[float, PersonId]]) -> _Found:
-    distance, person = ranked[0]
-    reason = f"in a cluster of {size} faces that is this person's by name, {distance:.2f} from the nearest one you gave"
-    if len(ranked) > 1:
-        reason += f" (the next of {len(ranked)} owners: {ranked[1][0]:.2f})"
-    return _Found(person, distance, reason)
+def _explain_owned(size: int, far: float, second: float) -> str:
+    reason = (
+        f"in a cluster of {size} faces that is this person's by name, {far:.2f} from the nearest one you gave"
+    )
+    return reason if second == np.inf else f"{reason} ({second:.2f} from the next person's)"
 
 
 def _leave_unowned(
-    faces: Faces,
     clusters: Clusters,
-    claimed: Mapping[int, PersonId],
+    claims: Claims,
     owners: Mapping[int, tuple[PersonId, ...]],
-    said: Said,
+    known: frozenset[PersonId],
 ) -> NDArray[np.intp]:
     """(n,) the labels of what no word speaks of: the faces that may be somebody without a name.
 
@@ -139,25 +130,40 @@ def _leave_unowned(
     """
     labels = clusters.labels.copy()
     labels[np.isin(labels, list(owners))] = NOISE
-    labels[list(claimed)] = NOISE
-    known = _known(said)
-    numbers = {face for face, persons in said.rejections.items() if persons - known}
-    if numbers:
-        labels[np.isin(faces.ids, list(numbers))] = NOISE
+    labels[list(claims.rows())] = NOISE
+    labels[[row for row, persons in claims.rejected.items() if persons - known]] = NOISE
     return labels
 
 
+def _last_numbers(
+    faces: Faces,
+    claims: Claims,
+    previous: Mapping[FaceId, PersonId],
+    said: Said,
+    known: frozenset[PersonId],
+) -> dict[FaceId, PersonId]:
+    """Who a face was at the last run, where that may give its cluster the number.
+
+    Not who gets faces through the word, and not whom the user pinned to another face of that photo: there
+    the face is not that person's any more.
+    """
+    taken = {(person, faces.images[row]) for row, person in claims.rows().items()}
+    numbers: dict[FaceId, PersonId] = {}
+    for row, number in enumerate(faces.ids.tolist()):
+        person = previous.get(FaceId(number))
+        if person is None:
+            continue
+        person = said.merged.get(person, person)
+        if person not in known and (person, faces.images[row]) not in taken:
+            numbers[FaceId(number)] = person
+    return numbers
+
+
 def _number_unowned(
-    faces: Faces, labels: NDArray[np.intp], previous: Mapping[FaceId, PersonId], said: Said
+    faces: Faces, labels: NDArray[np.intp], before: Mapping[FaceId, PersonId]
 ) -> dict[int, _Found]:
     """Clusters that nobody owns, two faces of one photo told apart, with the numbers of the last run."""
     labels, distances = split_photos(faces, labels)
-    known = _known(said)
-    before = {
-        face: final
-        for face, person in previous.items()
-        if (final := said.merged.get(person, person)) not in known
-    }
     numbers = match_persons(faces.ids, labels, before)
     found: dict[int, _Found] = {}
     for label, rows in rows_by_label(labels).items():
@@ -167,20 +173,15 @@ def _number_unowned(
     return found
 
 
-def _known(said: Said) -> frozenset[PersonId]:
-    """Persons who get faces through the word only, and never because they had them at the last run."""
-    return said.named | said.kept | frozenset(said.anchors.values())
-
-
 def _assemble(faces: Faces, claims: Claims, computed: Mapping[int, _Found]) -> Assignment:
     persons: dict[FaceId, int] = {}
     reasons: dict[FaceId, str] = {}
     for row, number in enumerate(faces.ids.tolist()):
         face = FaceId(number)
-        if row in claims.by_pin:
-            persons[face], reasons[face] = claims.by_pin[row], "pinned by you"
-        elif row in claims.by_anchor:
-            persons[face], reasons[face] = claims.by_anchor[row], "there when you named this person"
+        if row in claims.pinned:
+            persons[face], reasons[face] = claims.pinned[row], "pinned by you"
+        elif row in claims.anchored:
+            persons[face], reasons[face] = claims.anchored[row], "there when you named this person"
         elif row in computed:
             persons[face], reasons[face] = computed[row].person, computed[row].reason
     return Assignment(persons, reasons)

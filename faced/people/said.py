@@ -34,10 +34,6 @@ class Said:
     kept: frozenset[PersonId] = frozenset()
     merged: Mapping[PersonId, PersonId] = field(default_factory=dict)
 
-    def is_rejected(self, face: FaceId, person: PersonId) -> bool:
-        """May computing never give the face to the person?"""
-        return person in self.rejections.get(face, frozenset())
-
 
 def resolve_said(
     pins: Mapping[Ref, tuple[PersonId, str]],

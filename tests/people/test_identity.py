@@ -309,6 +309,25 @@ def test_a_person_without_a_name_keeps_the_number_when_a_face_is_pinned_there() 
     }  # fmt: skip
 
 
+def test_a_number_does_not_come_and_go_beside_a_pinned_face_of_its_photo() -> None:
+    """The user said which face of the only photo is Person 12: the cluster of the other one is somebody new, for good."""
+    faces = faces_at(("a", 0.0), ("a", 0.1))
+    said = Said(pins=pinned(f0=TWELVE))
+    clusters = clusters_of([NOISE, 1])
+    assert decide(faces, clusters, said, pinned(f1=TWELVE)) == {0: 12, 1: -1}
+    assert decide(faces, clusters, said, pinned(f0=TWELVE, f1=13)) == {0: 12, 1: 13}
+
+
+def test_cores_are_counted_once_for_near_copies() -> None:
+    """Of a picture in three sizes one is a core point; all are in the cluster."""
+    faces = make_faces([(0, image) for image in "abcdef"])
+    faces.dhashes[:] = np.array([7, 7, 7, 2**60 - 1, 2**50 - 2**20, 2**30 - 2**9], dtype=np.uint64)
+    clusters = cluster_faces(faces, SETTINGS)
+    assert clusters.labels.tolist() == [0] * 6
+    assert clusters.cores.tolist() == [True, False, False, True, True, True]
+    assert clusters.groups.tolist() == [0, 0, 0, 3, 4, 5]
+
+
 def test_a_name_taken_back_leaves_the_clusters_to_their_anchors() -> None:
     """Nobody's name any more, but still one person with one id."""
     said = Said(anchors=pinned(f0=TWELVE, f1=TWELVE, f3=TWELVE, f4=TWELVE))
@@ -362,7 +381,7 @@ def test_reasons_are_plain_words() -> None:
     assert {int(face): reason for face, reason in assignment.reasons.items() if face not in (1, 3, 4, 5)} == {
         0: "there when you named this person",
         2: "in a cluster of 6 faces that is this person's by name, 0.10 from the nearest one you gave"
-        " (the next of 2 owners: 0.20)",
+        " (0.20 from the next person's)",
         6: "pinned by you",
         7: "a near-copy of a face that you gave this person",
         8: "in a cluster of 3 faces, 0.10 from its middle",
