@@ -10,10 +10,11 @@ from pathlib import Path
 from faced.config import Config
 from faced.errors import FacedError
 from faced.faces.encode import EncodeReport, Progress, encode_photos
-from faced.faces.engine import EngineRecord, engine_record
+from faced.faces.engine import EngineRecord
+from faced.faces.worker import EngineSettings
 from faced.folders.plan import PhotoPath, ShownPerson
 from faced.folders.sync import TreeReport, sync_tree
-from faced.library.exclude import Excludes
+from faced.library.exclude import compile_excludes
 from faced.library.step import LibraryReport, scan_libraries
 from faced.model import EngineId, ImageId, PersonId
 from faced.passes.places import Places, Run, choose_places
@@ -71,19 +72,19 @@ def _run_steps(store: Store, run: Run, places: Places, observer: Observer) -> Pa
     config = run.config
     observer.step("looking at the libraries")
     scans = scan_libraries(
-        store, places.people, excludes=Excludes(config.library_exclude), named=places.named
+        store, places.people, excludes=compile_excludes(config.library_exclude), named=places.named
     )
-    record = engine_record(config.engine, detect_size=config.detect_size, views=config.embed_views)
+    engine_settings = EngineSettings(config.engine, config.detect_size, config.embed_views, run.cache)
     observer.step("reading new photos")
     encoding = encode_photos(
         store,
-        record,
-        cache=run.cache,
+        engine_settings,
         workers=config.encode_workers,
         timeout=config.encode_timeout,
         memory=config.encode_memory,
         progress=observer.encoding,
     )
+    record = engine_settings.record
     engine = _choose_engine(store, record)
     observer.step("working out who is who")
     clustering = recluster(store, engine, _clustering(config, record))

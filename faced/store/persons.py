@@ -41,7 +41,10 @@ class PersonRow:
 
 def add_persons(db: Database, count: int) -> list[PersonId]:
     """New persons without names, within a transaction of the caller. Their ids were never used before."""
-    return [PersonId(db.execute("INSERT INTO persons (name) VALUES (NULL)").lastrowid) for _ in range(count)]
+    return [
+        PersonId(db.execute("INSERT INTO persons (name) VALUES (NULL) RETURNING id").fetchone()[0])
+        for _ in range(count)
+    ]
 
 
 def load_owners(db: Database, engine: EngineId) -> dict[FaceId, Owner]:
