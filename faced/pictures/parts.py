@@ -218,6 +218,9 @@ def _check_boxes(data: bytes) -> None:
         end = position + size if size else len(data)
         if end < position + 8 or end > len(data):
             raise _cut_short("HEIC or AVIF picture")
+        # Zero bytes of padding are not that many; a copy that is going on has them to its end.
+        if name == b"mdat" and not data[max(position + 8, end - len(data) // 8) : end].strip(b"\0"):
+            raise _cut_short("HEIC or AVIF picture")
         seen.add(name)
         if name == b"meta" and data.find(b"idat", position, end) >= 0:
             seen.add(b"mdat")  # a small picture may lie within its description
