@@ -96,7 +96,7 @@ def decode(data: bytes, at_least: int | None = None) -> Pixels:
 
     at_least: px. A JPEG is decoded at the smallest scale (1/8, 1/4, 1/2, 1) whose longer side is
     still that long; another picture is reduced by a whole factor if it is at least twice as long.
-    A smaller picture is never enlarged. None: full size. Raises Unreadable.
+    A smaller picture is never enlarged. None: full size. The array may be read-only. Raises Unreadable.
     """
     check_whole(data)
     with _plain_errors(data):
