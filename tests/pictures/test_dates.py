@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from faced.pictures.dates import exif_date, taken_date
@@ -56,6 +56,7 @@ def test_what_is_no_date_is_none(value):
     assert exif_date(value) is None
 
 
+@settings(deadline=None)
 @given(st.one_of(st.text(), st.from_regex(r"[0-9]{4}:[0-9]{2}:[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}")))
 @example("2019:07:14 18:03:59")
 def test_no_text_raises_and_every_date_has_one_form(text):

@@ -11,7 +11,7 @@ import textwrap
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
@@ -110,6 +110,7 @@ def test_an_orientation_that_is_none_is_1(kind, value):
     assert decode(data).shape == (48, 64, 3)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300), st.booleans())
 def test_a_broken_exif_block_is_harmless(block, beginning):
     """Any bytes in its place, from the start on or behind a good beginning: the picture is the same."""
@@ -200,6 +201,7 @@ def scales(longer):
     return [-(-longer // scale) for scale in (8, 4, 2, 1)]
 
 
+@settings(deadline=None)
 @given(width=st.integers(1, 90), height=st.integers(1, 90), at_least=st.integers(0, 100))
 def test_a_jpeg_is_decoded_at_the_smallest_scale_that_is_enough(width, height, at_least):
     """Of 1/8, 1/4, 1/2 and 1 the first whose longer side reaches the wish; full size if none does.

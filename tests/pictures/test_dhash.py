@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageEnhance
 
@@ -31,6 +31,7 @@ def test_the_bits_stand_where_they_should():
     assert difference_hash(grey(np.tile(np.arange(9, 0, -1, dtype=np.uint8), (8, 1)))) == 0
 
 
+@settings(deadline=None)
 @given(st.integers(0, 50), st.integers(1, 6), st.integers(1, 6))
 def test_a_picture_of_larger_pixels_has_the_same_hash(seed, across, down):
     """Each pixel repeated, in any proportion: the means are the same, so are the bits."""
@@ -55,6 +56,7 @@ def test_mean_is_over_the_area():
     assert difference_hash(picture) == difference_hash(tiny)
 
 
+@settings(deadline=None)
 @given(st.integers(0, (1 << 64) - 1), st.integers(0, (1 << 64) - 1))
 def test_hamming_counts_bits(a, b):
     """Symmetric, zero for equals, as many as there are ones in the difference."""

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from faced.errors import Unreadable
@@ -32,6 +32,7 @@ segments = st.lists(
 
 
 @pytest.mark.parametrize("kind", JPEGS)
+@settings(deadline=None)
 @given(segments=segments, trailing=st.binary(max_size=100))
 def test_what_others_write_into_a_jpeg_is_no_new_image(kind, segments, trailing):
     """EXIF, XMP, comments and what trails, of any content, leave the key alone."""
@@ -52,6 +53,7 @@ def test_every_metadata_segment_can_be_taken_away():
     assert image_key(bare) == image_key(plain) == image_key(full)
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_filling_bytes_before_any_marker_mean_nothing(data):
     """JPEG allows any number of 0xFF before a marker, also behind a scan."""
@@ -81,6 +83,7 @@ def test_the_second_picture_and_a_motion_photo_do_not_count():
     assert image_key(JPEGS["baseline"] + video) == image_key(JPEGS["baseline"])
 
 
+@settings(deadline=None)
 @given(
     name=st.sampled_from([b"tEXt", b"zTXt", b"iTXt", b"tIME", b"eXIf", b"pHYs", b"vpAg"]),
     payload=st.binary(max_size=200),
@@ -93,6 +96,7 @@ def test_what_others_write_into_a_png_is_no_new_image(name, payload, before, tra
 
 
 @pytest.mark.parametrize("kind", WEBPS)
+@settings(deadline=None)
 @given(exif=st.binary(max_size=101), xmp=st.binary(max_size=101), trailing=st.binary(max_size=50))
 def test_what_others_write_into_a_webp_is_no_new_image(kind, exif, xmp, trailing):
     """EXIF and XMP make a WebP an extended one (VP8X); its key stays."""
@@ -103,6 +107,7 @@ def test_what_others_write_into_a_webp_is_no_new_image(kind, exif, xmp, trailing
 @pytest.mark.parametrize(
     ("kind", "options"), [("JPEG", {"quality": 95}), ("PNG", {}), ("WEBP", {"lossless": True}), ("BMP", {})]
 )
+@settings(deadline=None)
 @given(x=st.integers(0, 63), y=st.integers(0, 47), channel=st.integers(0, 2))
 def test_a_changed_pixel_is_another_image(kind, options, x, y, channel):
     """One pixel made much lighter or darker changes the key in every format."""

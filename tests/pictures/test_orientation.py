@@ -4,7 +4,7 @@ import io
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
@@ -54,6 +54,7 @@ def test_a_box_stays_on_what_it_framed(orientation):
 
 
 @pytest.mark.parametrize("orientation", EIGHT)
+@settings(deadline=None)
 @given(left=fractions, top=fractions, width=fractions, height=fractions)
 def test_a_box_comes_back(orientation, left, top, width, height):
     """There and back is where it was, both ways, also partly outside the picture."""
@@ -65,6 +66,7 @@ def test_a_box_comes_back(orientation, left, top, width, height):
 
 
 @pytest.mark.parametrize("orientation", EIGHT)
+@settings(deadline=None)
 @given(st.lists(st.tuples(fractions, fractions), max_size=5))
 def test_points_come_back_and_move_with_their_box(orientation, rows):
     """There and back is where they were; a point moves as the corner of a box without size does."""
