@@ -71,14 +71,15 @@ class HeldTree:
         if not _is_writable(self.handle):
             raise Frozen(f"the people folder {shown(self.root)} cannot be written to; nothing was changed")
 
-    def check_generation(self, *allowed: int) -> None:
-        """Raises Frozen when the tree's generation is another one: it is a restored backup, or not ours."""
+    def check_generation(self, *allowed: int) -> int:
+        """The tree's generation. Raises Frozen when it is none of these (a restored backup), or not ours."""
         found = _own_marker(self.handle, self.root, self.installation)
         if found not in allowed:
             raise Frozen(
                 f"the people folder {shown(self.root)} is of another time (change {found}, not {allowed[0]}): was it or"
                 " the state restored from a backup? Put back the one that goes with the other; nothing was changed"
             )
+        return found
 
     def close(self) -> None:
         os.close(self.handle)

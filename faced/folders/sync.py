@@ -207,7 +207,7 @@ class _Sync:
             applied = apply_operations(self.held.handle, intents, inodes, self.writer)
         except OSError:
             # The place is at fault (disk full): end what is half done, as the next run would, then say so.
-            with suppress(OSError):
+            with suppress(OSError, Frozen):
                 self._complete(intents, base, None)
             raise
         self._complete(intents, base, applied.made)
@@ -218,7 +218,7 @@ class _Sync:
         """The end of a batch, whether or not the process that began it is this one: base becomes what is seen."""
         generation = load_generation(self.store.db)
         handle = self.held.handle
-        if made is None:
+        if made is None and self.held.check_generation(generation, generation - 1) != generation:
             write_marker(handle, self.held.installation, generation, self.writer)
         change = settle_batch(handle, intents, base, self.writer, made)
         # What was seen must be on the disk before base says so; what comes after the look is the user's.
