@@ -75,12 +75,15 @@ class Backlog:
         """Not again in this run."""
         self._skipped.add(photo)
 
-    def put_back(self, flight: Flight) -> None:
-        """It was started in vain, and no fault of its own."""
+    def put_back(self, flight: Flight) -> bool:
+        """It was started in vain, and no fault of its own. False: that has been so too often."""
+        if self._tries[flight.job.photo] >= _TRIES:
+            return False
         if flight.alone:
             self._solo.appendleft(flight)
         else:
             self._marked.appendleft(flight.job)
+        return True
 
     def put_by(self, flight: Flight) -> None:
         """It is to run alone."""

@@ -143,7 +143,9 @@ class _Run:
     def run(self, progress: Callable[[Progress], None] | None) -> EncodeReport:
         try:
             with contextlib.suppress(_Stopped):
-                while self._advance():
+                more = True
+                while more:
+                    more = self._advance()
                     if progress:
                         progress(self._progress())
             self._release()
@@ -292,14 +294,13 @@ class _Run:
                 f"{_FAILURES_IN_A_ROW} workers in a row gave no result, which cannot be the photos' fault: "
                 f"the last one {error.reason}"
             )
-        if error.blamed:
+        if error.blamed or not self._backlog.put_back(flight):
             self._end(flight, error.reason)
             return
         if flight.suspect:
             with self._store.write() as db:
                 jobs.release_alone(db, flight.job.photo)
         self._let_go(flight)
-        self._backlog.put_back(flight)
 
     def _end_unreadable(self, flight: Flight, error: Unreadable, *, reading: bool) -> None:
         job = flight.job

@@ -2,7 +2,7 @@
 
 Each worker is a pebble pool of its own, so that nothing is shared that a dying worker could take along
 (a lock of the pipe, half a message), and each death has exactly one job to its name. Decides what is a
-job's own fault; never tries one again and knows no store.
+job's own fault; tries none again that has begun, and knows no store.
 """
 
 import os
@@ -13,6 +13,7 @@ from collections.abc import Callable
 from concurrent.futures import CancelledError, Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from queue import SimpleQueue
 from typing import Final, Protocol
@@ -126,7 +127,8 @@ class EncodePool:
     def _start_waiting(self) -> None:
         while self._waiting and (slot := self._free_slot()):
             task, future = self._waiting.popleft()
-            if not slot.start(task, future, self._limit(task), self._finished):
+            cancelled = not future.set_running_or_notify_cancel()
+            if cancelled or not slot.start(_Job(task, future, self._limit(task)), self._finished):
                 self._idle.append(slot)
 
     def _free_slot(self) -> "_Slot | None":
@@ -145,7 +147,8 @@ class EncodePool:
         self._events.put(lambda: self._settle(slot))
 
     def _settle(self, slot: "_Slot") -> None:
-        slot.settle()
+        if not slot.settle(self._finished):
+            return
         self._idle.append(slot)
         self._start_waiting()
 
@@ -160,6 +163,14 @@ class EncodePool:
                 future.set_exception(_given_up())
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Job:
+    task: Task
+    future: "Future[EncodedPicture | None]"
+    limit: float  # seconds
+    first_time: bool = True
+
+
 class _Slot:
     """One worker and the job it does. Used by the pool's own thread only."""
 
@@ -167,50 +178,45 @@ class _Slot:
         self._function = function
         self._memory = memory
         self._pool = self._make_pool()
-        self._outer: Future[EncodedPicture | None] | None = None
+        self._job: _Job | None = None
         self._inner: Future[EncodedPicture | None] | None = None
-        self._limit = 0.0
 
-    def start(
-        self,
-        task: Task,
-        future: "Future[EncodedPicture | None]",
-        limit: float,
-        finished: "Callable[[_Slot], None]",
-    ) -> bool:
+    def start(self, job: "_Job", finished: "Callable[[_Slot], None]") -> bool:
         """Begin a job. `finished` is called when it has ended, however; never when False is returned."""
-        if not future.set_running_or_notify_cancel():
-            return False
         try:
-            inner = self._schedule(task, limit)
+            inner = self._schedule(job)
         except Exception as error:
-            future.set_exception(FacedError(f"no worker process could be started: {error}"))
+            job.future.set_exception(FacedError(f"no worker process could be started: {error}"))
             return False
-        self._outer, self._inner, self._limit = future, inner, limit
+        self._job, self._inner = job, inner
         inner.add_done_callback(lambda _: finished(self))
         return True
 
-    def _schedule(self, task: Task, limit: float) -> "Future[EncodedPicture | None]":
+    def _schedule(self, job: "_Job") -> "Future[EncodedPicture | None]":
         try:
-            return self._pool.schedule(self._function, args=(task,), timeout=limit)
-        except RuntimeError:  # its worker died between two jobs
+            return self._pool.schedule(self._function, args=(job.task,), timeout=job.limit)
+        except RuntimeError:  # its worker died between two jobs, and that was seen
             self._renew()
-            return self._pool.schedule(self._function, args=(task,), timeout=limit)
+            return self._pool.schedule(self._function, args=(job.task,), timeout=job.limit)
 
-    def settle(self) -> None:
-        """Hand over the result of a job that has ended."""
-        outer, inner = self._outer, self._inner
-        self._outer = self._inner = None
-        assert outer is not None
+    def settle(self, finished: "Callable[[_Slot], None]") -> bool:
+        """Hand over the result of a job that has ended. False: it had not begun, and is begun again."""
+        job, inner = self._job, self._inner
+        self._job = self._inner = None
+        assert job is not None
         assert inner is not None
         try:
             result = inner.result(timeout=0)
         except Exception as error:
             if isinstance(error, BrokenProcessPool | MemoryError):
                 self._renew()
-            outer.set_exception(_judge_failure(error, self._limit))
+            if isinstance(error, BrokenProcessPool) and job.first_time:
+                # Its worker may have died between two jobs, unseen: then it is not this one's doing.
+                return not self.start(replace(job, first_time=False), finished)
+            job.future.set_exception(_judge_failure(error, job.limit))
         else:
-            outer.set_result(result)
+            job.future.set_result(result)
+        return True
 
     def stop(self) -> None:
         """Begin to end the worker, whatever it does."""
@@ -219,9 +225,9 @@ class _Slot:
     def join(self) -> None:
         """The worker has ended; a job that was not done fails."""
         self._pool.join()
-        if self._outer is not None:
-            self._outer.set_exception(_given_up())
-            self._outer = None
+        if self._job is not None:
+            self._job.future.set_exception(_given_up())
+            self._job = None
 
     def _make_pool(self) -> ProcessPool:
         return ProcessPool(
