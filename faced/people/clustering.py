@@ -6,7 +6,6 @@ Cores come from scikit-learn's DBSCAN. Its border points join whatever cluster c
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.cluster import DBSCAN
 
 from faced.model import Floats
 
@@ -22,6 +21,8 @@ def cluster_embeddings(embeddings: Floats, *, eps: float, min_samples: int) -> N
     embeddings: (n, 128) float32, in content order. eps: Euclidean, inclusive. min_samples: neighbours
     of a core point, itself included. Returns (n,).
     """
+    from sklearn.cluster import DBSCAN  # 133 MB and up to 3 s: only when there is something to cluster
+
     labels = np.full(len(embeddings), NOISE, dtype=np.intp)
     if len(embeddings) < min_samples:
         return labels
