@@ -220,8 +220,8 @@ def test_promise_7_a_missing_disk_can_be_accepted(tmp_path):
 
 @in_mount_namespace
 def test_promise_7_an_unmount_in_the_middle_of_a_scan_loses_nothing(tmp_path):
-    """The walk then sees an empty folder or a part of it; the place is asked again before anything is written."""
-    with library(tmp_path) as (lib, store):
+    """The walk then sees what is in the bare mount point; the place is asked again before anything is written."""
+    with library(tmp_path, "stray.jpg") as (lib, store):
         tmpfs(lib)
         put(lib, "a.jpg", "b/c.jpg")
         scan(store)
@@ -235,7 +235,8 @@ def test_promise_7_an_unmount_in_the_middle_of_a_scan_loses_nothing(tmp_path):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(os, "scandir", pull)
             report = scan(store)
-        assert (report.online, report.lost) == (False, 2)
+        assert (report.online, report.added, report.lost) == (False, 0, 2)
+        assert "was unmounted or replaced while it was scanned" in report.problem
         assert photos(store) == ["a.jpg", "b/c.jpg"]
 
 

@@ -17,6 +17,7 @@ from faced.errors import StateError, UsageError
 from faced.mounts import Mount
 from faced.store import database
 from faced.store.database import DATABASE, open_reader, open_store, prepare_state
+from faced.store.locks import WRITE, hold_lock
 from faced.store.settings import load_setting, next_number, read_installation, save_setting
 from tests.support.rerun import in_mount_namespace
 
@@ -86,6 +87,23 @@ def test_a_transaction_is_kept_whole_or_not_at_all(state):
             save_setting(db, "a", "whole")
     with open_reader(state) as db:
         assert load_setting(db, "a") == "whole"
+
+
+def test_the_write_lock_is_held_from_begin_to_commit_and_at_every_checkpoint(state, monkeypatch):
+    """SQLite's own locks are not enough: older versions can corrupt the log when two write or checkpoint at once."""
+    with open_store(state) as store:
+        with store.write(), hold_lock(state, WRITE, wait=False) as free:
+            assert not free
+        with hold_lock(state, WRITE, wait=False) as free:
+            assert free
+        taken = []
+
+        def watched(folder, name, **options):
+            taken.append(name)
+            return hold_lock(folder, name, **options)
+
+        monkeypatch.setattr(database, "hold_lock", watched)
+    assert taken == [WRITE]  # closing checkpoints
 
 
 def test_a_transaction_in_a_transaction_is_refused(state):
