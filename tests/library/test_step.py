@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from faced.library import step
 from faced.library.exclude import compile_excludes
 from faced.library.step import scan_libraries
 from faced.store.database import open_store
@@ -136,6 +137,28 @@ def test_new_permissions_are_no_change(world):
     before = world.dump()
     world.scan_one()
     assert world.dump() == before
+
+
+def test_a_disk_that_makes_up_its_inodes_is_not_read_again(world, monkeypatch):
+    """FAT: a new number is no change and no write; only those still to be read are noted, once."""
+    monkeypatch.setattr(step, "has_stable_inodes", lambda fstype: False)
+    world.put("a.jpg", "b.jpg")
+    world.scan_one()
+    world.read_all()
+    world.put("unread.jpg")
+    world.scan_one()
+    with world.store.write() as db:
+        db.execute("UPDATE photos SET ino = ino + 1000")
+    assert not world.scan_one().is_changed
+    library = load_libraries(world.store.db)[0].id
+    inodes = {path: stamp.ino for path, stamp in load_stamps(world.store.db, library).items()}
+    assert inodes[b"unread.jpg"] == os.stat(world.lib / "unread.jpg").st_ino
+    assert inodes[b"a.jpg"] == os.stat(world.lib / "a.jpg").st_ino + 1000
+    before = world.store.db.conn.total_changes
+    world.scan_one()
+    assert world.store.db.conn.total_changes == before
+    (world.lib / "a.jpg").write_bytes(b"another content")
+    assert world.scan_one().changed == 1
 
 
 def test_moved_photos_keep_all_that_is_known(world):

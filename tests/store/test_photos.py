@@ -17,6 +17,7 @@ from faced.store.photos import (
     load_quarantine,
     load_quarantine_stamps,
     load_stamps,
+    load_unread,
     move_photos,
     release_quarantine,
     save_library_state,
@@ -135,6 +136,9 @@ def test_new_stamps_alone_make_nothing_stale(db):
     save_stamps(db, id_of(db), {b"a.jpg": FileStamp(1, 2, 30, 40)})
     assert load_stamps(db, id_of(db)) == {b"a.jpg": FileStamp(1, 2, 30, 40)}
     assert db.execute("SELECT stale, found FROM photos").fetchall() == [(0, 1)]
+    assert load_unread(db, id_of(db)) == set()
+    save_photos(db, id_of(db), {NAME: STAMP}, scan=2)
+    assert load_unread(db, id_of(db)) == {NAME}
 
 
 def test_a_move_changes_the_path_only(db):
