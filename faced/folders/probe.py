@@ -12,7 +12,7 @@ from typing import Any
 
 from faced.errors import UsageError, shown
 from faced.folders.names import NAME_BYTES
-from faced.folders.tree import SCRATCH, opened
+from faced.folders.tree import SCRATCH, opened, read_text
 from faced.folders.writer import TreeWriter
 from faced.mounts import find_mount, read_mounts
 
@@ -30,7 +30,7 @@ def probe_place(root: bytes, handle: int, writer: TreeWriter) -> Mapping[str, An
     Raises UsageError when links cannot be made. Leaves nothing behind in the scratch folder.
     """
     with opened(handle, SCRATCH) as scratch:
-        _clear(scratch, writer)
+        _clear(handle, writer)
         try:
             writer.symlink(TARGET, scratch, NAME)
         except OSError as error:
@@ -49,7 +49,7 @@ def probe_place(root: bytes, handle: int, writer: TreeWriter) -> Mapping[str, An
             exchanges = writer.exchange(scratch, NAME, scratch, b"probe-2")
             name_max = _longest(scratch, writer)
         finally:
-            _clear(scratch, writer)
+            _clear(handle, writer)
     return {
         "exchanges": exchanges,
         "folds_case": folds_case,
@@ -80,11 +80,11 @@ def _has(folder: int, name: bytes) -> bool:
     return True
 
 
-def _clear(scratch: int, writer: TreeWriter) -> None:
+def _clear(handle: int, writer: TreeWriter) -> None:
     """Take away the links of a probe, also of one that died. Other things in there are not ours to judge."""
-    for name in map(os.fsencode, os.listdir(scratch)):
-        with suppress(OSError):
-            if os.readlink(name, dir_fd=scratch) == TARGET:
+    with opened(handle, SCRATCH) as scratch:
+        for name in map(os.fsencode, os.listdir(scratch)):
+            if read_text(scratch, name) == TARGET:
                 writer.unlink(scratch, name)
 
 

@@ -155,6 +155,7 @@ class _Look:
             texts = {(o.name, o.new) for _, o in intents if o.op == "link" and o.folder == path}
             ino = self._adopt(path, texts)
         if ino is not None:
+            self._leave()  # what was found at this path before may have been another folder, or none
             self.inodes[path] = ino
             self.change.made.append((path, operation.person, ino))
 

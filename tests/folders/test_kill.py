@@ -101,7 +101,7 @@ def check(folder, *, exact=True):
         for name, content in STRANGERS.items():
             assert (world.people / name).read_text() == content
         junk = [path.read_text() for path in world.people.rglob("Thumbs.db")]
-        assert junk in ([], ["junk"])
+        assert junk in ([], ["junk"], [""])  # the last: killed while the driver wrote it
         again = world.sync()
         assert (again.made, again.dropped, again.retargeted, again.recovered) == (0, 0, 0, 0)
         links = sorted(world.links())
