@@ -207,14 +207,16 @@ class _Run:
         if flight.key is not None:
             self._launch(flight)
         else:
-            self._readers.read(flight.job.file, lambda result: self._post(self._on_read, flight, result))
+            self._readers.read(
+                flight.job.file, flight.job.root, lambda result: self._post(self._on_read, flight, result)
+            )
 
     def _on_read(self, flight: Flight, result: ReadResult) -> None:
         if isinstance(result, Unreadable):
             self._end_unreadable(flight, result, reading=True)
             return
         data, stamp, key = result
-        if stamp != flight.job.stamp:
+        if (stamp.size, stamp.mtime_ns) != (flight.job.stamp.size, flight.job.stamp.mtime_ns):
             self._end(flight, Verdict(None))  # the next scan will tell what it is now
         elif isinstance(key, Unreadable):
             self._end_unreadable(flight, key, reading=False)

@@ -4,6 +4,7 @@ A disk that does not answer holds up one of them and nothing else; they end with
 they wait for. Decide nothing, never raise.
 """
 
+import os
 import threading
 from collections.abc import Callable
 from queue import SimpleQueue
@@ -23,10 +24,10 @@ ReadResult = tuple[bytes, FileStamp, ImageKey | Unreadable] | Unreadable
 """Bytes, stamp and key, or why there is no key; or why there are no bytes."""
 
 
-def read_file(file: bytes) -> ReadResult:
-    """One file, read once."""
+def read_file(file: bytes, root: bytes) -> ReadResult:
+    """One file, read once. A symbolic link is followed as long as it stays below the library's root."""
     try:
-        data, stamp = read_photo(file, FILE_LIMIT)
+        data, stamp = read_photo(_follow(file, root), FILE_LIMIT)
     except Unreadable as error:
         return error
     except Exception as error:
@@ -39,18 +40,26 @@ def read_file(file: bytes) -> ReadResult:
         return data, stamp, Unreadable(f"it is damaged ({type(error).__name__}: {error})")
 
 
+def _follow(file: bytes, root: bytes) -> bytes:
+    """What a link leads to; what lies elsewhere is left unfollowed, which `read_photo` refuses."""
+    if not os.path.islink(file):
+        return file
+    target = os.path.realpath(file)
+    return target if target.startswith(os.path.join(os.path.realpath(root), b"")) else file
+
+
 class Readers:
     """A few threads that read what they are told, in that order."""
 
     def __init__(self, count: int) -> None:
-        self._orders: SimpleQueue[tuple[bytes, Callable[[ReadResult], None]] | None] = SimpleQueue()
+        self._orders: SimpleQueue[tuple[bytes, bytes, Callable[[ReadResult], None]] | None] = SimpleQueue()
         self._count = count
         for number in range(count):
             threading.Thread(target=self._serve, name=f"reader-{number}", daemon=True).start()
 
-    def read(self, file: bytes, told: Callable[[ReadResult], None]) -> None:
+    def read(self, file: bytes, root: bytes, told: Callable[[ReadResult], None]) -> None:
         """Returns at once; `told` is called in a reader's thread."""
-        self._orders.put((file, told))
+        self._orders.put((file, root, told))
 
     def close(self) -> None:
         """Nothing further is read. Does not wait."""
@@ -59,5 +68,5 @@ class Readers:
 
     def _serve(self) -> None:
         while (order := self._orders.get()) is not None:
-            file, told = order
-            told(read_file(file))
+            file, root, told = order
+            told(read_file(file, root))

@@ -17,7 +17,7 @@ from faced.folders.sync import TreeReport, sync_tree
 from faced.library.exclude import compile_excludes
 from faced.library.step import LibraryReport, scan_libraries
 from faced.model import EngineId, ImageId, PersonId
-from faced.passes.places import Places, Run, choose_places
+from faced.passes.places import Places, Run, check_named, choose_places
 from faced.people.recluster import Clustering, ReclusterReport, recluster
 from faced.store.database import Store, open_store
 from faced.store.faces import count_unencoded
@@ -59,6 +59,7 @@ class PassReport:
 
 def run_pass(run: Run, libraries: list[Path], people: Path | None, observer: Observer) -> PassReport:
     """A whole pass, alone in its state. Raises FacedError when another process is in one."""
+    check_named(run, libraries, people)
     with open_store(run.state) as store, hold_lock(run.state, PASS, wait=False) as mine:
         if not mine:
             raise FacedError(

@@ -66,7 +66,7 @@ def open_store(folder: Path) -> Iterator[Store]:
             for pragma in PRAGMAS:
                 connection.execute(f"PRAGMA {pragma}")
             migrate(connection, folder)
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
             connection.close()
             raise StateError(f"the database {path} cannot be used ({error}); it was left as it is") from error
         except BaseException:
@@ -98,7 +98,7 @@ def open_reader(folder: Path) -> Iterator[Database]:
         if version < newest_version():
             raise StateError(f"the database {path} is of an older faced: run `faced sync` once to renew it")
         yield Database(connection, execute_plugins=False)
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
         raise StateError(f"the database {path} cannot be read ({error})") from error
     finally:
         connection.close()
