@@ -6,11 +6,20 @@ The rooms are imported inside the functions, so that `faced --help` answers at o
 import argparse
 import shlex
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from faced.cli import show
-from faced.passes.places import open_run
+
+if TYPE_CHECKING:
+    from faced.passes.places import Run
 
 __all__ = ["run_demo", "run_faces", "run_people", "run_status", "run_sync"]
+
+
+def _open(options: argparse.Namespace) -> "Run":
+    from faced.passes.places import open_run
+
+    return open_run(options.state, options.config)
 
 
 def run_sync(options: argparse.Namespace) -> int:
@@ -18,7 +27,7 @@ def run_sync(options: argparse.Namespace) -> int:
     from faced.cli.progress import observe
     from faced.passes.full import run_pass
 
-    run = open_run(options.state, options.config)
+    run = _open(options)
     with observe(quiet=options.json) as observer:
         report = run_pass(run, options.libraries, options.people, observer)
     if options.json:
@@ -34,7 +43,7 @@ def run_status(options: argparse.Namespace) -> int:
     from faced.passes.look import look_at_status
     from faced.store.database import open_reader
 
-    with open_reader(open_run(options.state, options.config).state) as db:
+    with open_reader(_open(options).state) as db:
         status = look_at_status(db)
     if options.json:
         show.print_json(show.status_json(status))
@@ -48,7 +57,7 @@ def run_people(options: argparse.Namespace) -> int:
     from faced.passes.look import look_at_people
     from faced.store.database import open_reader
 
-    with open_reader(open_run(options.state, options.config).state) as db:
+    with open_reader(_open(options).state) as db:
         people = look_at_people(db)
     if options.json:
         show.print_json(show.people_json(people))
@@ -62,7 +71,7 @@ def run_faces(options: argparse.Namespace) -> int:
     from faced.passes.look import look_at_faces
     from faced.store.database import open_reader
 
-    with open_reader(open_run(options.state, options.config).state) as db:
+    with open_reader(_open(options).state) as db:
         faces = look_at_faces(db, options.photo)
     if options.json:
         show.print_json(show.faces_json(faces))

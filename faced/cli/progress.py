@@ -34,7 +34,7 @@ def observe(*, quiet: bool) -> Iterator[Observer]:
             bar.update(task, description=words, total=None, completed=0, rate="")
 
         def encoding(now: Encoding) -> None:
-            rate = f"{now.done / now.seconds:.1f} photos/s" if now.done and now.seconds else ""
+            rate = f"{now.rate:.1f} photos/s" if now.done else ""
             bar.update(task, total=now.total, completed=now.done, rate=rate)
 
         yield Observer(step, encoding)

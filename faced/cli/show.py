@@ -6,14 +6,16 @@ import os
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from faced.demo import DemoLibrary
 from faced.errors import shown
-from faced.model import PersonId
-from faced.passes.full import PassReport
-from faced.passes.look import FaceView, Status
-from faced.store.persons import PersonRow
+
+if TYPE_CHECKING:
+    from faced.demo import DemoLibrary
+    from faced.model import PersonId
+    from faced.passes.full import PassReport
+    from faced.passes.look import FaceView, Status
+    from faced.store.persons import PersonRow
 
 __all__ = [
     "demo_json",
@@ -62,7 +64,7 @@ def path_json(path: bytes, key: str = "path") -> Json:
         }
 
 
-def person_name(person: PersonId, name: str | None) -> str:
+def person_name(person: "PersonId", name: str | None) -> str:
     """What a person is called."""
     return f"Person {person}" if name is None else name
 
@@ -72,7 +74,7 @@ def count(number: int, one: str, many: str | None = None) -> str:
     return f"{number} {one if number == 1 else many or one + 's'}"
 
 
-def sync_lines(report: PassReport) -> list[str]:
+def sync_lines(report: "PassReport") -> list[str]:
     """One summary; nothing when nothing happened."""
     found = [
         count(sum(library.added for library in report.libraries), "new photo"),
@@ -104,7 +106,7 @@ def sync_lines(report: PassReport) -> list[str]:
     return lines
 
 
-def sync_json(report: PassReport) -> Json:
+def sync_json(report: "PassReport") -> Json:
     """What a pass did."""
     return {
         "libraries": [
@@ -132,7 +134,7 @@ def sync_json(report: PassReport) -> Json:
     }
 
 
-def status_lines(status: Status) -> list[str]:
+def status_lines(status: "Status") -> list[str]:
     """Counts first, then what needs somebody."""
     lines = [
         f"{count(status.counts.photos, 'photo')}, {count(status.faces, 'face')}, {status.counts.queued} queued"
@@ -146,15 +148,15 @@ def status_lines(status: Status) -> list[str]:
         lines.append(f"people folder {shown(status.tree.root)}")
         if status.tree.problem:
             lines.append(f"  {status.tree.problem}")
-    for left in status.left_alone:
-        lines.append(f"left alone: {shown(left.path)}: {left.reason}")
+    for path, reason in status.left_alone:
+        lines.append(f"left alone: {shown(path)}: {reason}")
     for row in status.quarantine:
         words = "not finished yet" if row.later else "not readable"
         lines.append(f"{words}: {shown(os.path.join(row.root, row.path))}: {row.reason}")
     return lines
 
 
-def status_json(status: Status) -> Json:
+def status_json(status: "Status") -> Json:
     """The keys of DESIGN, and what else there is to say."""
     tree = status.tree
     return {
@@ -170,12 +172,12 @@ def status_json(status: Status) -> Json:
             for library in status.libraries
         ],
         "people": None if tree is None else {**path_json(tree.root), "problem": tree.problem},
-        "left_alone": [{**path_json(left.path), "reason": left.reason} for left in status.left_alone],
+        "left_alone": [{**path_json(path), "reason": reason} for path, reason in status.left_alone],
         "asks": [],
     }
 
 
-def people_lines(people: Sequence[PersonRow]) -> list[str]:
+def people_lines(people: "Sequence[PersonRow]") -> list[str]:
     """A line a person."""
     lines = []
     for row in people:
@@ -184,7 +186,7 @@ def people_lines(people: Sequence[PersonRow]) -> list[str]:
     return lines
 
 
-def people_json(people: Sequence[PersonRow]) -> list[Json]:
+def people_json(people: "Sequence[PersonRow]") -> list[Json]:
     """The keys of DESIGN."""
     return [
         {
@@ -199,7 +201,7 @@ def people_json(people: Sequence[PersonRow]) -> list[Json]:
     ]
 
 
-def faces_lines(faces: Sequence[FaceView]) -> list[str]:
+def faces_lines(faces: "Sequence[FaceView]") -> list[str]:
     """A line a face, from left to right."""
     if not faces:
         return ["no face was found"]
@@ -210,7 +212,7 @@ def faces_lines(faces: Sequence[FaceView]) -> list[str]:
     ]
 
 
-def faces_json(faces: Sequence[FaceView]) -> list[Json]:
+def faces_json(faces: "Sequence[FaceView]") -> list[Json]:
     """The keys of DESIGN."""
     return [
         {
@@ -224,7 +226,7 @@ def faces_json(faces: Sequence[FaceView]) -> list[Json]:
     ]
 
 
-def demo_json(folder: Path, demo: DemoLibrary) -> Json:
+def demo_json(folder: Path, demo: "DemoLibrary") -> Json:
     """Where the photos are and who is in each."""
     return {
         **path_json(os.fsencode(folder.absolute())),

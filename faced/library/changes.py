@@ -23,6 +23,7 @@ __all__ = [
     "hold_losses",
     "is_below",
     "is_held",
+    "note_inodes",
 ]
 
 Known = Mapping[bytes, FileStamp]
@@ -181,6 +182,23 @@ def is_held(lost: int, known: int) -> bool:
 def hold_losses(changes: Changes) -> Changes:
     """The same changes, but nothing is gone: what vanished is kept as it was."""
     return replace(changes, gone=frozenset(), kept=changes.kept | changes.gone)
+
+
+def note_inodes(changes: Changes, known: Known, scan: Scan, unread: Set[bytes]) -> Changes:
+    """The same changes, and the inodes of photos still to be read, where inodes change by themselves.
+
+    Whoever reads them compares the stamp; those that are read are left alone, so that an unchanged
+    library is nothing to write down.
+    """
+    new = {
+        path: scan.files[path]
+        for path in unread
+        if path not in changes.changed
+        and path in known
+        and path in scan.files
+        and known[path].ino != scan.files[path].ino
+    }
+    return replace(changes, touched={**new, **changes.touched} if new else changes.touched)
 
 
 def find_adopted(candidates: Mapping[bytes, Known], scan: Scan) -> bytes | None:

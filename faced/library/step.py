@@ -20,6 +20,7 @@ from faced.library.changes import (
     hold_losses,
     is_below,
     is_held,
+    note_inodes,
 )
 from faced.library.exclude import Excludes
 from faced.library.scan import read_library
@@ -155,6 +156,8 @@ def _look(
     known = rows.load_stamps(store.db, owner.id)
     inodes = _judge_inodes(owner, place, known, scan, accept)
     changes = _keep_existing(library.root, diff_photos(known, scan, inodes), scan)
+    if inodes is Inodes.UNSTABLE:
+        changes = note_inodes(changes, known, scan, rows.load_unread(store.db, owner.id))
     problem = _describe_unlisted(library, scan, changes)
     lost = count_lost(changes, scan)
     if lost and not accept:

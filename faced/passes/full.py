@@ -10,13 +10,14 @@ from pathlib import Path
 from faced.config import Config
 from faced.errors import FacedError
 from faced.faces.encode import EncodeReport, Progress, encode_photos
-from faced.faces.engine import EngineRecord, engine_record
+from faced.faces.engine import EngineRecord
+from faced.faces.worker import EngineSettings
 from faced.folders.plan import PhotoPath, ShownPerson
 from faced.folders.sync import TreeReport, sync_tree
-from faced.library.exclude import Excludes
+from faced.library.exclude import compile_excludes
 from faced.library.step import LibraryReport, scan_libraries
 from faced.model import EngineId, ImageId, PersonId
-from faced.passes.places import Places, Run, choose_places
+from faced.passes.places import Places, Run, check_named, choose_places
 from faced.people.recluster import Clustering, ReclusterReport, recluster
 from faced.store.database import Store, open_store
 from faced.store.faces import count_unencoded
@@ -58,6 +59,7 @@ class PassReport:
 
 def run_pass(run: Run, libraries: list[Path], people: Path | None, observer: Observer) -> PassReport:
     """A whole pass, alone in its state. Raises FacedError when another process is in one."""
+    check_named(run, libraries, people)
     with open_store(run.state) as store, hold_lock(run.state, PASS, wait=False) as mine:
         if not mine:
             raise FacedError(
@@ -71,19 +73,19 @@ def _run_steps(store: Store, run: Run, places: Places, observer: Observer) -> Pa
     config = run.config
     observer.step("looking at the libraries")
     scans = scan_libraries(
-        store, places.people, excludes=Excludes(config.library_exclude), named=places.named
+        store, places.people, excludes=compile_excludes(config.library_exclude), named=places.named
     )
-    record = engine_record(config.engine, detect_size=config.detect_size, views=config.embed_views)
+    engine_settings = EngineSettings(config.engine, config.detect_size, config.embed_views, run.cache)
     observer.step("reading new photos")
     encoding = encode_photos(
         store,
-        record,
-        cache=run.cache,
+        engine_settings,
         workers=config.encode_workers,
         timeout=config.encode_timeout,
         memory=config.encode_memory,
         progress=observer.encoding,
     )
+    record = engine_settings.record
     engine = _choose_engine(store, record)
     observer.step("working out who is who")
     clustering = recluster(store, engine, _clustering(config, record))

@@ -15,7 +15,7 @@ from faced.store.database import Store
 from faced.store.photos import load_libraries, set_libraries
 from faced.store.tree import load_tree
 
-__all__ = ["Places", "Run", "choose_places", "default_state", "open_run"]
+__all__ = ["Places", "Run", "check_named", "choose_places", "default_state", "open_run"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +51,27 @@ def open_run(state: Path | None, config: Path | None) -> Run:
     return Run(default_state() if state is None else state.expanduser().absolute(), load_config(config))
 
 
+def check_named(run: Run, libraries: Sequence[Path], people: Path | None) -> None:
+    """Refuse folders that cannot be right together before a state is made in one of them. Raises UsageError."""
+    named = _name_roots(run, libraries)
+    chosen = people or run.config.people_folder
+    check_roots(named, absolute_root(chosen) if chosen else None, os.fsencode(run.state), known=named)
+
+
+def _name_roots(run: Run, libraries: Sequence[Path]) -> list[bytes]:
+    return [absolute_root(path) for path in (*(run.config.libraries or ()), *libraries)]
+
+
 def choose_places(store: Store, run: Run, libraries: Sequence[Path], people: Path | None) -> Places:
     """Decide which libraries and which people folder, check that they go together, and remember them.
 
     Arguments add to the state's libraries; `libraries` of the configuration is the whole truth.
     Raises UsageError when nothing says where they are, or when they cannot be right together.
     """
-    named = [absolute_root(path) for path in (*(run.config.libraries or ()), *libraries)]
+    named = _name_roots(run, libraries)
     exact = run.config.libraries is not None
-    known = [] if exact else [row.root for row in load_libraries(store.db)]
+    rows = load_libraries(store.db, detached=True)
+    known = [row.root for row in rows if row.root in named or (row.listed and not exact)]
     if not named and not known:
         raise UsageError("which photos? Say `faced sync PHOTOS --people PEOPLE` once; it is remembered")
     tree = load_tree(store.db)
@@ -68,7 +80,7 @@ def choose_places(store: Store, run: Run, libraries: Sequence[Path], people: Pat
         raise UsageError("into which folder? Say `faced sync PHOTOS --people PEOPLE` once; it is remembered")
     root = tree.root if chosen is None and tree is not None else absolute_root(chosen or Path())
     check_roots(named, root, os.fsencode(run.state), known)
-    listed = {row.root for row in load_libraries(store.db)}
+    listed = {row.root for row in rows if row.listed}
     if (exact and listed != set(named)) or not listed.issuperset(named):
         with store.write() as db:
             set_libraries(db, named, exact=exact)

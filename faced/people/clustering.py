@@ -6,7 +6,6 @@ Cores come from scikit-learn's DBSCAN. Its border points join whatever cluster c
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.cluster import DBSCAN
 
 from faced.model import Floats
 from faced.people.faces import NOISE
@@ -24,6 +23,8 @@ def cluster_embeddings(
     embeddings: (n, 128) float32, in content order. eps: Euclidean, inclusive. min_samples: neighbours
     of a core point, itself included. Returns (n,) labels and (n,) bool.
     """
+    from sklearn.cluster import DBSCAN  # 133 MB and up to 3 s: only when there is something to cluster
+
     labels = np.full(len(embeddings), NOISE, dtype=np.intp)
     is_core = np.zeros(len(embeddings), dtype=np.bool_)
     if len(embeddings) < min_samples:

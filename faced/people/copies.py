@@ -9,8 +9,6 @@ from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
 
 from faced.people.faces import NOISE, Faces
 
@@ -22,6 +20,9 @@ BLOCK = 1024
 
 def group_near_copies(faces: Faces, bits: int) -> NDArray[np.intp]:
     """(n,) the group of each face: the smallest row of its connected component."""
+    from scipy.sparse import coo_matrix  # slow to import, and most passes have nothing to group
+    from scipy.sparse.csgraph import connected_components
+
     count = len(faces)
     if count == 0:
         return np.empty(0, dtype=np.intp)

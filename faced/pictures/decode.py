@@ -8,9 +8,10 @@ for the whole process; they are set anew before every picture, since others chan
 
 import io
 import logging
+import os
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cache
 from typing import Final
@@ -95,7 +96,7 @@ def decode(data: bytes, at_least: int | None = None) -> Pixels:
 
     at_least: px. A JPEG is decoded at the smallest scale (1/8, 1/4, 1/2, 1) whose longer side is
     still that long; another picture is reduced by a whole factor if it is at least twice as long.
-    A smaller picture is never enlarged. None: full size. Raises Unreadable.
+    A smaller picture is never enlarged. None: full size. The array may be read-only. Raises Unreadable.
     """
     check_whole(data)
     with _plain_errors(data):
@@ -168,9 +169,10 @@ def _exif(image: Image.Image, data: bytes) -> Image.Exif:
 def _orientation(exif: Image.Exif) -> int:
     try:
         value = exif.get(ExifTags.Base.Orientation)
+        # By equality, as Pillow does when it turns a TIFF: a fraction 6/1 is a 6.
+        return next((number for number in range(1, 9) if value == number), 1)
     except Exception:
         return 1
-    return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
 def _taken(exif: Image.Exif) -> str | None:
@@ -202,7 +204,7 @@ def _plain_errors(data: bytes) -> Iterator[None]:
     Image.MAX_IMAGE_PIXELS = None  # _check_size decides
     logging.getLogger("PIL").setLevel(logging.CRITICAL)
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), _silent_libtiff() if family_of(data) == "TIFF" else nullcontext():
             warnings.simplefilter("ignore")
             yield
     except Unreadable:
@@ -213,6 +215,24 @@ def _plain_errors(data: bytes) -> Iterator[None]:
         raise _unreadable(error, data) from None
 
 
+@contextmanager
+def _silent_libtiff() -> Iterator[None]:
+    """libtiff writes its complaints straight to the terminal, and Pillow doesn't stop it."""
+    try:
+        terminal = os.dup(2)
+    except OSError:  # there is none
+        yield
+        return
+    try:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 2)
+        os.close(nowhere)
+        yield
+    finally:
+        os.dup2(terminal, 2)
+        os.close(terminal)
+
+
 def _unreadable(error: Exception, data: bytes) -> Unreadable:
     family = family_of(data)
     unfinished = not data[-_TAIL:].strip(b"\0")
@@ -221,5 +241,7 @@ def _unreadable(error: Exception, data: bytes) -> Unreadable:
             return Unreadable("it is not a picture of a kind that faced reads", later=unfinished)
         return Unreadable(f"the {family} is damaged, or not complete", later=True)
     words = "".join(c if c.isprintable() else " " for c in str(error)) or type(error).__name__
-    later = unfinished or any(sign in words.lower() for sign in _CUT_SHORT)
+    # check_whole has found the end of these; what is wrong with them now will stay wrong.
+    complete = family in ("JPEG", "PNG", "WEBP")
+    later = unfinished or (not complete and any(sign in words.lower() for sign in _CUT_SHORT))
     return Unreadable(f"the {family} cannot be decoded: {words[:_LONGEST].strip()}", later=later)

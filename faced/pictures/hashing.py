@@ -2,7 +2,8 @@
 
 Decides nothing but the key, and never looks at a pixel. A rating, a date or a caption that
 another program writes into a JPEG, PNG or WebP changes no key; a changed pixel changes it.
-Measured on 10 MB JPEGs: about 700 MB a second, nearly all of it BLAKE2b.
+Measured on JPEGs of 8 MB, one core: 710 MB a second baseline, 450 progressive; BLAKE2b alone 930,
+so the walk over the file costs the smaller part.
 """
 
 from hashlib import blake2b

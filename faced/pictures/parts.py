@@ -7,12 +7,14 @@ comments, a second picture or a video behind the first) is no part of it.
 
 import re
 from collections.abc import Iterator
+from typing import Literal
 
 from faced.errors import Unreadable
 
 __all__ = ["check_whole", "family_of", "picture_parts", "png_exif"]
 
 _SHORTEST = 12  # bytes: enough for every signature below; no picture is shorter
+_TAIL = 64  # bytes
 _PNG = b"\x89PNG\r\n\x1a\n"
 _PNG_PICTURE = frozenset((b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"acTL", b"fcTL", b"fdAT"))
 _WEBP_PICTURE = frozenset((b"VP8 ", b"VP8L", b"ALPH", b"ANIM", b"ANMF"))
@@ -51,8 +53,8 @@ def picture_parts(data: bytes) -> Iterator[memoryview]:
         raise Unreadable("the file is empty", later=True)
     if len(data) < _SHORTEST:
         raise Unreadable(f"the file has only {len(data)} bytes, no picture is that small", later=True)
-    if not data[:_SHORTEST].strip(b"\0"):
-        raise Unreadable("the file begins with zero bytes: nothing was written into it yet", later=True)
+    if _is_unwritten(data):
+        raise Unreadable("the file holds only zero bytes, it has not been written yet", later=True)
     family = family_of(data)
     if family == "JPEG":
         yield from _jpeg_parts(data)
@@ -82,13 +84,18 @@ def png_exif(data: bytes) -> bytes | None:
     return None
 
 
+def _is_unwritten(data: bytes) -> bool:
+    # The first look spares copying a large file.
+    return not data[_SHORTEST:4096].strip(b"\0") and not data[_SHORTEST:].strip(b"\0")
+
+
 def _cut_short(what: str) -> Unreadable:
     return Unreadable(f"the {what} is not complete: it is still being written, or was cut off", later=True)
 
 
-def _damaged(what: str, data: bytes, position: int) -> Unreadable:
-    """Damage, unless all that follows is zero bytes: then a copy of known length is still going on."""
-    if not data[position:].strip(b"\0"):
+def _damaged(what: str, data: bytes, position: int, header: int) -> Unreadable:
+    """Damage, unless all behind the header is zero bytes: then a copy of known length still goes on."""
+    if not data[position + header :].strip(b"\0"):
         return _cut_short(what)
     return Unreadable(f"the {what} is damaged at byte {position}")
 
@@ -129,7 +136,7 @@ def _segment_end(data: bytes, position: int) -> int:
     if position + 4 > len(data) or (length >= 2 and end > len(data)):
         raise _cut_short("JPEG")
     if length < 2:
-        raise _damaged("JPEG", data, position + 2)
+        raise _damaged("JPEG", data, position, 2)
     return end
 
 
@@ -156,7 +163,7 @@ def _png_chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
         end = start + int.from_bytes(data[position : position + 4], "big")
         name = data[position + 4 : start]
         if not name.isalpha():
-            raise _damaged("PNG", data, position)
+            raise _damaged("PNG", data, position, 8)
         if end + 4 > len(data):
             raise _cut_short("PNG")
         if name == b"IEND":
@@ -185,38 +192,49 @@ def _webp_parts(data: bytes) -> Iterator[memoryview]:
     while position + 8 <= stop:
         name = data[position : position + 4]
         end = position + 8 + int.from_bytes(data[position + 4 : position + 8], "little")
-        if end > stop:
-            raise _damaged("WebP", data, position)
+        if end > stop or not name.strip(b"\0"):
+            raise _damaged("WebP", data, position, 8)
+        # A lossy picture never ends so; a lossless one may.
+        if name == b"VP8 " and not data[max(position + 8, end - _TAIL) : end].strip(b"\0"):
+            raise _cut_short("WebP")
         if name in _WEBP_PICTURE:
             pictures += name not in (b"ALPH", b"ANIM")
             yield view[position:end]
         position = end + end % 2
     if not pictures:
         # The header of a file whose length was set before its content was written.
-        raise _damaged("WebP", data, 12)
+        raise _damaged("WebP", data, 12, 0)
 
 
 def _check_boxes(data: bytes) -> None:
     """HEIC and AVIF: every box must end within the file. A stranger's appendix ends the walk."""
-    position, described = 0, False
+    position = 0
+    seen: set[bytes] = set()
     while position + 8 <= len(data) and data[position + 4 : position + 8] in _BOXES:
+        name = data[position + 4 : position + 8]
         size = int.from_bytes(data[position : position + 4], "big")
-        described |= data[position + 4 : position + 8] in (b"meta", b"moov")
         if size == 1:
             size = int.from_bytes(data[position + 8 : position + 16], "big")
-        if size == 0:
-            break
-        if size < 8 or position + size > len(data):
+        end = position + size if size else len(data)
+        if end < position + 8 or end > len(data):
             raise _cut_short("HEIC or AVIF picture")
-        position += size
-    if not described:
+        # Zero bytes of padding are not that many; a copy that is going on has them to its end.
+        if name == b"mdat" and not data[max(position + 8, end - len(data) // 8) : end].strip(b"\0"):
+            raise _cut_short("HEIC or AVIF picture")
+        seen.add(name)
+        if name == b"meta" and data.find(b"idat", position, end) >= 0:
+            seen.add(b"mdat")  # a small picture may lie within its description
+        position = end
+    if b"mdat" not in seen or not seen & {b"meta", b"moov"}:
         raise _cut_short("HEIC or AVIF picture")
 
 
 def _check_tiff(data: bytes) -> None:
     """The directory of a TIFF, often at its end, must be there."""
-    order = "little" if data.startswith(b"II") else "big"
+    order: Literal["little", "big"] = "little" if data.startswith(b"II") else "big"
     big = data[2:4] in (b"+\0", b"\0+")
-    offset = int.from_bytes(data[8:16] if big else data[4:8], order)  # type: ignore[arg-type]
-    if offset + 2 > len(data) or not offset:
+    at = int.from_bytes(data[8:16] if big else data[4:8], order)
+    count, entry = (8, 20) if big else (2, 12)
+    entries = int.from_bytes(data[at : at + count], order)
+    if not at or not entries or at + count + entry * entries > len(data):
         raise _cut_short("TIFF")

@@ -18,7 +18,7 @@ from sqlite_utils import Database
 from faced.errors import StateError, UsageError
 from faced.mounts import find_mount, is_network, read_mounts
 from faced.store.locks import WRITE, hold_lock
-from faced.store.migrations import migrate, read_version
+from faced.store.migrations import check_version, migrate, newest_version, transaction
 
 __all__ = ["DATABASE", "Store", "open_reader", "open_store", "prepare_state"]
 
@@ -38,14 +38,11 @@ class Store:
     @contextmanager
     def write(self) -> Iterator[Database]:
         """One transaction: all of it is committed, or none of it. Not to be nested."""
-        with self._mutex, hold_lock(self.folder, WRITE):
-            self.db.execute("BEGIN IMMEDIATE")
-            try:
+        with self._mutex:
+            if self._connection.in_transaction:  # waiting for our own lock would be for ever
+                raise RuntimeError("a transaction within a transaction")
+            with hold_lock(self.folder, WRITE), transaction(self._connection):
                 yield self.db
-            except BaseException:
-                self.db.execute("ROLLBACK")
-                raise
-            self.db.execute("COMMIT")
 
     def close(self) -> None:
         """Closing checkpoints, so it is done under the write lock too."""
@@ -65,11 +62,11 @@ def open_store(folder: Path) -> Iterator[Store]:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         connection = sqlite3.connect(path, timeout=30, check_same_thread=False, isolation_level=None)
         try:
-            read_version(connection)
+            check_version(connection, folder)
             for pragma in PRAGMAS:
                 connection.execute(f"PRAGMA {pragma}")
             migrate(connection, folder)
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
             connection.close()
             raise StateError(f"the database {path} cannot be used ({error}); it was left as it is") from error
         except BaseException:
@@ -95,10 +92,13 @@ def open_reader(folder: Path) -> Iterator[Database]:
         f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=30, isolation_level=None
     )
     try:
-        if read_version(connection) == 0:
+        version = check_version(connection, folder)
+        if version == 0:
             raise StateError(f"the database {path} is empty: run `faced sync PHOTOS --people PEOPLE` first")
+        if version < newest_version():
+            raise StateError(f"the database {path} is of an older faced: run `faced sync` once to renew it")
         yield Database(connection, execute_plugins=False)
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
         raise StateError(f"the database {path} cannot be read ({error})") from error
     finally:
         connection.close()

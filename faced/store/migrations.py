@@ -9,12 +9,21 @@ import re
 import sqlite3
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
 
 from faced.errors import StateError
 
-__all__ = ["APPLICATION_ID", "KEEP_BACKUPS", "load_migrations", "migrate"]
+__all__ = [
+    "APPLICATION_ID",
+    "KEEP_BACKUPS",
+    "check_version",
+    "load_migrations",
+    "migrate",
+    "newest_version",
+    "transaction",
+]
 
 APPLICATION_ID = 0x66616365  # "face"
 KEEP_BACKUPS = 3
@@ -34,19 +43,31 @@ def migrate(connection: sqlite3.Connection, folder: Path) -> None:
 
     Raises StateError, having touched nothing, when the file is not faced's or is newer than this program.
     """
-    migrations = load_migrations()
-    version = read_version(connection)
-    newest = migrations[-1][0]
-    if version > newest:
-        raise StateError(
-            f"the database in {folder} was written by a newer faced (schema {version}, this one knows {newest}): "
-            "install that version again; nothing was changed"
-        )
-    if version and version < newest:
+    version = check_version(connection, folder)
+    if version and version < newest_version():
         back_up(connection, folder / "backup", version)
-    for number, sql in migrations:
+    for number, sql in load_migrations():
         if number > version:
             _apply(connection, number, sql)
+
+
+def newest_version() -> int:
+    """The schema that this program knows."""
+    return load_migrations()[-1][0]
+
+
+def check_version(connection: sqlite3.Connection, folder: Path) -> int:
+    """The database's schema; 0 for an empty one. Only reads.
+
+    Raises StateError for a database of another program or of a newer faced.
+    """
+    version = read_version(connection)
+    if version > newest_version():
+        raise StateError(
+            f"the database in {folder} was written by a newer faced (schema {version}, this one knows "
+            f"{newest_version()}): install that version again; nothing was changed"
+        )
+    return version
 
 
 def read_version(connection: sqlite3.Connection) -> int:
@@ -64,7 +85,8 @@ def back_up(connection: sqlite3.Connection, folder: Path, version: int) -> Path:
     folder.mkdir(mode=0o700, exist_ok=True)
     target = folder / f"faced-{version:04}-{time.strftime('%Y%m%d-%H%M%S')}.db"
     partial = target.with_suffix(".partial")
-    partial.unlink(missing_ok=True)
+    for unfinished in folder.glob("faced-*.partial"):
+        unfinished.unlink()
     os.close(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
     connection.execute("VACUUM INTO ?", (str(partial),))
     partial.replace(target)
@@ -74,15 +96,23 @@ def back_up(connection: sqlite3.Connection, folder: Path, version: int) -> Path:
 
 
 def _apply(connection: sqlite3.Connection, number: int, sql: str) -> None:
-    connection.execute("BEGIN IMMEDIATE")
-    try:
+    with transaction(connection):
         for statement in split_statements(sql):
             connection.execute(statement)
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version = {number}")
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """BEGIN IMMEDIATE to COMMIT; whatever fails, the commit itself too, leaves no open transaction."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
         connection.execute("COMMIT")
     except BaseException:
-        connection.execute("ROLLBACK")
+        if connection.in_transaction:  # a full disk has rolled it back already
+            connection.execute("ROLLBACK")
         raise
 
 
@@ -94,3 +124,5 @@ def split_statements(sql: str) -> Iterator[str]:
         if sqlite3.complete_statement(statement):
             yield statement
             statement = ""
+    if statement.strip():  # a comment, or a last statement without its semicolon
+        yield statement

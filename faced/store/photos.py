@@ -26,6 +26,7 @@ __all__ = [
     "load_quarantine",
     "load_quarantine_stamps",
     "load_stamps",
+    "load_unread",
     "move_photos",
     "release_quarantine",
     "save_library_state",
@@ -152,6 +153,12 @@ def load_stamps(db: Database, library: LibraryId) -> dict[bytes, FileStamp]:
         "SELECT path, size, mtime_ns, ctime_ns, ino FROM photos WHERE library = ?", [library]
     )
     return {path: FileStamp(size, mtime, ctime, ino) for path, size, mtime, ctime, ino in rows}
+
+
+def load_unread(db: Database, library: LibraryId) -> set[bytes]:
+    """The paths of the library's photos that are still to be read."""
+    rows = db.execute("SELECT path FROM photos WHERE library = ? AND stale", [library])
+    return {path for (path,) in rows}
 
 
 def save_photos(db: Database, library: LibraryId, photos: Mapping[bytes, FileStamp], scan: int) -> None:

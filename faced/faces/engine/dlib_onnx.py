@@ -5,7 +5,6 @@ from pathlib import Path
 
 from faced.faces.engine.cache import cached_model
 from faced.faces.engine.chips import Landmarker
-from faced.faces.engine.convert import convert_embedding, convert_mmod
 from faced.faces.engine.dat import EMBEDDING, LANDMARKS, MMOD, locate_model, parse_mmod_options, read_model
 from faced.faces.engine.mmod import MmodNet, PyramidDetector
 from faced.faces.engine.protocol import Description, Detector, EngineRecord, FoundFace
@@ -45,10 +44,23 @@ class DlibOnnx:
 def open_dlib_onnx(record: EngineRecord, cache: Path) -> DlibOnnx:
     """The engine, its models converted where the cache folder does not have them."""
     read_model(LANDMARKS)  # dlib reads the file itself; this proves that it is the right one
-    net = MmodNet(Network(cached_model(cache, MMOD, convert_mmod)), parse_mmod_options(read_model(MMOD)))
+    net = MmodNet(Network(cached_model(cache, MMOD, _convert_mmod)), parse_mmod_options(read_model(MMOD)))
     return DlibOnnx(
         record,
         PyramidDetector(net, record.detect_size),
         Landmarker(locate_model(LANDMARKS)),
-        Embedding(Network(cached_model(cache, EMBEDDING, convert_embedding)), record.views),
+        Embedding(Network(cached_model(cache, EMBEDDING, _convert_embedding)), record.views),
     )
+
+
+# Imported only when a model must be made: the package onnx costs a worker 30 MB.
+def _convert_mmod(data: bytes) -> bytes:
+    from faced.faces.engine.convert import convert_mmod
+
+    return convert_mmod(data)
+
+
+def _convert_embedding(data: bytes) -> bytes:
+    from faced.faces.engine.convert import convert_embedding
+
+    return convert_embedding(data)

@@ -24,15 +24,13 @@ class Thresholds:
 
     eps: Euclidean distance, inclusive, of DBSCAN. min_samples: faces, one per group of near-copies,
     the point itself counted. min_side: px, of a face that may be clustered. near_copy_bits: largest
-    Hamming distance of the 64-bit difference hashes of two near-copies. near_copy_iou: least overlap of
-    their boxes.
+    Hamming distance of the 64-bit difference hashes of two near-copies.
     """
 
     eps: float
     min_samples: int
     min_side: float
     near_copy_bits: int
-    near_copy_iou: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,11 +13,11 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageFile
+from PIL import ImageFile
 
 from faced.errors import FacedError
 from faced.faces.engine.chips import landmark_fractions
-from faced.faces.engine.mmod import detection_size
+from faced.faces.engine.mmod import detection_copy
 from faced.faces.engine.protocol import Description, EngineRecord, FoundFace
 from faced.faces.engine.resnet import mean_of_views
 from faced.faces.geometry import pixel_rectangle
@@ -53,12 +53,8 @@ class FaceRecognition:
 
     def find_faces(self, upright: Pixels) -> list[FoundFace]:
         """See protocol.Engine."""
-        height, width = upright.shape[:2]
-        size = detection_size(width, height, self.record.detect_size)
-        picture = Image.fromarray(upright)
-        if picture.size != size:
-            picture = picture.resize(size, Image.Resampling.BICUBIC, reducing_gap=3.0)
-        found = [_found(face, *size) for face in self._api.cnn_face_detector(np.array(picture), 0)]
+        picture = detection_copy(upright, self.record.detect_size)
+        found = [_found(face, *picture.size) for face in self._api.cnn_face_detector(np.array(picture), 0)]
         return sorted(found, key=lambda face: (-face.score, face.box))
 
     def describe(self, upright: Pixels, boxes: Sequence[Box]) -> list[Description]:

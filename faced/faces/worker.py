@@ -1,0 +1,128 @@
+"""One photo in a worker process: its header, and if wanted its faces.
+
+Decides nothing about the store. Opens the engine at the first photo that needs it and keeps it. Boxes
+and landmarks leave here as fractions of the stored picture.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from faced.errors import FacedError
+from faced.faces.engine import Engine, EngineRecord, UprightFace, encode_upright, engine_record, open_engine
+from faced.model import DetectedFace, EncodedPicture, Pixels
+from faced.pictures.decode import Header, decode, read_header
+from faced.pictures.dhash import difference_hash
+from faced.pictures.orientation import stored_box, stored_points
+
+__all__ = ["LARGE_PICTURE", "EngineSettings", "NeedsRoom", "Task", "encode_task"]
+
+LARGE_PICTURE: Final = 64_000_000
+"""px. Only one picture of more is decoded at a time: each may take a gigabyte."""
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSettings:
+    """Which engine, and where its converted models are kept."""
+
+    name: str
+    detect_size: int
+    views: int
+    cache: Path
+
+    @property
+    def record(self) -> EngineRecord:
+        """What makes this engine's vectors. Loads no model."""
+        return engine_record(self.name, detect_size=self.detect_size, views=self.views)
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One job for a worker.
+
+    data: the file's bytes; None: only get the engine ready. want_faces: else the header is all.
+    alone: nothing else runs, so the picture may be large.
+    """
+
+    engine: EngineSettings
+    data: bytes | None
+    want_faces: bool = True
+    alone: bool = False
+
+
+class NeedsRoom(Exception):
+    """The picture is so large that it must be decoded while nothing else is."""
+
+
+_engines: dict[EngineSettings, Engine] = {}
+
+
+def encode_task(task: Task) -> EncodedPicture | None:
+    """What the photo holds; None if only the engine was to be got ready.
+
+    Raises Unreadable for a photo that is none, NeedsRoom for a large one that is not alone, FacedError
+    when the engine cannot be opened.
+    """
+    if task.data is None:
+        _engine(task.engine)
+        return None
+    header = read_header(task.data)
+    if not task.want_faces:
+        return _picture(header, None, None)
+    if header.width * header.height > LARGE_PICTURE and not task.alone:
+        raise NeedsRoom
+    return _encode(_engine(task.engine), task.data, header)
+
+
+def _encode(engine: Engine, data: bytes, header: Header) -> EncodedPicture:
+    hashes: list[int] = []
+
+    def pixels_of(at_least: int | None) -> Pixels:
+        upright = decode(data, at_least)
+        if not hashes:
+            hashes.append(difference_hash(upright))
+        return upright
+
+    found = encode_upright(engine, pixels_of, header.upright_size)
+    faces = tuple(_as_stored(face, header.orientation) for face in found)
+    return _picture(header, hashes[0], faces)
+
+
+def _as_stored(face: UprightFace, orientation: int) -> DetectedFace:
+    return DetectedFace(
+        box=stored_box(face.box, orientation),
+        landmarks=stored_points(face.landmarks, orientation),
+        score=face.score,
+        side=face.side,
+        sharpness=face.sharpness,
+        embedding=face.embedding,
+    )
+
+
+def _picture(header: Header, dhash: int | None, faces: tuple[DetectedFace, ...] | None) -> EncodedPicture:
+    return EncodedPicture(
+        format=header.format,
+        width=header.width,
+        height=header.height,
+        orientation=header.orientation,
+        taken=header.taken,
+        dhash=dhash,
+        faces=faces,
+    )
+
+
+def _engine(settings: EngineSettings) -> Engine:
+    if settings not in _engines:
+        try:
+            engine = open_engine(
+                settings.name, detect_size=settings.detect_size, views=settings.views, cache=settings.cache
+            )
+        except FacedError:
+            raise
+        except Exception as error:
+            raise FacedError(
+                f"the engine {settings.name} cannot be opened ({type(error).__name__}: {error})"
+            ) from error
+        _engines.clear()  # of an earlier configuration
+        _engines[settings] = engine
+    return _engines[settings]

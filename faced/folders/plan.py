@@ -1,0 +1,351 @@
+"""The tree as it should be: who has a folder, which links are in it, and what must be done to get there.
+
+Values in, values out. Only what base owns and the disk still has as base left it is ever changed; a name that
+somebody else uses is never wanted. The order in which persons, photos or folders are handed in does not matter.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from faced.folders.disk import Disk, join_path, parent_of
+from faced.folders.interpret import Understood
+from faced.folders.names import (
+    NAME_BYTES,
+    TakenNames,
+    fold_name,
+    folder_name,
+    is_form_of,
+    is_junk,
+    person_folder_name,
+)
+from faced.model import FolderId, ImageId, PersonId
+from faced.store.tree import Base, BaseFolder, BaseLink, Operation
+
+__all__ = ["JUNK_FOLDER", "PhotoPath", "ShownPerson", "plan_tree"]
+
+JUNK_FOLDER = b".faced/junk"
+"""Where a folder goes that holds nothing but a desktop's junk, which is not faced's to delete."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShownPerson:
+    """Somebody who is to have a folder. images: those she is on.
+
+    A person with a name is to be handed in even when none of her photos is left: her empty folder stays.
+    """
+
+    id: PersonId
+    name: str | None
+    images: frozenset[ImageId]
+
+
+class PhotoPath(NamedTuple):
+    """A photo that a link may lead to. root: of its library, absolute; path: relative to it; time_ns: the photo's
+    own date, UTC nanoseconds since 1970 (EXIF as local time, else mtime), which becomes the link's.
+    """
+
+    root: bytes
+    path: bytes
+    time_ns: int
+
+    @property
+    def text(self) -> bytes:
+        """What a link to it says."""
+        return self.root.rstrip(b"/") + b"/" + self.path
+
+    @property
+    def name(self) -> bytes:
+        """Its file name."""
+        return self.path.rpartition(b"/")[2]
+
+
+Photos = Mapping[ImageId, Sequence[PhotoPath]]
+
+
+def plan_tree(
+    shown: Iterable[ShownPerson],
+    photos: Photos,
+    base: Base,
+    disk: Disk,
+    understood: Understood,
+    *,
+    name_max: int = NAME_BYTES,
+) -> tuple[Operation, ...]:
+    """What is to be done, in this order: drops, removed folders, moved folders, new folders, links.
+
+    photos: for each image its photos that are known to be there (or are in a library that is only offline).
+    disk and understood: of the same look. name_max: bytes, the longest name that the file system takes.
+    Up to the moved folders, operations name folders as base has them; after them, by their new paths.
+    """
+    return _Planner(shown, photos, base, disk, understood, name_max).plan()
+
+
+class _Planner:
+    """The steps of one plan_tree; each reads what the ones before it decided."""
+
+    def __init__(
+        self,
+        shown: Iterable[ShownPerson],
+        photos: Photos,
+        base: Base,
+        disk: Disk,
+        understood: Understood,
+        name_max: int,
+    ) -> None:
+        self.shown = {person.id: person for person in sorted(shown, key=lambda person: person.id)}
+        self.photos = photos
+        self.base = base
+        self.disk = disk
+        self.held_links = understood.held_links
+        self.held_folders = understood.held_folders
+        self.name_max = name_max
+        self.folders = {f.id: f for f in base.folders if f.id not in understood.held_folders}
+        self.links_of: dict[FolderId, list[BaseLink]] = defaultdict(list)
+        for link in sorted(base.links):
+            self.links_of[link.folder].append(link)
+        self.dropped: dict[FolderId, dict[bytes, BaseLink]] = defaultdict(dict)
+        self.links: list[tuple[BaseFolder, Operation]] = []
+        self.wishes: dict[PersonId, list[tuple[PhotoPath, ImageId]]] = defaultdict(list)
+        self.renamed: dict[bytes, bytes] = {}
+        self.leaving: frozenset[bytes] = frozenset()
+        self.taken: dict[bytes, TakenNames] = {}
+
+    def plan(self) -> tuple[Operation, ...]:
+        self._follow_links()
+        homes, homeless = self._find_homes()
+        self._relabel(homes)
+        drops = [
+            Operation("drop", self.folders[id_].path, link.name, None, link.text, person=link.person)
+            for id_, links in self.dropped.items()
+            for link in links.values()
+        ]
+        drops.sort(key=lambda o: (o.folder, o.name))
+        removals, removed = self._remove_folders()
+        moves = self._rename_folders(homes, removed)
+        makes = self._make_folders(homeless)
+        links = self._place_links(homes, {o.person: o.folder for o in makes})
+        return (*drops, *removals, *moves, *makes, *links)
+
+    # Links that base has: kept, led elsewhere, renamed or dropped.
+
+    def _follow_links(self) -> None:
+        linked = set()
+        for link in (link for links in self.links_of.values() for link in links):
+            is_wanted = self._is_wanted(link)
+            is_held = link.folder in self.held_folders or (link.folder, link.name) in self.held_links
+            if is_wanted and (is_held or self._is_kept(link)):
+                linked.add((link.person, link.image))
+            elif not is_held:
+                self.dropped[link.folder][link.name] = link
+        for person in self.shown.values():
+            for image in person.images:
+                if (person.id, image) not in linked and self.photos.get(image):
+                    self.wishes[person.id].append((min(self.photos[image]), image))
+
+    def _is_wanted(self, link: BaseLink) -> bool:
+        person = self.shown.get(link.person)
+        return person is not None and link.image in person.images and bool(self.photos.get(link.image))
+
+    def _is_kept(self, link: BaseLink) -> bool:
+        """A link stays while its photo does; else it leads to another photo of its image, under its old name
+        unless that was the old photo's and the new one has another: then False.
+        """
+        photos = self.photos[link.image]
+        if any(photo.text == link.text for photo in photos):
+            return True
+        photo = min(photos)
+        old_name = link.text.rpartition(b"/")[2]
+        is_ours = is_form_of(link.name, old_name, is_file=True, limit=self.name_max)
+        if is_ours and not is_form_of(link.name, photo.name, is_file=True, limit=self.name_max):
+            return False
+        operation = Operation(
+            "retarget", b"", link.name, photo.text, link.text, None, link.image, link.person, photo.time_ns
+        )
+        self.links.append((self.folders[link.folder], operation))
+        return True
+
+    def _relabel(self, homes: Mapping[PersonId, BaseFolder]) -> None:
+        """A photo that holds another picture now: the link to it stays untouched and stands for that one."""
+        for person, wishes in self.wishes.items():
+            if (home := homes.get(person)) is None or not self.dropped.get(home.id):
+                continue
+            by_text = {link.text: link for link in self.dropped[home.id].values() if link.person == person}
+            left = []
+            for photo, image in wishes:
+                link = by_text.pop(photo.text, None)
+                if link is None:
+                    left.append((photo, image))
+                    continue
+                del self.dropped[home.id][link.name]
+                operation = Operation(
+                    "retarget", b"", link.name, link.text, link.text, None, image, person, None
+                )
+                self.links.append((home, operation))
+            self.wishes[person] = left
+
+    # Folders.
+
+    def _find_homes(self) -> tuple[dict[PersonId, BaseFolder], list[PersonId]]:
+        """Where new links of each shown person go; and who needs a folder first.
+
+        Somebody whose folder is held has neither: what the user did with it is not known yet.
+        """
+        homes: dict[PersonId, BaseFolder] = {}
+        owners = {folder.person for folder in self.base.folders}
+        for folder in sorted(self.folders.values(), key=lambda f: (len(f.path), f.path)):
+            if folder.person is not None:
+                homes.setdefault(folder.person, folder)
+        homeless = [id_ for id_ in self.shown if id_ not in owners and self.wishes.get(id_)]
+        return homes, homeless
+
+    def _remove_folders(self) -> tuple[list[Operation], frozenset[bytes]]:
+        """Folders that faced made for somebody who is not shown any more, once nothing is left in them."""
+        staying = {folder.path for folder, _ in self.links}
+        operations, removed = [], set[bytes]()
+        for folder in sorted(self.folders.values(), key=lambda f: (-f.path.count(b"/"), f.path)):
+            gone = self.dropped.get(folder.id, {})
+            is_emptied = len(gone) == len(self.links_of[folder.id]) and folder.path not in staying
+            if not is_emptied or self._is_needed(folder):
+                continue
+            found = self.disk[folder.path]
+            others = {name for name in (*found.links, *found.others) if name not in gone}
+            inside = {join_path(folder.path, name) for name in found.folders}
+            if any(not is_junk(name) for name in others) or not inside <= removed:
+                continue
+            removed.add(folder.path)
+            if others:
+                away = join_path(JUNK_FOLDER, b"%d" % folder.id)
+                operations.append(Operation("movedir", folder.path, new=away, ino=folder.ino))
+            else:
+                operations.append(Operation("rmdir", folder.path, ino=folder.ino))
+        # Removed first, then moved away: a batch holds moves only, or none.
+        operations.sort(key=lambda o: o.op == "movedir")
+        return operations, frozenset(removed)
+
+    def _is_needed(self, folder: BaseFolder) -> bool:
+        """An empty folder stays when it is a named person's, or of one with photos, or nobody's."""
+        if folder.person is None:
+            return True
+        person = self.shown.get(folder.person)
+        if person is None:
+            return False
+        return person.name is not None or any(self.photos.get(image) for image in person.images)
+
+    def _rename_folders(
+        self, homes: Mapping[PersonId, BaseFolder], removed: Collection[bytes]
+    ) -> list[Operation]:
+        """Folders whose person has another name now; each stays in the folder that it lies in."""
+        pending: dict[bytes, tuple[BaseFolder, bytes]] = {}
+        for id_, folder in sorted(homes.items()):
+            if id_ not in self.shown or folder.path in removed:
+                continue
+            wanted = self._wanted_name(self.shown[id_])
+            if not _is_named(folder.path.rpartition(b"/")[2], wanted, self.shown[id_].name):
+                pending[folder.path] = (folder, wanted)
+        self.leaving = frozenset(pending)
+        moves = []
+        for path, (folder, wanted) in pending.items():
+            parent = parent_of(path)
+            name = self._taken_in(parent).claim(wanted, is_file=False)
+            self.renamed[path] = name
+            moves.append(
+                Operation("movedir", path, new=join_path(parent, name), ino=folder.ino, person=folder.person)
+            )
+        moves.sort(key=lambda o: (-o.folder.count(b"/"), o.folder))
+        return self._ordered(moves)
+
+    def _ordered(self, moves: list[Operation]) -> list[Operation]:
+        """No folder moves to a name before the one that has it now has left; a ring is opened by a detour."""
+        ordered: list[Operation] = []
+        waiting = moves
+        while waiting:
+            sources = Counter(_place_of(move.folder) for move in waiting)
+            free: list[Operation] = []
+            stuck: list[Operation] = []
+            for move in waiting:
+                target = _place_of(move.new or b"")
+                others = sources[target] - (target == _place_of(move.folder))
+                (stuck if others else free).append(move)
+            if not free:
+                first = stuck.pop(0)
+                parent, _, name = first.folder.rpartition(b"/")
+                detour = join_path(parent, self._taken_in(parent).claim(name, is_file=False))
+                free = [replace(first, new=detour)]
+                stuck.append(replace(first, folder=detour))
+            ordered += free
+            waiting = stuck
+        return ordered
+
+    def _wanted_name(self, person: ShownPerson) -> bytes:
+        name = person_folder_name(person.id) if person.name is None else folder_name(person.name)
+        return name.encode("utf-8")
+
+    def _make_folders(self, homeless: Iterable[PersonId]) -> list[Operation]:
+        makes = []
+        for id_ in homeless:
+            name = self._taken_in(b"").claim(self._wanted_name(self.shown[id_]), is_file=False)
+            makes.append(Operation("mkdir", name, person=id_))
+        return makes
+
+    def _taken_in(self, folder: bytes) -> TakenNames:
+        """Names that are not free in a folder: what is there, and what base expects there; not what leaves it."""
+        if folder not in self.taken:
+            names = set[bytes]()
+            if (found := self.disk.get(folder)) is not None:
+                names.update(found.links, found.folders, found.others)
+            names.update(f.path.rpartition(b"/")[2] for f in self.base.folders if parent_of(f.path) == folder)
+            names -= {path.rpartition(b"/")[2] for path in self.leaving if parent_of(path) == folder}
+            self.taken[folder] = TakenNames(names, self.name_max)
+        return self.taken[folder]
+
+    # New links.
+
+    def _place_links(
+        self, homes: Mapping[PersonId, BaseFolder], made: Mapping[PersonId | None, bytes]
+    ) -> list[Operation]:
+        operations = [
+            replace(operation, folder=self._path_now(folder.path)) for folder, operation in self.links
+        ]
+        operations.sort(key=lambda o: (o.folder, o.name))
+        for person, wishes in sorted(self.wishes.items()):
+            home = homes.get(person)
+            if not wishes or (home is None and person not in made):
+                continue
+            folder = made[person] if home is None else self._path_now(home.path)
+            taken = TakenNames(() if home is None else self._names_staying(home), self.name_max)
+            for photo, image in sorted(wishes):
+                name = taken.claim(photo.name, is_file=True)
+                operations.append(
+                    Operation("link", folder, name, photo.text, None, None, image, person, photo.time_ns)
+                )
+        return operations
+
+    def _names_staying(self, home: BaseFolder) -> set[bytes]:
+        found = self.disk[home.path]
+        names = {
+            *found.links,
+            *found.folders,
+            *found.others,
+            *(link.name for link in self.links_of[home.id]),
+        }
+        return names - self.dropped.get(home.id, {}).keys()
+
+    def _path_now(self, path: bytes) -> bytes:
+        """Where a base folder is after the planned moves, which change last parts only."""
+        above, _, name = path.rpartition(b"/")
+        return join_path(self._path_now(above) if above else b"", self.renamed.get(path, name))
+
+
+def _place_of(path: bytes) -> tuple[bytes, str]:
+    parent, _, name = path.rpartition(b"/")
+    return parent, fold_name(name)
+
+
+def _is_named(current: bytes, wanted: bytes, name: str | None) -> bool:
+    """Whether a folder's name says `wanted`; a user may have spelt a name in a way that faced would not."""
+    if name is None or is_form_of(current, wanted, is_file=False):
+        return is_form_of(current, wanted, is_file=False)
+    spelt = folder_name(current.decode("utf-8", "surrogateescape")).encode("utf-8")
+    return is_form_of(spelt, wanted, is_file=False)

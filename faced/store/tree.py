@@ -1,0 +1,297 @@
+"""The people folder as faced knows it: where it is, base (folders and links as last left), the changes under way.
+
+Plain functions over the tables tree, folders, links, link_texts, intents and left_alone, and the setting
+`generation`. Those that change something run within a transaction of the caller.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
+
+from sqlite_utils import Database
+
+from faced.model import FolderId, ImageId, PersonId, Place
+from faced.store.settings import load_setting, save_setting
+
+__all__ = [
+    "Base",
+    "BaseChange",
+    "BaseFolder",
+    "BaseLink",
+    "Intent",
+    "LeftAlone",
+    "Op",
+    "Operation",
+    "SeenLink",
+    "Tree",
+    "close_batch",
+    "forget_base",
+    "is_known_text",
+    "load_base",
+    "load_generation",
+    "load_intents",
+    "load_left_alone",
+    "load_person_folders",
+    "load_tree",
+    "open_batch",
+    "save_generation",
+    "save_left_alone",
+    "save_problem",
+    "save_tree",
+]
+
+Op = Literal["mkdir", "link", "retarget", "drop", "movedir", "rmdir"]
+
+
+class BaseFolder(NamedTuple):
+    """A folder that faced made or took over. path: relative to the people folder."""
+
+    id: FolderId
+    path: bytes
+    person: PersonId | None
+    ino: int
+
+
+class BaseLink(NamedTuple):
+    """A link as faced last left it on disk. text: what readlink gives."""
+
+    folder: FolderId
+    name: bytes
+    text: bytes
+    image: ImageId
+    person: PersonId
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """What faced last left on disk; what differs from it there is a user's doing."""
+
+    folders: tuple[BaseFolder, ...] = ()
+    links: tuple[BaseLink, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One change to the people folder. Paths are relative to it.
+
+    mkdir: folder, person. rmdir: folder, ino. movedir: folder, new (its path to be), ino, person.
+    link: folder, name, new (the text), image, person, time_ns. retarget: like link, with old (the text that must
+    be there; the same as new when the link only stands for another image now). drop: folder, name, old.
+    """
+
+    op: Op
+    folder: bytes
+    name: bytes | None = None
+    new: bytes | None = None
+    old: bytes | None = None
+    ino: int | None = None
+    image: ImageId | None = None
+    person: PersonId | None = None
+    time_ns: int | None = None
+
+
+class Intent(NamedTuple):
+    """An operation that is committed to be made; id is its place in the order and its scratch entry's name."""
+
+    id: int
+    operation: Operation
+
+
+class SeenLink(NamedTuple):
+    """A link that a look at the disk has found. folder: its path, as base has it after the batch."""
+
+    folder: bytes
+    name: bytes
+    text: bytes
+    image: ImageId
+    person: PersonId
+
+
+@dataclass(slots=True)
+class BaseChange:
+    """What a look at the disk says about a batch: base follows it.
+
+    moved: path to new path. made: (path, person, inode). removed: paths. links: there now. gone: (folder path,
+    link name), not there any more.
+    """
+
+    moved: dict[bytes, bytes] = field(default_factory=dict)
+    made: list[tuple[bytes, PersonId | None, int]] = field(default_factory=list)
+    removed: list[bytes] = field(default_factory=list)
+    links: list[SeenLink] = field(default_factory=list)
+    gone: list[tuple[bytes, bytes]] = field(default_factory=list)
+
+
+class LeftAlone(NamedTuple):
+    """A path relative to the people folder, and why it was not touched, one plain sentence."""
+
+    path: bytes
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """The people folder's row. place: None while it is not yet set up. problem: why it is frozen."""
+
+    root: bytes
+    place: Place | None
+    probe: Mapping[str, Any]
+    problem: str | None
+
+
+def load_tree(db: Database) -> Tree | None:
+    """The people folder, or None before the first sync."""
+    row = db.execute("SELECT root, fsid, source, fstype, ino, probe, problem FROM tree").fetchone()
+    if row is None:
+        return None
+    root, fsid, source, fstype, ino, probe, problem = row
+    place = None if ino is None else Place(fsid=fsid, source=source, fstype=fstype, ino=ino)
+    return Tree(root, place, json.loads(probe) if probe else {}, problem)
+
+
+def save_tree(db: Database, root: bytes, place: Place | None, probe: Mapping[str, Any]) -> None:
+    """What stood there is replaced; nothing is wrong with it any more."""
+    where = (None,) * 4 if place is None else (place.fsid, place.source, place.fstype, place.ino)
+    db.execute(
+        "INSERT OR REPLACE INTO tree (id, root, fsid, source, fstype, ino, probe, problem)"
+        " VALUES (1, ?, ?, ?, ?, ?, ?, NULL)",
+        [root, *where, json.dumps(dict(probe), sort_keys=True)],
+    )
+
+
+def save_problem(db: Database, problem: str | None) -> None:
+    """Why the people folder is frozen, one plain sentence; None: nothing is wrong."""
+    db.execute("UPDATE tree SET problem = ?", [problem])
+
+
+def load_generation(db: Database) -> int:
+    """How often the tree has been changed; 0 before the first change."""
+    return int(load_setting(db, "generation") or 0)
+
+
+def save_generation(db: Database, generation: int) -> None:
+    """As it was written into the tree, or is about to be."""
+    save_setting(db, "generation", str(generation))
+
+
+def load_base(db: Database, *, with_links: bool = True) -> Base:
+    """Folders by path; links by folder and name."""
+    folders = db.execute("SELECT id, path, person, ino FROM folders ORDER BY path")
+    found = tuple(map(BaseFolder._make, folders.fetchall()))
+    if not with_links:
+        return Base(found)
+    links = db.execute("SELECT folder, name, text, image, person FROM links ORDER BY folder, name")
+    return Base(found, tuple(map(BaseLink._make, links.fetchall())))
+
+
+def load_person_folders(db: Database) -> dict[PersonId, bytes]:
+    """Where each person lives: the shortest path of her folders, relative to the people folder."""
+    rows = db.execute(
+        "SELECT person, path FROM folders WHERE person IS NOT NULL ORDER BY length(path) DESC, path DESC"
+    )
+    return {PersonId(person): path for person, path in rows}
+
+
+def forget_base(db: Database) -> None:
+    """Another people folder is used from now on; what was left in the old one is nobody's concern."""
+    for table in ("intents", "links", "folders", "left_alone"):
+        db.execute(f"DELETE FROM {table}")
+
+
+def is_known_text(db: Database, text: bytes) -> bool:
+    """Whether faced ever wrote this text into a link."""
+    return db.execute("SELECT 1 FROM link_texts WHERE text = ?", [text]).fetchone() is not None
+
+
+INTENT_COLUMNS = "op, folder, name, new, old, ino, image, person, time_ns"
+
+
+def load_intents(db: Database) -> list[Intent]:
+    """The batch that is under way, in order; empty when nothing is."""
+    rows = db.execute(f"SELECT id, {INTENT_COLUMNS} FROM intents ORDER BY id")
+    return [Intent(row[0], Operation(*row[1:])) for row in rows]
+
+
+def open_batch(db: Database, operations: Sequence[Operation]) -> tuple[int, list[Intent]]:
+    """Commit to a batch: its intents, its link texts, and the generation that the tree is going to have."""
+    generation = load_generation(db) + 1
+    save_generation(db, generation)
+    intents = [Intent(number, operation) for number, operation in enumerate(operations, start=1)]
+    db.conn.executemany(
+        f"INSERT INTO intents (id, {INTENT_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [
+            (id_, o.op, o.folder, o.name, o.new, o.old, o.ino, o.image, o.person, o.time_ns)
+            for id_, o in intents
+        ],
+    )
+    db.conn.executemany(
+        "INSERT INTO link_texts (text, image) VALUES (?, ?)"
+        " ON CONFLICT (text) DO UPDATE SET image = excluded.image WHERE image <> excluded.image",
+        [(o.new, o.image) for o in operations if o.op in ("link", "retarget")],
+    )
+    return generation, intents
+
+
+def close_batch(db: Database, change: BaseChange) -> None:
+    """Base becomes what was seen, and the batch is over."""
+    _move_folders(db, change.moved)
+    db.conn.executemany(
+        "INSERT INTO folders (path, person, ino) VALUES (?, ?, ?)"
+        " ON CONFLICT (path) DO UPDATE SET person = excluded.person, ino = excluded.ino",
+        change.made,
+    )
+    ids = dict(db.execute("SELECT path, id FROM folders").fetchall())
+    db.conn.executemany(
+        "DELETE FROM links WHERE folder = ? AND name = ?",
+        [(ids.get(path), name) for path, name in change.gone],
+    )
+    db.conn.executemany(
+        "INSERT INTO links (folder, name, text, image, person) VALUES (?, ?, ?, ?, ?)"
+        " ON CONFLICT (folder, name) DO UPDATE"
+        " SET text = excluded.text, image = excluded.image, person = excluded.person",
+        [(ids[link.folder], link.name, link.text, link.image, link.person) for link in change.links],
+    )
+    removed = [(ids[path],) for path in change.removed if path in ids]
+    db.conn.executemany("DELETE FROM links WHERE folder = ?", removed)
+    db.conn.executemany("DELETE FROM folders WHERE id = ?", removed)
+    db.execute("DELETE FROM intents")
+
+
+def _move_folders(db: Database, moved: Mapping[bytes, bytes]) -> None:
+    """All at once, for two folders may have swapped their names; what lies in a moved folder moves with it."""
+    if not moved:
+        return
+    renamed = []
+    for id_, path in db.execute("SELECT id, path FROM folders").fetchall():
+        new = _moved_path(path, moved)
+        if new != path:
+            renamed.append((new, id_))
+    # Out of each other's way first: paths are unique at every moment.
+    db.conn.executemany(
+        "UPDATE folders SET path = CAST('/' || id AS BLOB) WHERE id = ?", [(id_,) for _, id_ in renamed]
+    )
+    db.conn.executemany("UPDATE folders SET path = ? WHERE id = ?", renamed)
+
+
+def _moved_path(path: bytes, moved: Mapping[bytes, bytes]) -> bytes:
+    """The longest moved folder at or above `path` says where it is now."""
+    above = path
+    while above:
+        if above in moved:
+            return moved[above] + path[len(above) :]
+        above = above.rpartition(b"/")[0]
+    return path
+
+
+def load_left_alone(db: Database) -> list[LeftAlone]:
+    """What faced does not understand in the people folder, by path."""
+    return list(
+        map(LeftAlone._make, db.execute("SELECT path, reason FROM left_alone ORDER BY path").fetchall())
+    )
+
+
+def save_left_alone(db: Database, left_alone: Iterable[LeftAlone]) -> None:
+    """What stood there is replaced."""
+    db.execute("DELETE FROM left_alone")
+    db.conn.executemany("INSERT INTO left_alone (path, reason) VALUES (?, ?)", left_alone)
