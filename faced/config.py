@@ -24,6 +24,8 @@ class Config:
     libraries: tuple[Path, ...] | None = None
     people_folder: Path | None = None
     people_min_photos: int = 3
+    people_settle: float = 3.0
+    people_second_look: float = 10.0
     library_exclude: tuple[str, ...] = ()
     engine: str = "dlib-onnx"
     detect_size: int = 800
@@ -126,6 +128,10 @@ KEYS: dict[str, Key] = {
     "libraries": Key("libraries", _list_of(_path), "a list of folders"),
     "people.folder": Key("people_folder", _path, "a folder"),
     "people.min_photos": Key("people_min_photos", _integer(1, 1000), "a whole number from 1 to 1000"),
+    "people.settle": Key("people_settle", _with_unit(_SECONDS, 0, 60), "a time above 0, at most 60 s"),
+    "people.second_look": Key(
+        "people_second_look", _with_unit(_SECONDS, 0, 3600), "a time above 0, such as 10 s"
+    ),
     "library.exclude": Key("library_exclude", _list_of(_text), "a list of patterns"),
     "engine": Key("engine", _choice("dlib-onnx", "face_recognition"), "dlib-onnx or face_recognition"),
     "detect.size": Key("detect_size", _integer(160, 8000), "a whole number of pixels from 160 to 8000"),

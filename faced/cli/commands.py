@@ -9,11 +9,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from faced.cli import show
+from faced.errors import UsageError
 
 if TYPE_CHECKING:
     from faced.passes.places import Run
+    from faced.passes.say import Said
 
-__all__ = ["run_demo", "run_faces", "run_people", "run_status", "run_sync"]
+__all__ = [
+    "run_accept",
+    "run_demo",
+    "run_faces",
+    "run_log",
+    "run_name",
+    "run_people",
+    "run_status",
+    "run_sync",
+    "run_undo",
+]
 
 
 def _open(options: argparse.Namespace) -> "Run":
@@ -26,10 +38,12 @@ def run_sync(options: argparse.Namespace) -> int:
     """`faced sync [PHOTOS…] [--people DIR]`: 1 when a place was frozen."""
     from faced.cli.progress import observe
     from faced.passes.full import run_pass
+    from faced.passes.steps import TreeOptions
 
     run = _open(options)
     with observe(quiet=options.json) as observer:
-        report = run_pass(run, options.libraries, options.people, observer)
+        tree = TreeOptions(now=options.now, rebuild=options.rebuild)
+        report = run_pass(run, options.libraries, options.people, observer, tree)
     if options.json:
         show.print_json(show.sync_json(report))
     else:
@@ -77,6 +91,53 @@ def run_faces(options: argparse.Namespace) -> int:
         show.print_json(show.faces_json(faces))
     else:
         show.print_lines(show.faces_lines(faces))
+    return 0
+
+
+def run_name(options: argparse.Namespace) -> int:
+    """`faced name PERSON NAME` or `faced name PERSON --clear`."""
+    from faced.passes.say import name_person
+
+    if (options.name is None) != options.clear:
+        raise UsageError("say a NAME, or --clear to take the name away")
+    return _report_said(name_person(_open(options), options.person, options.name))
+
+
+def run_undo(options: argparse.Namespace) -> int:
+    """`faced undo [N]`."""
+    from faced.passes.say import take_back
+
+    said = take_back(_open(options), options.count)
+    if not said.edits:
+        show.print_lines(["there is nothing to undo"])
+    return _report_said(said)
+
+
+def run_accept(options: argparse.Namespace) -> int:
+    """`faced accept [--no] ID…`."""
+    from faced.passes.say import answer_asks
+
+    return _report_said(answer_asks(_open(options), options.ids, yes=not options.no))
+
+
+def _report_said(said: "Said") -> int:
+    show.print_lines(show.said_lines(said))
+    problems = [said.tree.frozen] if said.tree and said.tree.frozen else []
+    show.print_problems(problems)
+    return 1 if problems else 0
+
+
+def run_log(options: argparse.Namespace) -> int:
+    """`faced log [N]`."""
+    from faced.passes.look import look_at_log
+    from faced.store.database import open_reader
+
+    with open_reader(_open(options).state) as db:
+        log = look_at_log(db, options.count)
+    if options.json:
+        show.print_json(show.log_json(log))
+    else:
+        show.print_lines(show.log_lines(log))
     return 0
 
 

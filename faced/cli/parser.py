@@ -15,6 +15,8 @@ that person's photos. The originals are only read.
 
   faced sync ~/Pictures --people ~/People    find the people, make or update their folders
   faced people                               who was found
+  faced name PERSON NAME                     say who it is; renaming the folder does the same
+  faced log, faced undo                      what you said, and taking it back
   faced status                               what is known, what is left to do, what went wrong
   faced demo DIR                             a small library to try it on
 """
@@ -34,6 +36,10 @@ def build_parser() -> argparse.ArgumentParser:
     _add_status(actions)
     _add_people(actions)
     _add_faces(actions)
+    _add_name(actions)
+    _add_accept(actions)
+    _add_log(actions)
+    _add_undo(actions)
     _add_demo(actions)
     return parser
 
@@ -89,6 +95,16 @@ def _add_sync(actions: Actions) -> None:
     parser.add_argument(
         "--people", metavar="DIR", type=Path, help="the folder to fill with a folder per person; remembered"
     )
+    parser.add_argument(
+        "--now",
+        action="store_true",
+        help="trust the first look at the people folder: do not wait for a second one",
+    )
+    parser.add_argument(
+        "--rebuild",
+        action="store_true",
+        help="make the people folder anew from what is known, after it was lost or restored from a backup",
+    )
     _add_places(parser)
     parser.set_defaults(run=commands.run_sync)
 
@@ -122,6 +138,79 @@ def _add_faces(actions: Actions) -> None:
     parser.add_argument("photo", metavar="PHOTO", type=Path, help="a photo, or a link to one")
     _add_places(parser)
     parser.set_defaults(run=commands.run_faces)
+
+
+def _add_name(actions: Actions) -> None:
+    parser = _add(
+        actions,
+        "name",
+        "say who a person is",
+        "Give PERSON a name, another name, or none. Renaming the folder in the file manager does the same.\n"
+        "A name, once given, is never lost: not by new photos, other settings or another computer.",
+        json=False,
+    )
+    parser.add_argument(
+        "person",
+        metavar="PERSON",
+        help="the number, the name where only one has it, or the path of the folder",
+    )
+    parser.add_argument("name", metavar="NAME", nargs="?", help="any text")
+    parser.add_argument(
+        "--clear", action="store_true", help="take the name away: shown as `Person <number>` again"
+    )
+    _add_places(parser)
+    parser.set_defaults(run=commands.run_name)
+
+
+def _add_accept(actions: Actions) -> None:
+    parser = _add(
+        actions,
+        "accept",
+        "answer a question of `faced status`",
+        "When much was deleted in the people folder at once, faced asks before it takes that for your word.\n"
+        "This is the answer: yes, it was meant; or with --no: make the links anew.",
+        json=False,
+    )
+    parser.add_argument("ids", metavar="ID", nargs="+", type=int, help="the number of the question")
+    parser.add_argument("--no", action="store_true", help="it was not meant: undo it")
+    _add_places(parser)
+    parser.set_defaults(run=commands.run_accept)
+
+
+def _add_log(actions: Actions) -> None:
+    parser = _add(
+        actions,
+        "log",
+        "what you said, the latest first",
+        "Every name and every other edit, with its time and where it was made: in a folder or by a command.",
+    )
+    parser.add_argument(
+        "count", metavar="N", nargs="?", type=_count, default=20, help="how many; default: 20"
+    )
+    _add_places(parser)
+    parser.set_defaults(run=commands.run_log)
+
+
+def _add_undo(actions: Actions) -> None:
+    parser = _add(
+        actions,
+        "undo",
+        "take back the latest thing you said",
+        "The latest N gestures that still count are taken back; what one of them replaced is true again.\n"
+        "An undo stands in the log too. Your own files are neither made nor removed by it.",
+        json=False,
+    )
+    parser.add_argument("count", metavar="N", nargs="?", type=_count, default=1, help="how many; default: 1")
+    _add_places(parser)
+    parser.set_defaults(run=commands.run_undo)
+
+
+def _count(text: str) -> int:
+    """A number of things, at least one."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("at least 1")
+    return number
 
 
 def _add_demo(actions: Actions) -> None:

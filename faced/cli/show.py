@@ -15,18 +15,25 @@ if TYPE_CHECKING:
     from faced.model import PersonId
     from faced.passes.full import PassReport
     from faced.passes.look import FaceView, Status
+    from faced.passes.say import Said
+    from faced.store.asks import Ask
+    from faced.store.edits import Edit
+    from faced.store.journal import LogEntry
     from faced.store.persons import PersonRow
 
 __all__ = [
     "demo_json",
     "faces_json",
     "faces_lines",
+    "log_json",
+    "log_lines",
     "path_json",
     "people_json",
     "people_lines",
     "print_json",
     "print_lines",
     "print_problems",
+    "said_lines",
     "status_json",
     "status_lines",
     "sync_json",
@@ -100,6 +107,9 @@ def sync_lines(report: "PassReport") -> list[str]:
         )
     if report.encoding.failed:
         lines.append(f"{count(report.encoding.failed, 'photo')} could not be read (faced status says why)")
+    if report.read.edits:
+        lines.append("understood: " + "; ".join(edit.why for edit in report.read.edits[:20]))
+    lines += [f"question {ask.id}: {ask.text}" for ask in report.asks]
     if report.tree.left_alone:
         left = count(report.tree.left_alone, "path")
         lines.append(f"{left} in the people folder left alone (faced status says why)")
@@ -129,6 +139,8 @@ def sync_json(report: "PassReport") -> Json:
             {"id": person, "name": report.names.get(person), "change": change}
             for person, change in sorted(report.tree.changes.items())
         ],
+        "edits": [edit.why for edit in report.read.edits],
+        "asks": asks_json(report.asks),
         "left_alone": report.tree.left_alone,
         "problems": list(report.problems),
     }
@@ -148,12 +160,94 @@ def status_lines(status: "Status") -> list[str]:
         lines.append(f"people folder {shown(status.tree.root)}")
         if status.tree.problem:
             lines.append(f"  {status.tree.problem}")
+    lines += [
+        f"question {ask.id}: {ask.text} (faced accept {ask.id}, or faced accept --no {ask.id})"
+        for ask in status.asks
+    ]
+    if status.undecided:
+        lines.append(
+            f"{count(status.undecided, 'path')} in the people folder changed just now: the next look decides"
+        )
     for path, reason in status.left_alone:
         lines.append(f"left alone: {shown(path)}: {reason}")
     for row in status.quarantine:
         words = "not finished yet" if row.later else "not readable"
         lines.append(f"{words}: {shown(os.path.join(row.root, row.path))}: {row.reason}")
     return lines
+
+
+def asks_json(asks: "Iterable[Ask]") -> list[Json]:
+    """Questions to the user."""
+    return [{"id": ask.id, "text": ask.text} for ask in asks]
+
+
+def said_lines(said: "Said") -> list[str]:
+    """What a command wrote, and that it will show later where it does not show yet."""
+    lines = [log_line(edit, undone=False) for edit in said.edits if edit.kind not in BOOKS]
+    if said.tree is None:
+        lines.append("it is stored and will show with the next pass")
+    return lines
+
+
+def log_lines(log: "Sequence[LogEntry]") -> list[str]:
+    """A line an edit, the latest first."""
+    return [f"{entry.edit.time}  {log_line(entry.edit, undone=entry.undone)}" for entry in log]
+
+
+BOOKS = ("begin", "persons")
+
+
+def log_line(edit: "Edit", *, undone: bool) -> str:
+    """One edit in plain words."""
+    who = f"Person {edit.person}" if edit.person is not None else ""
+    faces = count(len(edit.faces), "face")
+    match edit.kind:
+        case "name":
+            words = (
+                f"{who} is called {_plain(edit.value)}" if edit.value is not None else f"{who} has no name"
+            )
+            if edit.replaced is not None:
+                words += f" (was {_plain(edit.replaced)})"
+        case "anchor":
+            words = f"{faces} were in the folder of {who} then"
+        case "reject":
+            words = f"{faces} not {who}"
+        case "pin":
+            words = f"{faces} {'is' if len(edit.faces) == 1 else 'are'} {who}"
+        case "place":
+            words = f"{who} lives in {_plain(edit.value)}"
+        case "hide":
+            words = f"{who} is a stranger: not shown"
+        case "show":
+            words = f"{who} is shown again"
+        case "undo":
+            words = f"undone: {edit.undoes}"
+        case _:
+            words = f"{edit.kind} {who} {_plain(edit.value)}"
+    return f"{words} ({edit.origin})" + (", undone" if undone else "")
+
+
+def _plain(value: object) -> str:
+    return shown(os.fsencode(value)) if isinstance(value, str) else str(value)
+
+
+def log_json(log: "Sequence[LogEntry]") -> list[Json]:
+    """The journal's own keys, and whether the edit still counts."""
+    return [
+        {
+            "id": entry.edit.id,
+            "time": entry.edit.time,
+            "origin": entry.edit.origin,
+            "kind": entry.edit.kind,
+            "person": entry.edit.person,
+            "faces": len(entry.edit.faces),
+            "value": entry.edit.value,
+            "replaced": entry.edit.replaced,
+            "undoes": entry.edit.undoes,
+            "undone": entry.undone,
+        }
+        for entry in log
+    ]
 
 
 def status_json(status: "Status") -> Json:
@@ -173,7 +267,8 @@ def status_json(status: "Status") -> Json:
         ],
         "people": None if tree is None else {**path_json(tree.root), "problem": tree.problem},
         "left_alone": [{**path_json(path), "reason": reason} for path, reason in status.left_alone],
-        "asks": [],
+        "asks": asks_json(status.asks),
+        "undecided": status.undecided,
     }
 
 

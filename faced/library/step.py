@@ -39,7 +39,8 @@ class LibraryReport:
     """What one scan of one library found. Counts are of photos.
 
     online: it was there. problem: why it is frozen or held, or what in it could not be read; one plain
-    sentence. lost: not seen, and kept as they were because of the problem.
+    sentence. lost: not seen, and kept as they were because of the problem. held: only because so many are
+    not seen, or all; whoever says that this is right, `accept_losses`, is believed.
     """
 
     root: bytes
@@ -50,6 +51,7 @@ class LibraryReport:
     moved: int = 0
     gone: int = 0
     lost: int = 0
+    held: bool = False
 
     @property
     def is_changed(self) -> bool:
@@ -68,10 +70,15 @@ class _Findings:
     mounts: dict[bytes, Place]
     inodes: Inodes
     adopted: Library | None = None
+    held: bool = False
 
 
 class _Frozen(Exception):
-    """The library is not to be believed now; the sentence says why."""
+    """The library is not to be believed now; the sentence says why. held: unless the user says that it is right."""
+
+    def __init__(self, why: str, *, held: bool = False) -> None:
+        super().__init__(why)
+        self.held = held
 
 
 def scan_libraries(
@@ -118,7 +125,7 @@ def scan_library(
     try:
         findings = _look(store, library, others, apart, excludes, accept_losses)
     except _Frozen as frozen:
-        return _freeze(store, library, str(frozen))
+        return _freeze(store, library, frozen)
     _write(store, library, findings)
     return LibraryReport(
         library.root,
@@ -129,6 +136,7 @@ def scan_library(
         moved=len(findings.changes.moved),
         gone=len(findings.changes.gone),
         lost=len(findings.changes.kept),
+        held=findings.held,
     )
 
 
@@ -160,16 +168,17 @@ def _look(
         changes = note_inodes(changes, known, scan, rows.load_unread(store.db, owner.id))
     problem = _describe_unlisted(library, scan, changes)
     lost = count_lost(changes, scan)
+    held = False
     if lost and not accept:
         if not scan.files and not changes.kept:
-            raise _Frozen(_sentence(library, "is empty"))
+            raise _Frozen(_sentence(library, "is empty"), held=True)
         if is_held(lost, len(known)):
-            changes = hold_losses(changes)
+            changes, held = hold_losses(changes), True
             problem = (
                 f"{lost} of the {_photos(len(known))} in {shown(library.root)} are missing, so they are kept "
                 "as they were in case a disk or folder is away: bring them back and sync again"
             )
-    return _Findings(place, problem, scan, changes, mounts, inodes, adopted)
+    return _Findings(place, problem, scan, changes, mounts, inodes, adopted, held)
 
 
 def _sentence(library: Library, what: str) -> str:
@@ -285,11 +294,12 @@ def _describe_unlisted(library: Library, scan: Scan, changes: Changes) -> str | 
     return f"{shown(os.path.join(library.root, path))}{more} cannot be read ({reason}){kept}"
 
 
-def _freeze(store: Store, library: Library, problem: str) -> LibraryReport:
+def _freeze(store: Store, library: Library, frozen: _Frozen) -> LibraryReport:
+    problem = str(frozen)
     if library.online or library.problem != problem:
         with store.write() as db:
             rows.save_library_state(db, library.id, online=False, problem=problem, place=library.place)
-    return LibraryReport(library.root, online=False, problem=problem, lost=library.photos)
+    return LibraryReport(library.root, online=False, problem=problem, lost=library.photos, held=frozen.held)
 
 
 def _write(store: Store, library: Library, found: _Findings) -> None:

@@ -9,10 +9,12 @@ from sqlite_utils import Database
 from faced.errors import FacedError, Unreadable, shown
 from faced.faces.quality import may_cluster
 from faced.model import Box, EngineId, ImageKey, PersonId
-from faced.passes.full import SHOWN_ENGINE
+from faced.passes.steps import SHOWN_ENGINE
 from faced.pictures.hashing import image_key
 from faced.pictures.orientation import upright_box, upright_size
 from faced.pictures.read import read_photo
+from faced.store.asks import Ask, load_asks, load_undecided
+from faced.store.journal import LogEntry, load_log
 from faced.store.lookup import FaceRow, count_faces, find_photo, has_image, load_faces_of_image
 from faced.store.persons import PersonRow, load_person_rows
 from faced.store.photos import (
@@ -26,7 +28,7 @@ from faced.store.photos import (
 from faced.store.settings import load_setting
 from faced.store.tree import LeftAlone, Tree, load_left_alone, load_tree
 
-__all__ = ["FaceView", "Status", "look_at_faces", "look_at_people", "look_at_status"]
+__all__ = ["FaceView", "Status", "look_at_faces", "look_at_log", "look_at_people", "look_at_status"]
 
 MAX_BYTES = 1 << 30
 
@@ -41,6 +43,8 @@ class Status:
     libraries: list[Library]
     tree: Tree | None
     left_alone: list[LeftAlone]
+    asks: list[Ask]
+    undecided: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +72,14 @@ def look_at_status(db: Database) -> Status:
         libraries=load_libraries(db),
         tree=load_tree(db),
         left_alone=load_left_alone(db),
+        asks=load_asks(db),
+        undecided=sum(1 for row in load_undecided(db) if row.ask is None),
     )
+
+
+def look_at_log(db: Database, count: int) -> list[LogEntry]:
+    """For `faced log`: the latest first."""
+    return load_log(db, count)
 
 
 def look_at_people(db: Database) -> list[PersonRow]:

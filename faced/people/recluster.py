@@ -21,7 +21,6 @@ from faced.store.settings import load_setting, save_setting
 __all__ = ["Clustering", "ReclusterReport", "cluster_faces", "recluster"]
 
 LAST_INPUT = "recluster.input"
-NOTHING = Said()
 RULES = "2"
 """Counts up when the rules change, so that the next pass decides anew."""
 
@@ -46,7 +45,7 @@ class ReclusterReport:
     changed: int = 0
 
 
-def recluster(store: Store, engine: EngineId, settings: Clustering, said: Said = NOTHING) -> ReclusterReport:
+def recluster(store: Store, engine: EngineId, settings: Clustering, said: Said) -> ReclusterReport:
     """Bring `persons` and `owners` to what the stored faces of the engine and the user's word about them say."""
     ids = load_face_ids(store.db, engine)
     digest = _digest(ids, engine, settings, said)

@@ -182,6 +182,12 @@ def save_reading(db: Database, engine: EngineId, reading: Reading) -> bool:
     picture = reading.picture
     image = _save_image(db, reading.key, picture)
     db.execute(
+        """INSERT OR IGNORE INTO became (old, new)
+           SELECT images.key, ? FROM photos JOIN images ON images.id = photos.image
+           WHERE photos.id = ? AND images.id <> ?""",
+        [reading.key, reading.photo, image],
+    )
+    db.execute(
         "UPDATE photos SET image = ?, orientation = ?, taken = ?, stale = 0 WHERE id = ?",
         [image, picture.orientation, picture.taken, reading.photo],
     )

@@ -42,6 +42,7 @@ __all__ = [
     "load_last_id",
     "load_lines",
     "load_log",
+    "load_recent",
     "rebuild_word",
     "undo_gesture",
     "undo_last",
@@ -188,6 +189,15 @@ def load_log(db: Database, limit: int | None = None) -> list[LogEntry]:
         [-1 if limit is None else limit],
     )
     return [LogEntry(_parse(key, line), key in undone) for key, line in _sound(rows)]
+
+
+def load_recent(db: Database, kind: str, since: datetime) -> list[Edit]:
+    """The edits of one kind from then on that still count, in order."""
+    undone = _load_undone(db)
+    rows = db.execute(
+        "SELECT id, line, crc FROM edits WHERE kind = ? AND time >= ? ORDER BY id", [kind, format_time(since)]
+    )
+    return [_parse(key, line) for key, line in _sound(rows) if key not in undone]
 
 
 def _load_undone(db: Database) -> frozenset[str]:

@@ -17,6 +17,7 @@ __all__ = [
     "load_names",
     "load_owners",
     "load_person_rows",
+    "person_exists",
     "save_owners",
 ]
 
@@ -46,6 +47,11 @@ def add_persons(db: Database, count: int) -> list[PersonId]:
         PersonId(db.execute("INSERT INTO persons DEFAULT VALUES RETURNING id").fetchone()[0])
         for _ in range(count)
     ]
+
+
+def person_exists(db: Database, person: int) -> bool:
+    """Whether this id was ever given."""
+    return db.execute("SELECT 1 FROM persons WHERE id = ?", [person]).fetchone() is not None
 
 
 def load_owners(db: Database, engine: EngineId) -> dict[FaceId, Owner]:

@@ -19,6 +19,7 @@ __all__ = [
     "Quarantined",
     "adopt_library",
     "delete_photos",
+    "load_absent_images",
     "load_counts",
     "load_libraries",
     "load_mounts",
@@ -254,6 +255,16 @@ def load_photos_of_images(db: Database) -> dict[ImageId, list[PlacedPhoto]]:
         photo = PlacedPhoto(root, path, mtime_ns, taken, orientation or 1)
         found.setdefault(ImageId(image), []).append(photo)
     return found
+
+
+def load_absent_images(db: Database) -> frozenset[ImageId]:
+    """Images that somebody is linked to, and of which no photo is known to be there: offline, detached or gone."""
+    rows = db.execute(
+        """SELECT DISTINCT image FROM links WHERE NOT EXISTS (
+             SELECT 1 FROM photos JOIN libraries ON libraries.id = photos.library
+             WHERE photos.image = links.image AND listed AND online)"""
+    )
+    return frozenset(ImageId(image) for (image,) in rows)
 
 
 def load_counts(db: Database) -> Counts:

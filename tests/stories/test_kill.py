@@ -38,8 +38,8 @@ class Seesaw:
     def __init__(self, app: App) -> None:
         self.app = app
         self.shown, self.hidden = app.home / "shown.yaml", app.home / "hidden.yaml"
-        self.shown.write_text("people: {min_photos: 3}\n")
-        self.hidden.write_text("people: {min_photos: 900}\n")
+        self.shown.write_text("people: {min_photos: 3, settle: 0.05 s, second_look: 0.3 s}\n")
+        self.hidden.write_text("people: {min_photos: 900, settle: 0.05 s, second_look: 0.3 s}\n")
 
     def sync(self, config: Path, **options: object) -> subprocess.CompletedProcess[str]:
         """A pass with one of them."""

@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-__all__ = ["App", "Entry", "look_at"]
+__all__ = ["QUICK", "App", "Entry", "look_at"]
 
+QUICK = "people: {settle: 0.05 s, second_look: 0.3 s}\n"
+"""Nobody waits for a test."""
 FACED = Path(sys.executable).with_name("faced")
 
 
@@ -50,6 +52,9 @@ class App:
         self.state = home / "state" / "faced"
         home.mkdir(parents=True, exist_ok=True)
         self.photos.mkdir(exist_ok=True)
+        settings = home / "config" / "faced"
+        settings.mkdir(parents=True, exist_ok=True)
+        (settings / "config.yaml").write_text(QUICK)
         self.environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith(("XDG_", "FACED_"))},
             "HOME": str(home),

@@ -1,0 +1,72 @@
+"""What was understood in the people folder becomes edits of the journal: which faces a link stands for is
+looked up here, and what was done in one go is one gesture, so that it is undone in one go.
+"""
+
+import os
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlite_utils import Database
+
+from faced.folders.edits import FolderEdit, Hidden, Named, Placed, Rejected, Shown
+from faced.model import EngineId, ImageId, PersonId
+from faced.store.edits import Draft, FaceRef
+from faced.store.journal import add_edits
+from faced.store.persons import load_images_of_persons
+from faced.store.spots import load_owned_faces
+
+__all__ = ["draft_name", "record_edits"]
+
+
+def record_edits(db: Database, engine: EngineId, edits: Sequence[FolderEdit], time: datetime) -> None:
+    """Write what the user did into the journal, within a transaction of the caller."""
+    gestures: dict[tuple[PersonId, str], list[Draft]] = {}
+    for edit in edits:
+        kind = "rejections" if isinstance(edit, Rejected) else "folder"
+        gestures.setdefault((edit.person, kind), []).extend(_draft(db, engine, edit))
+    for drafts in gestures.values():
+        add_edits(db, drafts, origin="folder", time=time)
+
+
+def _draft(db: Database, engine: EngineId, edit: FolderEdit) -> list[Draft]:
+    match edit:
+        case Named(person, name, images):
+            return _name(db, engine, person, name, images)
+        case Placed(person, path):
+            return [Draft("place", person, value=os.fsdecode(path))]
+        case Hidden(person):
+            return _hide(db, engine, person)
+        case Shown(person):
+            return [Draft("show", person)]
+        case Rejected(person, image):
+            faces = _refs(db, engine, person, frozenset([image]))
+            return [Draft("reject", person, faces)] if faces else []
+
+
+def _hide(db: Database, engine: EngineId, person: PersonId) -> list[Draft]:
+    """A stranger's faces are anchors too: without a name nothing else would keep knowing them."""
+    images = load_images_of_persons(db, engine).get(person, frozenset())
+    faces = _refs(db, engine, person, images)
+    return [Draft("hide", person), *([Draft("anchor", person, faces)] if faces else [])]
+
+
+def draft_name(db: Database, engine: EngineId, person: PersonId, name: str | None) -> list[Draft]:
+    """A name given by command: the faces that are hers now become its anchors."""
+    return _name(db, engine, person, name, load_images_of_persons(db, engine).get(person, frozenset()))
+
+
+def _name(
+    db: Database, engine: EngineId, person: PersonId, name: str | None, images: frozenset[ImageId]
+) -> list[Draft]:
+    drafts = [Draft("name", person, value=name)]
+    faces = _refs(db, engine, person, images) if name is not None else ()
+    if faces:
+        drafts.append(Draft("anchor", person, faces))
+    return drafts
+
+
+def _refs(
+    db: Database, engine: EngineId, person: PersonId, images: frozenset[ImageId]
+) -> tuple[FaceRef, ...]:
+    faces = load_owned_faces(db, engine, person, images)
+    return tuple(FaceRef(face.image, face.box, face.engine) for face in faces)

@@ -1,0 +1,215 @@
+"""The steps of a pass, each of which reads what the ones before it wrote."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from faced.config import Config
+from faced.faces.engine import EngineRecord
+from faced.folders.plan import PhotoPath, ShownPerson
+from faced.folders.quiet import wait_until_quiet
+from faced.folders.read import Known, ReadReport, read_user_edits
+from faced.folders.sync import TreeReport, sync_tree
+from faced.library.exclude import compile_excludes
+from faced.library.step import LibraryReport, scan_library
+from faced.model import EngineId, ImageId
+from faced.passes.gestures import record_edits
+from faced.passes.places import Places, Run
+from faced.passes.word import load_said, pass_on_numbers
+from faced.people.recluster import Clustering, ReclusterReport, recluster
+from faced.store.asks import add_ask, delete_asks, load_asks
+from faced.store.database import Store, open_store
+from faced.store.faces import count_unencoded
+from faced.store.jobs import ensure_engine
+from faced.store.journal import load_recent
+from faced.store.journal_file import append_journal, restore_journal
+from faced.store.persons import load_images_of_persons
+from faced.store.photos import load_absent_images, load_libraries, load_photos_of_images
+from faced.store.settings import load_setting, save_setting
+from faced.store.word_tables import load_word
+
+__all__ = [
+    "TreeOptions",
+    "choose_engine",
+    "decide_persons",
+    "keep_journal",
+    "open_state",
+    "read_tree",
+    "scan_all",
+    "show_tree",
+    "shown_engine",
+]
+
+SHOWN_ENGINE = "engine"
+DAY_NS = 86_400 * 10**9
+
+
+@dataclass(frozen=True, slots=True)
+class TreeOptions:
+    """now: trust the first look. rebuild: the tree is made anew from what is known."""
+
+    now: bool = False
+    rebuild: bool = False
+
+
+@contextmanager
+def open_state(run: Run) -> Iterator[Store]:
+    """The database, with the journal beside it brought up to it; a lost one has its words back."""
+    with open_store(run.state) as store:
+        report = append_journal(store, datetime.now(UTC))
+        if report.ahead:
+            restore_journal(store, report.ahead)
+            append_journal(store, datetime.now(UTC))
+        yield store
+
+
+def keep_journal(store: Store) -> None:
+    """After a transaction with edits or new persons: the journal's second copy follows."""
+    append_journal(store, datetime.now(UTC))
+
+
+def scan_all(store: Store, config: Config, places: Places) -> list[LibraryReport]:
+    """Every library of the set. One that lost too much is asked about, and believed when that was answered."""
+    excludes = compile_excludes(config.library_exclude)
+    answers = {ask.details.get("library"): ask for ask in load_asks(store.db) if ask.kind == "library"}
+    reports = []
+    for library in load_libraries(store.db):
+        ask = answers.pop(library.id, None)
+        accepted = ask is not None and ask.answer is True
+        report = scan_library(
+            store, library.id, places.people, excludes=excludes, named=places.named, accept_losses=accepted
+        )
+        is_asked = report.held
+        if ask is not None and (ask.answer is not None or not is_asked):
+            with store.write() as db:
+                delete_asks(db, [ask.id])
+        if is_asked and (ask is None or ask.answer is not None):
+            text = f"{report.problem}. Were they deleted for good?"
+            with store.write() as db:
+                add_ask(db, "library", text, {"library": library.id}, time.time_ns())
+        reports.append(report)
+    return reports
+
+
+def shown_engine(store: Store) -> EngineId:
+    """The engine whose result is shown; one that never was, before the first pass."""
+    return EngineId(int(load_setting(store.db, SHOWN_ENGINE) or 0))
+
+
+def choose_engine(store: Store, record: EngineRecord) -> EngineId:
+    """The engine whose result is shown: a new one only when it is done with every image."""
+    known = shown_engine(store)
+    with store.write() as db:
+        wanted = ensure_engine(db, record.key, record.to_json())
+    if known == wanted or (known and count_unencoded(store.db, wanted)):
+        return known
+    if known:
+        pass_on_numbers(store, known, wanted)
+    with store.write() as db:
+        save_setting(db, SHOWN_ENGINE, str(wanted))
+    return wanted
+
+
+def read_tree(store: Store, config: Config, root: bytes, options: TreeOptions) -> ReadReport:
+    """What the user did in the people folder, written into the journal.
+
+    Waits for a quiet tree and, if something may be half of a gesture, for the second look.
+    """
+    settle = int(config.people_settle * 1e9)
+    if not options.now:
+        wait_until_quiet(root, settle_ns=settle, clock=time.time_ns, sleep=time.sleep)
+    first = _read_once(store, config, root, options)
+    if first.due_ns is None or options.now:
+        return first
+    time.sleep(max(0.0, (first.due_ns - time.time_ns()) / 1e9) + 0.01)
+    second = _read_once(store, config, root, TreeOptions())
+    return replace(second, edits=(*first.edits, *second.edits))
+
+
+def _read_once(store: Store, config: Config, root: bytes, options: TreeOptions) -> ReadReport:
+    now = time.time_ns()
+    engine = shown_engine(store)
+    word = load_word(store.db)
+    since = datetime.fromtimestamp((now - DAY_NS) / 1e9, UTC)
+    rejected: dict[int, set[str]] = {}
+    for edit in load_recent(store.db, "reject", since):
+        if edit.person is not None:
+            rejected.setdefault(word.resolve(edit.person), set()).update(face.image for face in edit.faces)
+    known = Known(
+        names={p: said.name for p, said in word.persons.items() if said.name and said.merged_into is None},
+        hidden=frozenset(p for p, said in word.persons.items() if said.hidden and said.merged_into is None),
+        excused=load_absent_images(store.db),
+        rejected_lately={person: len(images) for person, images in rejected.items()},  # type: ignore[misc]
+    )
+    report = read_user_edits(
+        store,
+        root,
+        known,
+        lambda db, edits: record_edits(db, engine, edits, datetime.now(UTC)),
+        now_ns=now,
+        trust_first=options.now,
+        second_look_ns=int(config.people_second_look * 1e9),
+        rebuild=options.rebuild,
+    )
+    if report.edits:
+        keep_journal(store)
+    return report
+
+
+def decide_persons(store: Store, config: Config, engine: EngineId, record: EngineRecord) -> ReclusterReport:
+    """Who is who, by what is stored and what the user said."""
+    measured = record.thresholds
+    settings = Clustering(
+        eps=measured.eps if config.cluster_eps is None else config.cluster_eps,
+        min_samples=measured.min_samples
+        if config.cluster_min_samples is None
+        else config.cluster_min_samples,
+        min_side=measured.min_side,
+        copy_bits=measured.near_copy_bits,
+    )
+    report = recluster(store, engine, settings, load_said(store, engine))
+    if report.new_persons:
+        keep_journal(store)
+    return report
+
+
+def show_tree(store: Store, config: Config, root: bytes, engine: EngineId, read: ReadReport) -> TreeReport:
+    """Make the people folder show who is who."""
+    if read.frozen:
+        return TreeReport(frozen=read.frozen)
+    shown = _shown_persons(store, engine, config.people_min_photos)
+    return sync_tree(store, root, shown, _photo_paths(store), reasons=read.left_alone)
+
+
+def _shown_persons(store: Store, engine: EngineId, min_photos: int) -> list[ShownPerson]:
+    word = load_word(store.db)
+    images = load_images_of_persons(store.db, engine)
+    named = {p for p, said in word.persons.items() if said.name is not None and said.merged_into is None}
+    shown = []
+    for person in sorted(named | images.keys()):
+        said = word.person(person)
+        hers = images.get(person, frozenset())
+        if not said.hidden and (said.name is not None or len(hers) >= min_photos):
+            shown.append(ShownPerson(person, said.name, hers, said.place or b""))
+    return shown
+
+
+def _photo_paths(store: Store) -> dict[ImageId, tuple[PhotoPath, ...]]:
+    return {
+        image: tuple(
+            PhotoPath(photo.root, photo.path, _taken_ns(photo.taken) or photo.mtime_ns) for photo in photos
+        )
+        for image, photos in load_photos_of_images(store.db).items()
+    }
+
+
+def _taken_ns(taken: str | None) -> int | None:
+    """An EXIF date, the camera's local time, as nanoseconds since 1970."""
+    if taken is None:
+        return None
+    try:
+        return int(time.mktime(time.strptime(taken, "%Y-%m-%dT%H:%M:%S"))) * 10**9
+    except (OverflowError, ValueError):
+        return None
