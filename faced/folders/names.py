@@ -18,6 +18,8 @@ __all__ = [
     "is_form_of",
     "is_junk",
     "is_passed_over",
+    "is_same_name",
+    "name_of_folder",
     "numbered_name",
     "person_folder_name",
     "restored_name",
@@ -142,6 +144,26 @@ def _is_joined(before: str, char: str) -> bool:
     if 0x1F1E6 <= code <= 0x1F1FF:  # regional indicators come in pairs
         return len(before) == 1 and 0x1F1E6 <= ord(last) <= 0x1F1FF
     return 0x1160 <= code <= 0x11FF and 0x1100 <= ord(last) <= 0x11FF
+
+
+def name_of_folder(folder: bytes) -> str | None:
+    """The name that a user gives by calling a folder so: the text as it is; None: it says that there is none.
+
+    >>> name_of_folder(b"Anna (2)"), name_of_folder(b"Person 7"), name_of_folder(b"\\xff")
+    ('Anna (2)', None, '\\udcff')
+    """
+    text = folder.decode("utf-8", "surrogateescape")
+    return None if UNNAMED.fullmatch(text.casefold()) else text
+
+
+def is_same_name(folder: bytes, name: str | None, known: str | None) -> bool:
+    """Whether a folder called so, which says `name`, says nothing new of somebody who is called `known`: another
+    form of the same letters, or what faced itself would call the folder.
+    """
+    if name is None or known is None:
+        return name == known
+    same = unicodedata.normalize("NFC", name) == unicodedata.normalize("NFC", known)
+    return same or folder == folder_name(known).encode("utf-8")
 
 
 def is_junk(name: bytes) -> bool:

@@ -21,6 +21,7 @@ from faced.folders.writer import TreeWriter
 from faced.model import Place
 from faced.mounts import read_place
 from faced.store.database import Store
+from faced.store.follow import save_adopting
 from faced.store.settings import load_setting, read_installation
 from faced.store.tree import (
     Tree,
@@ -37,6 +38,7 @@ __all__ = ["MARKER", "HeldTree", "ensure_own_folders", "open_place", "write_mark
 OWN = b".faced"
 MARKER = b"tree.json"
 MARKER_BYTES = 1 << 16
+IF_LOST = "or, if it is lost, say `faced sync --rebuild` (no name is lost)"
 README = b"""This folder belongs to faced, which fills the folders around it with links to photos.
 
 tree.json says which installation of faced they belong to, and how often it has changed them. Without it faced
@@ -77,7 +79,8 @@ class HeldTree:
         if found not in allowed:
             raise Frozen(
                 f"the people folder {shown(self.root)} is of another time (change {found}, not {allowed[0]}): was it or"
-                " the state restored from a backup? Put back the one that goes with the other; nothing was changed"
+                " the state restored from a backup? Put back the one that goes with the other, or say `faced sync --rebuild` to"
+                " go on with the folders as they are; nothing was changed"
             )
         return found
 
@@ -85,11 +88,21 @@ class HeldTree:
         os.close(self.handle)
 
 
-def open_place(store: Store, root: bytes, writer: TreeWriter) -> HeldTree:
+def open_place(store: Store, root: bytes, writer: TreeWriter, *, rebuild: bool = False) -> HeldTree:
     """The people folder, set up if this is its first use.
 
+    rebuild: one that is not what it was is set up anew; its folders are to be recognised then (is_adopting).
     Raises UsageError when it cannot be one at all, Frozen when it is not what it was.
     """
+    try:
+        return _open_place(store, root, writer)
+    except Frozen:
+        if not rebuild:
+            raise
+    return _set_up(store, root, writer, is_other=False, rebuild=True)
+
+
+def _open_place(store: Store, root: bytes, writer: TreeWriter) -> HeldTree:
     known = load_tree(store.db)
     if known is None or known.root != root:
         if known is not None and known.place is not None and _is_renamed(store, known, root):
@@ -115,7 +128,7 @@ def _open_known(store: Store, known: Tree, place: Place) -> HeldTree:
         if not place.is_same(found) or os.fstat(handle).st_ino != place.ino:
             raise Frozen(
                 f"{what} is not the one it was (another disk or another folder is there): mount the right disk or put"
-                " the folder back; nothing was changed"
+                f" the folder back, {IF_LOST}; nothing was changed"
             )
         installation = load_setting(store.db, "installation") or ""
         held = HeldTree(known.root, handle, installation, known.probe)
@@ -140,7 +153,7 @@ def _open_root(root: bytes) -> int:
 
 def _why_not_open(error: OSError) -> str:
     if error.errno == errno.ENOENT:
-        return "is not there: mount its disk or put it back"
+        return f"is not there: mount its disk or put it back, {IF_LOST}"
     if error.errno == errno.ENOTDIR:
         return "is not a folder any more"
     return f"cannot be opened ({error.strerror})"
@@ -182,7 +195,7 @@ def _own_marker(handle: int, root: bytes, installation: str) -> int:
     if marker is None:
         raise Frozen(
             f"{what} has no .faced/tree.json, so its disk is not mounted or it was emptied: mount the disk, put the file"
-            " back, or name another folder with --people; nothing was changed"
+            f" back, or name another folder with --people, {IF_LOST}; nothing was changed"
         )
     if marker.get("installation") != installation:
         raise Frozen(f"{what} belongs to another installation of faced; nothing was changed")
@@ -220,7 +233,9 @@ def _refuse_half_done(store: Store, known: Tree | None, root: bytes) -> None:
         )
 
 
-def _set_up(store: Store, root: bytes, writer: TreeWriter, *, is_other: bool) -> HeldTree:
+def _set_up(
+    store: Store, root: bytes, writer: TreeWriter, *, is_other: bool, rebuild: bool = False
+) -> HeldTree:
     """Make the folder a people folder. Every step may be made twice, so a crash costs nothing."""
     what = f"the people folder {shown(root)}"
     try:
@@ -230,7 +245,7 @@ def _set_up(store: Store, root: bytes, writer: TreeWriter, *, is_other: bool) ->
         reason = "is not a folder" if error.errno in (errno.ENOTDIR, errno.EEXIST) else f"({error.strerror})"
         raise UsageError(f"{what} cannot be used: {reason}; name another one with --people") from error
     try:
-        return _set_up_in(store, root, handle, writer, is_other=is_other)
+        return _set_up_in(store, root, handle, writer, is_other=is_other, rebuild=rebuild)
     except OSError as error:
         os.close(handle)
         raise FacedError(f"{what} could not be set up ({error.strerror}); run it again") from error
@@ -239,12 +254,16 @@ def _set_up(store: Store, root: bytes, writer: TreeWriter, *, is_other: bool) ->
         raise
 
 
-def _set_up_in(store: Store, root: bytes, handle: int, writer: TreeWriter, *, is_other: bool) -> HeldTree:
+def _set_up_in(
+    store: Store, root: bytes, handle: int, writer: TreeWriter, *, is_other: bool, rebuild: bool
+) -> HeldTree:
     what = f"the people folder {shown(root)}"
     if not _is_writable(handle):
         raise UsageError(f"{what} cannot be written to; name another one with --people")
     installation = load_setting(store.db, "installation")
-    _refuse_marked(handle, what, installation, is_other=is_other)
+    marked = _refuse_marked(handle, what, installation, is_other=is_other, rebuild=rebuild)
+    # Marked as ours, and the database knows nothing of it: the database was lost and made anew from the journal.
+    is_lost = marked is not None and load_tree(store.db) is None
     status = os.fstat(handle)
     try:
         ensure_own_folders(handle, writer)
@@ -256,8 +275,14 @@ def _set_up_in(store: Store, root: bytes, handle: int, writer: TreeWriter, *, is
     # Only now is it sure that this folder will do, and that the former one can be let go.
     with store.write() as db:
         installation = read_installation(db)
-        if is_other:
+        if is_other or rebuild:
             forget_base(db)
+        if is_lost or rebuild:
+            save_adopting(db, True)
+        elif is_other:
+            save_adopting(db, False)
+        if marked is not None:
+            save_generation(db, max(marked, load_generation(db)))
         save_tree(db, root, None, {})
     generation = load_generation(store.db)
     with opened(handle, OWN) as own:
@@ -272,13 +297,18 @@ def _set_up_in(store: Store, root: bytes, handle: int, writer: TreeWriter, *, is
     return HeldTree(root, handle, installation, probe)
 
 
-def _refuse_marked(handle: int, what: str, installation: str | None, *, is_other: bool) -> None:
+def _refuse_marked(
+    handle: int, what: str, installation: str | None, *, is_other: bool, rebuild: bool
+) -> int | None:
+    """The generation of a tree that is marked as ours, None where there is no mark."""
     try:
         marker = _read_marker(handle)
     except ValueError:
+        if rebuild:
+            return None
         raise UsageError(f"{what} has a .faced/tree.json that makes no sense; name another folder") from None
     if marker is None:
-        return
+        return None
     if marker.get("installation") != installation:
         raise UsageError(
             f"{what} belongs to another installation of faced (another --state?); name another folder with --people"
@@ -287,6 +317,7 @@ def _refuse_marked(handle: int, what: str, installation: str | None, *, is_other
         raise UsageError(
             f"{what} is an earlier people folder or a copy of one; name the present one, or an empty folder"
         )
+    return int(marker["generation"])
 
 
 def _make_root(root: bytes) -> None:

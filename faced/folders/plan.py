@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from faced.folders.disk import Disk, join_path, parent_of
-from faced.folders.interpret import Understood
+from faced.folders.hold import Held, is_usable_parent
 from faced.folders.names import (
     NAME_BYTES,
     TakenNames,
@@ -18,6 +18,7 @@ from faced.folders.names import (
     folder_name,
     is_form_of,
     is_junk,
+    name_of_folder,
     person_folder_name,
 )
 from faced.model import FolderId, ImageId, PersonId
@@ -34,11 +35,15 @@ class ShownPerson:
     """Somebody who is to have a folder. images: those she is on.
 
     A person with a name is to be handed in even when none of her photos is left: her empty folder stays.
+    place: the path where she is said to live. Her folder belongs into the folder that this one lies in, which is
+    the people folder itself for b""; its own last part only counts while it says her name. None: nothing is said,
+    a folder stays where it is.
     """
 
     id: PersonId
     name: str | None
     images: frozenset[ImageId]
+    place: bytes | None = None
 
 
 class PhotoPath(NamedTuple):
@@ -69,17 +74,18 @@ def plan_tree(
     photos: Photos,
     base: Base,
     disk: Disk,
-    understood: Understood,
+    held: Held,
     *,
     name_max: int = NAME_BYTES,
 ) -> tuple[Operation, ...]:
-    """What is to be done, in this order: drops, removed folders, moved folders, new folders, links.
+    """What is to be done, in this order: drops, removed folders, folders above others, moved folders, new folders,
+    links.
 
     photos: for each image its photos that are known to be there (or are in a library that is only offline).
-    disk and understood: of the same look. name_max: bytes, the longest name that the file system takes.
+    disk and held: of the same look. name_max: bytes, the longest name that the file system takes.
     Up to the moved folders, operations name folders as base has them; after them, by their new paths.
     """
-    return _Planner(shown, photos, base, disk, understood, name_max).plan()
+    return _Planner(shown, photos, base, disk, held, name_max).plan()
 
 
 class _Planner:
@@ -91,17 +97,17 @@ class _Planner:
         photos: Photos,
         base: Base,
         disk: Disk,
-        understood: Understood,
+        held: Held,
         name_max: int,
     ) -> None:
         self.shown = {person.id: person for person in sorted(shown, key=lambda person: person.id)}
         self.photos = photos
         self.base = base
         self.disk = disk
-        self.held_links = understood.held_links
-        self.held_folders = understood.held_folders
+        self.held_links = held.held_links
+        self.held_folders = held.held_folders
         self.name_max = name_max
-        self.folders = {f.id: f for f in base.folders if f.id not in understood.held_folders}
+        self.folders = {f.id: f for f in base.folders if f.id not in held.held_folders}
         self.links_of: dict[FolderId, list[BaseLink]] = defaultdict(list)
         for link in sorted(base.links):
             self.links_of[link.folder].append(link)
@@ -109,6 +115,8 @@ class _Planner:
         self.links: list[tuple[BaseFolder, Operation]] = []
         self.wishes: dict[PersonId, list[tuple[PhotoPath, ImageId]]] = defaultdict(list)
         self.renamed: dict[bytes, bytes] = {}
+        self.above: list[Operation] = []
+        self.owned = {folder.path for folder in base.folders if folder.person is not None}
         self.leaving: frozenset[bytes] = frozenset()
         self.taken: dict[bytes, TakenNames] = {}
 
@@ -124,9 +132,9 @@ class _Planner:
         drops.sort(key=lambda o: (o.folder, o.name))
         removals, removed = self._remove_folders()
         moves = self._rename_folders(homes, removed)
-        makes = self._make_folders(homeless)
+        makes = self._make_folders(homeless, removed)
         links = self._place_links(homes, {o.person: o.folder for o in makes})
-        return (*drops, *removals, *moves, *makes, *links)
+        return (*drops, *removals, *self.above, *moves, *makes, *links)
 
     # Links that base has: kept, led elsewhere, renamed or dropped.
 
@@ -236,23 +244,27 @@ class _Planner:
     def _rename_folders(
         self, homes: Mapping[PersonId, BaseFolder], removed: Collection[bytes]
     ) -> list[Operation]:
-        """Folders whose person has another name now; each stays in the folder that it lies in."""
-        pending: dict[bytes, tuple[BaseFolder, bytes]] = {}
+        """Folders whose person has another name now, or is said to live elsewhere."""
+        pending: dict[bytes, tuple[BaseFolder, bytes, bytes]] = {}
         for id_, folder in sorted(homes.items()):
             if id_ not in self.shown or folder.path in removed:
                 continue
-            wanted = self._wanted_name(self.shown[id_])
-            if not _is_named(folder.path.rpartition(b"/")[2], wanted, self.shown[id_].name):
-                pending[folder.path] = (folder, wanted)
+            person = self.shown[id_]
+            parent, _, name = folder.path.rpartition(b"/")
+            target = parent if person.place is None else self._usable_parent(person.place, removed, parent)
+            wanted = self._wanted_name(person)
+            if not _is_named(name, wanted, person.name):
+                pending[folder.path] = (folder, target, wanted)
+            elif target != parent:
+                pending[folder.path] = (folder, target, name)
         self.leaving = frozenset(pending)
+        for _, target, _ in pending.values():
+            self._ensure_above(target)
         moves = []
-        for path, (folder, wanted) in pending.items():
-            parent = parent_of(path)
-            name = self._taken_in(parent).claim(wanted, is_file=False)
-            self.renamed[path] = name
-            moves.append(
-                Operation("movedir", path, new=join_path(parent, name), ino=folder.ino, person=folder.person)
-            )
+        for path, (folder, target, wanted) in pending.items():
+            new = join_path(target, self._taken_in(target).claim(wanted, is_file=False))
+            self.renamed[path] = new
+            moves.append(Operation("movedir", path, new=new, ino=folder.ino, person=folder.person))
         moves.sort(key=lambda o: (-o.folder.count(b"/"), o.folder))
         return self._ordered(moves)
 
@@ -282,12 +294,33 @@ class _Planner:
         name = person_folder_name(person.id) if person.name is None else folder_name(person.name)
         return name.encode("utf-8")
 
-    def _make_folders(self, homeless: Iterable[PersonId]) -> list[Operation]:
+    def _make_folders(self, homeless: Iterable[PersonId], removed: Collection[bytes]) -> list[Operation]:
         makes = []
         for id_ in homeless:
-            name = self._taken_in(b"").claim(self._wanted_name(self.shown[id_]), is_file=False)
-            makes.append(Operation("mkdir", name, person=id_))
+            person = self.shown[id_]
+            parent = self._usable_parent(person.place or b"", removed, b"")
+            wanted, said = self._wanted_name(person), (person.place or b"").rpartition(b"/")[2]
+            if said and person.name is not None and _is_named(said, wanted, person.name):
+                wanted = said  # as the user spelt it
+            self._ensure_above(parent)
+            name = self._taken_in(parent).claim(wanted, is_file=False)
+            makes.append(Operation("mkdir", join_path(parent, name), person=id_))
         return makes
+
+    def _usable_parent(self, place: bytes, removed: Collection[bytes], otherwise: bytes) -> bytes:
+        taken = {*self.owned, *removed, *self.renamed.values()}
+        return parent_of(place) if is_usable_parent(parent_of(place), self.disk, taken) else otherwise
+
+    def _ensure_above(self, folder: bytes) -> None:
+        """Make the folder, and those above it, in which another one is about to be put. They are nobody's."""
+        missing = []
+        made = {operation.folder for operation in self.above}
+        while folder and folder not in self.disk and folder not in made:
+            missing.append(Operation("mkdir", folder))
+            parent, _, name = folder.rpartition(b"/")
+            self._taken_in(parent).claim(name, is_file=False)
+            folder = parent
+        self.above += reversed(missing)
 
     def _taken_in(self, folder: bytes) -> TakenNames:
         """Names that are not free in a folder: what is there, and what base expects there; not what leaves it."""
@@ -333,9 +366,12 @@ class _Planner:
         return names - self.dropped.get(home.id, {}).keys()
 
     def _path_now(self, path: bytes) -> bytes:
-        """Where a base folder is after the planned moves, which change last parts only."""
-        above, _, name = path.rpartition(b"/")
-        return join_path(self._path_now(above) if above else b"", self.renamed.get(path, name))
+        """Where a base folder is after the planned moves."""
+        new = self.renamed.get(path, path)
+        parent = parent_of(new)
+        if not parent or parent != parent_of(path):
+            return new  # put where no person's folder is above it, and only those move
+        return join_path(self._path_now(parent), new.rpartition(b"/")[2])
 
 
 def _place_of(path: bytes) -> tuple[bytes, str]:
@@ -347,5 +383,5 @@ def _is_named(current: bytes, wanted: bytes, name: str | None) -> bool:
     """Whether a folder's name says `wanted`; a user may have spelt a name in a way that faced would not."""
     if name is None or is_form_of(current, wanted, is_file=False):
         return is_form_of(current, wanted, is_file=False)
-    spelt = folder_name(current.decode("utf-8", "surrogateescape")).encode("utf-8")
-    return is_form_of(spelt, wanted, is_file=False)
+    said = name_of_folder(current)
+    return said is not None and is_form_of(folder_name(said).encode("utf-8"), wanted, is_file=False)

@@ -13,15 +13,18 @@ from dataclasses import dataclass, field
 
 from faced.errors import FacedError, Frozen
 from faced.errors import shown as shown_path
+from faced.folders.adopt import adopt_in_hand, what_adopting_takes
 from faced.folders.disk import parent_of
-from faced.folders.interpret import interpret_tree
+from faced.folders.hold import hold_tree
 from faced.folders.place import HeldTree, ensure_own_folders, open_place, write_marker
 from faced.folders.plan import PhotoPath, ShownPerson, plan_tree
 from faced.folders.recover import clear_strays, settle_batch
 from faced.folders.tree import apply_operations, read_tree
 from faced.folders.writer import KernelWriter, TreeWriter
 from faced.model import ImageId, PersonId
+from faced.store.asks import load_undecided
 from faced.store.database import Store
+from faced.store.follow import is_adopting
 from faced.store.tree import (
     Base,
     BaseChange,
@@ -40,10 +43,11 @@ from faced.store.tree import (
     save_problem,
 )
 
-__all__ = ["BATCH", "TreeReport", "split_batches", "sync_tree"]
+__all__ = ["BATCH", "TreeReport", "recover_tree", "say_problem", "split_batches", "sync_tree"]
 
 BATCH = 200
 """Changes at most between two commits: what a crash leaves in doubt."""
+NO_REASONS: Mapping[bytes, str] = {}
 ROUNDS = 3
 """Looks at most while somebody else keeps changing the same paths."""
 
@@ -78,10 +82,14 @@ def sync_tree(
     *,
     writer: TreeWriter | None = None,
     batch: int = BATCH,
+    reasons: Mapping[bytes, str] = NO_REASONS,
+    rebuild: bool = False,
 ) -> TreeReport:
     """Make the people folder show these persons. The caller holds the pass lock; nothing else runs in the tree.
 
     root: absolute path. photos: as for plan_tree; those of a library that is only offline must be among them.
+    reasons: better ones for what is left alone (path to sentence). rebuild: as for open_place. A tree whose
+    database was lost is adopted first.
     Raises UsageError when `root` cannot be a people folder, FacedError when it could not be written (disk full):
     then nothing is lost, and the next run goes on from there.
     """
@@ -89,11 +97,15 @@ def sync_tree(
     writer = KernelWriter() if writer is None else writer
     report = TreeReport()
     try:
-        held = open_place(store, root, writer)
+        held = open_place(store, root, writer, rebuild=rebuild)
     except Frozen as frozen:
         return _freeze(store, report, frozen)
     try:
-        _Sync(store, held, writer, batch, report).run(list(shown), photos)
+        recover_tree(store, held, writer, report)
+        persons = list(shown)
+        if is_adopting(store.db):
+            adopt_in_hand(store, held, *what_adopting_takes(persons, photos))
+        _Sync(store, held, writer, batch, report).run(persons, photos, reasons)
     except Frozen as frozen:
         return _freeze(store, report, frozen)
     except OSError as error:
@@ -106,13 +118,19 @@ def sync_tree(
     return report
 
 
+def recover_tree(store: Store, held: HeldTree, writer: TreeWriter, report: TreeReport) -> None:
+    """Look what became of the changes of a run that died, before anything else is made of the disk."""
+    _Sync(store, held, writer, BATCH, report).recover()
+
+
 def _freeze(store: Store, report: TreeReport, frozen: Frozen) -> TreeReport:
-    _save_problem(store, str(frozen))
+    say_problem(store, str(frozen))
     report.frozen = str(frozen)
     return report
 
 
-def _save_problem(store: Store, problem: str | None) -> None:
+def say_problem(store: Store, problem: str | None) -> None:
+    """Why the people folder is frozen, for `faced status`; written only when it is news."""
     known = load_tree(store.db)
     if known is not None and known.problem != problem:
         with store.write() as db:
@@ -157,29 +175,35 @@ class _Sync:
         self.report = report
         self.failed: dict[bytes, str] = {}
 
-    def run(self, shown: list[ShownPerson], photos: Mapping[ImageId, Sequence[PhotoPath]]) -> None:
-        self._recover()
+    def run(
+        self,
+        shown: list[ShownPerson],
+        photos: Mapping[ImageId, Sequence[PhotoPath]],
+        reasons: Mapping[bytes, str],
+    ) -> None:
         left_alone: Mapping[bytes, str] = {}
         for _ in range(ROUNDS):
             base = load_base(self.store.db)
             disk = read_tree(self.held.handle)
-            understood = interpret_tree(base, disk)
-            left_alone = understood.left_alone
-            operations = plan_tree(shown, photos, base, disk, understood, name_max=self.held.name_max)
+            held = hold_tree(base, disk)
+            left_alone = held.left_alone
+            operations = plan_tree(shown, photos, base, disk, held, name_max=self.held.name_max)
             if not operations or not self._make(operations):
                 break
-        self._say({**self.failed, **left_alone})
+        waiting = {row.path for row in load_undecided(self.store.db)}
+        known = {path: reasons.get(path, reason) for path, reason in left_alone.items()}
+        self._say({**self.failed, **{p: reason for p, reason in known.items() if p not in waiting}})
 
     def _say(self, left_alone: Mapping[bytes, str]) -> None:
         rows = sorted(map(LeftAlone._make, left_alone.items()))
         if rows != load_left_alone(self.store.db):
             with self.store.write() as db:
                 save_left_alone(db, rows)
-        _save_problem(self.store, None)
+        say_problem(self.store, None)
         self.report.left_alone = len(rows)
 
-    def _recover(self) -> None:
-        """Look what became of the changes of a run that died, before anything else is made of the disk."""
+    def recover(self) -> None:
+        """As recover_tree."""
         intents = load_intents(self.store.db)
         if intents:
             ensure_own_folders(self.held.handle, self.writer)

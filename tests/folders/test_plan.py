@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from faced.folders.interpret import interpret_tree
+from faced.folders.hold import hold_tree
 from faced.folders.names import folder_name
 from faced.folders.plan import PhotoPath, ShownPerson, plan_tree
 from faced.model import ImageId, PersonId
@@ -38,7 +38,7 @@ def worlds(draw):
 
 def plan(model, shown, photos):
     base, disk = model.base, model.disk
-    return plan_tree(shown, photos, base, disk, interpret_tree(base, disk))
+    return plan_tree(shown, photos, base, disk, hold_tree(base, disk))
 
 
 def sync(model, shown, photos):
@@ -158,13 +158,13 @@ def test_promise_4_no_plan_touches_what_base_does_not_own(first, changes, second
     for change in changes:
         meddle(model, change)
     base, disk = model.base, model.disk
-    understood = interpret_tree(base, disk)
+    held = hold_tree(base, disk)
     paths = {folder.id: folder.path for folder in base.folders}
     owned = {paths[link.folder] + b"/" + link.name: link.text for link in base.links} | {
         folder.path: folder.ino for folder in base.folders
     }
     strangers = {path: entry for path, entry in model.entries.items() if owned.get(path, "") != entry}
-    for operation in plan_tree(*second, base, disk, understood):
+    for operation in plan_tree(*second, base, disk, held):
         model.apply(operation)
     for path, entry in strangers.items():
         name = path.rpartition(b"/")[2]
@@ -172,8 +172,8 @@ def test_promise_4_no_plan_touches_what_base_does_not_own(first, changes, second
         assert stays or name in JUNK, path
     for path, entry in owned.items():
         above = path.rpartition(b"/")[0]
-        if disk_entry(disk, path) != entry and above not in understood.left_alone:
-            assert path in understood.left_alone
+        if disk_entry(disk, path) != entry and above not in held.left_alone:
+            assert path in held.left_alone
     assert plan(model, *second) == ()
 
 
@@ -327,9 +327,9 @@ def test_a_person_whose_folder_is_held_gets_no_other(model):
     """The folder was renamed by somebody: nothing is made, nothing dropped, it is said."""
     model.entries = {b"Anna" + path[8:]: entry for path, entry in model.entries.items()}
     base, disk = model.base, model.disk
-    understood = interpret_tree(base, disk)
-    assert plan_tree([person(1, 1, 2, 3, 4)], {**PHOTOS, 4: at(b"c.jpg")}, base, disk, understood) == ()
-    assert understood.left_alone == {
+    held = hold_tree(base, disk)
+    assert plan_tree([person(1, 1, 2, 3, 4)], {**PHOTOS, 4: at(b"c.jpg")}, base, disk, held) == ()
+    assert held.left_alone == {
         b"Person 1": "the folder that faced made here was removed, renamed or moved",
         b"Anna": "a folder that faced did not make",
     }
@@ -350,6 +350,6 @@ def test_short_names_where_the_file_system_wants_them(model):
     """An encrypting file system takes 143 bytes."""
     base, disk = model.base, model.disk
     photos = {**PHOTOS, 4: at(b"x" * 200 + b".jpg")}
-    understood = interpret_tree(base, disk)
-    operations = plan_tree([person(1, 1, 2, 3, 4)], photos, base, disk, understood, name_max=143)
+    held = hold_tree(base, disk)
+    operations = plan_tree([person(1, 1, 2, 3, 4)], photos, base, disk, held, name_max=143)
     assert [o.name for o in operations] == [b"x" * 139 + b".jpg"]

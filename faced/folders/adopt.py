@@ -1,0 +1,175 @@
+"""A tree whose database was lost: whose folder is which, so that nothing is made twice and no name is lost.
+
+Nothing is interpreted. A folder is somebody's by her name or by the majority of its links, one folder a person;
+what is nobody's is left alone. What differs from what is wanted is then the plan's affair.
+"""
+
+import os
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from faced.errors import FacedError
+from faced.errors import shown as shown_path
+from faced.folders.disk import Disk, parent_of
+from faced.folders.hold import OWN_FOLDERS
+from faced.folders.names import fold_name, folder_name, name_of_folder
+from faced.folders.place import HeldTree, open_place
+from faced.folders.plan import PhotoPath, ShownPerson
+from faced.folders.tree import read_tree
+from faced.folders.writer import KernelWriter, TreeWriter
+from faced.model import ImageId, PersonId
+from faced.store.database import Store
+from faced.store.follow import FoundFolder, FoundLink, adopt_folders, is_adopting, save_adopting
+from faced.store.tree import load_base
+
+__all__ = ["Adoptee", "adopt_in_hand", "adopt_tree", "match_folders", "what_adopting_takes"]
+
+
+@dataclass(frozen=True, slots=True)
+class Adoptee:
+    """A person with a name. place: the path where she is said to live, relative to the tree."""
+
+    name: str
+    place: bytes | None = None
+
+
+def adopt_tree(
+    store: Store,
+    root: bytes,
+    persons_of_image: Mapping[ImageId, frozenset[PersonId]],
+    images_of_text: Mapping[bytes, ImageId],
+    named: Mapping[PersonId, Adoptee],
+    *,
+    writer: TreeWriter | None = None,
+) -> int:
+    """Make base of a tree that waits for it (is_adopting), else do nothing. Returns how many folders it has.
+
+    images_of_text: what links to photos say. The caller holds the pass lock.
+    """
+    root = os.path.abspath(root)
+    held = open_place(store, root, KernelWriter() if writer is None else writer)
+    try:
+        return adopt_in_hand(store, held, persons_of_image, images_of_text, named)
+    except OSError as error:
+        raise FacedError(
+            f"the people folder {shown_path(root)} could not be read ({error.strerror}); run it again"
+        ) from error
+    finally:
+        held.close()
+
+
+def adopt_in_hand(
+    store: Store,
+    held: HeldTree,
+    persons_of_image: Mapping[ImageId, frozenset[PersonId]],
+    images_of_text: Mapping[bytes, ImageId],
+    named: Mapping[PersonId, Adoptee],
+) -> int:
+    """As adopt_tree, with the people folder open."""
+    if not is_adopting(store.db):
+        return 0
+    found = match_folders(read_tree(held.handle), persons_of_image, images_of_text, named)
+    with store.write() as db:
+        taken = {folder.path for folder in load_base(db, with_links=False).folders}
+        adopt_folders(db, [folder for folder in found if folder.path not in taken])
+        save_adopting(db, False)
+    return len(found)
+
+
+def what_adopting_takes(
+    shown: Iterable[ShownPerson], photos: Mapping[ImageId, Sequence[PhotoPath]]
+) -> tuple[Mapping[ImageId, frozenset[PersonId]], Mapping[bytes, ImageId], Mapping[PersonId, Adoptee]]:
+    """persons_of_image, images_of_text and named, from what a plan is made of."""
+    persons: dict[ImageId, set[PersonId]] = defaultdict(set)
+    named = {}
+    for person in shown:
+        for image in person.images:
+            persons[image].add(person.id)
+        if person.name is not None:
+            named[person.id] = Adoptee(person.name, person.place or None)
+    texts = {photo.text: image for image, found in photos.items() for photo in found}
+    return {image: frozenset(found) for image, found in persons.items()}, texts, named
+
+
+def match_folders(
+    disk: Disk,
+    persons_of_image: Mapping[ImageId, frozenset[PersonId]],
+    images_of_text: Mapping[bytes, ImageId],
+    named: Mapping[PersonId, Adoptee],
+) -> tuple[FoundFolder, ...]:
+    """Whose folder is which, by path; at most one folder a person and one person a folder.
+
+    | first  | a folder where a person with a name is said to live                              |
+    | second | a folder with her name, anywhere; of several the one with most links to her      |
+    | third  | most of its links show a person: the largest share first; a folder with a name   |
+    |        | of its own only to a person with a name (whatever it says is not undone lightly) |
+    """
+    links = {
+        path: {
+            name: images_of_text[text] for name, text in sorted(found.links.items()) if text in images_of_text
+        }
+        for path, found in disk.items()
+        if path and found.problem is None and path.split(b"/")[0].lower() not in OWN_FOLDERS
+    }
+    votes = {
+        path: Counter(p for image in found.values() for p in persons_of_image.get(image, ()))
+        for path, found in links.items()
+    }
+    owners: dict[bytes, PersonId] = {}
+    placed: set[PersonId] = set()
+    for ranked in (_by_place(links, named), _by_name(links, votes, named), _by_links(links, votes, named)):
+        for path, person in ranked:
+            if path not in owners and person not in placed:
+                owners[path] = person
+                placed.add(person)
+    return tuple(
+        FoundFolder(
+            path,
+            person,
+            disk[path].ino,
+            tuple(FoundLink(name, disk[path].links[name], image) for name, image in links[path].items()),
+        )
+        for path, person in sorted(owners.items())
+    )
+
+
+Links = Mapping[bytes, Mapping[bytes, ImageId]]
+Votes = Mapping[bytes, Counter[PersonId]]
+
+
+def _by_place(links: Links, named: Mapping[PersonId, Adoptee]) -> list[tuple[bytes, PersonId]]:
+    return [
+        (word.place, person)
+        for person, word in sorted(named.items(), key=lambda item: item[0])
+        if word.place and word.place in links
+    ]
+
+
+def _by_name(links: Links, votes: Votes, named: Mapping[PersonId, Adoptee]) -> list[tuple[bytes, PersonId]]:
+    by_name: dict[str, list[PersonId]] = defaultdict(list)
+    for person, word in named.items():
+        for name in {fold_name(word.name.encode("utf-8", "surrogateescape")), _folded(word.name)}:
+            by_name[name].append(person)
+    pairs = []
+    for path in links:
+        last = path[len(parent_of(path)) :].lstrip(b"/")
+        for name in {fold_name(last), _folded(last.decode("utf-8", "surrogateescape"))}:
+            pairs += [(-votes[path][person], path, person) for person in by_name.get(name, ())]
+    return [(path, person) for _, path, person in sorted(set(pairs))]
+
+
+def _folded(name: str) -> str:
+    return fold_name(folder_name(name).encode("utf-8"))
+
+
+def _by_links(links: Links, votes: Votes, named: Mapping[PersonId, Adoptee]) -> list[tuple[bytes, PersonId]]:
+    pairs = []
+    for path, counted in votes.items():
+        last = path[len(parent_of(path)) :].lstrip(b"/")
+        has_name = name_of_folder(last) is not None
+        for person, count in counted.items():
+            if count * 2 > len(links[path]) and (person in named or not has_name):
+                pairs.append((-Fraction(count, len(links[path])), -count, path, person))
+    return [(path, person) for _, _, path, person in sorted(pairs)]

@@ -1,0 +1,223 @@
+"""Which folder on disk is which folder of base, wherever and whatever it is called now.
+
+Values in, values out. A folder is known by its inode together with its links. The inode alone proves nothing, for a
+freed one is soon given again; the links alone find a folder that was restored or copied back. A link is known by
+the text that faced once wrote into it, never by its name or by where it leads.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Hashable, Iterable, Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import TypeVar
+
+from faced.errors import shown
+from faced.folders.disk import Disk, DiskFolder, parent_of
+from faced.model import FolderId, ImageId, PersonId
+from faced.store.follow import AwayFolder
+from faced.store.tree import Base, BaseFolder
+
+__all__ = ["Identity", "Looks", "identify_folders"]
+
+Key = TypeVar("Key", bound=Hashable)
+
+
+@dataclass(slots=True)
+class Identity:
+    """found: where a folder of base is. unclear: why it cannot be told where it is. vanished: it is nowhere.
+    returned: where the folder of somebody hidden is again.
+    """
+
+    found: dict[FolderId, bytes] = field(default_factory=dict)
+    unclear: dict[FolderId, str] = field(default_factory=dict)
+    vanished: list[BaseFolder] = field(default_factory=list)
+    returned: dict[PersonId, bytes] = field(default_factory=dict)
+
+
+class Looks:
+    """The disk's folders by the images that their links stand for."""
+
+    def __init__(self, base: Base, disk: Disk, images_of_texts: Mapping[bytes, ImageId]) -> None:
+        self.disk = disk
+        self._image_of = {**images_of_texts, **{link.text: link.image for link in base.links}}
+        self._images: dict[bytes, frozenset[ImageId]] = {}
+
+    def image_of(self, text: bytes) -> ImageId | None:
+        """The image that a link of this text stands for; None: no link of faced's."""
+        return self._image_of.get(text)
+
+    def images_in(self, path: bytes) -> frozenset[ImageId]:
+        """The images that the links in a folder stand for."""
+        if path not in self._images:
+            found = map(self._image_of.get, self.disk[path].links.values())
+            self._images[path] = frozenset(image for image in found if image is not None)
+        return self._images[path]
+
+
+@dataclass(frozen=True, slots=True)
+class _Sought:
+    """A folder to be found. images: of its links, without those that are known to be missing."""
+
+    path: bytes
+    ino: int
+    images: frozenset[ImageId]
+
+
+def identify_folders(
+    base: Base, looks: Looks, missing: Collection[tuple[PersonId, ImageId]], away: Iterable[AwayFolder]
+) -> Identity:
+    """Find each folder of base, and of `away`, on the disk.
+
+    missing: (person, image) of links that an earlier look saw to be missing: nobody expects them.
+
+    | the disk has                                                       | the folder is        |
+    | its inode at its path, with a majority of links                    | there                |
+    | its inode elsewhere, with a majority of its links or of that one's | there (moved)        |
+    | its inode, and it had no links                                     | there                |
+    | not so; one other folder with most of its links and few others     | that one (restored)  |
+    | not so; several that are as like it                                | unclear: held        |
+    | not so; its inode at its path                                      | there (emptied)      |
+    | none of these, or it cannot be read                                | vanished, or unclear |
+    """
+    images: dict[FolderId, set[ImageId]] = defaultdict(set)
+    for link in base.links:
+        if (link.person, link.image) not in missing:
+            images[link.folder].add(link.image)
+    folders = {folder.id: folder for folder in base.folders}
+    sought = {id_: _Sought(f.path, f.ino, frozenset(images[id_])) for id_, f in folders.items()}
+    identity = Identity()
+    disk = looks.disk
+    for id_, folder in list(sought.items()):
+        here = disk.get(folder.path)
+        if here is not None and here.problem is not None:
+            identity.unclear[id_] = f"the folder cannot be read: {here.problem}"
+        elif here is not None and here.ino == folder.ino and _agrees(folder, here, looks, folder.path):
+            identity.found[id_] = folder.path
+    pending = {k: s for k, s in sought.items() if k not in identity.found and k not in identity.unclear}
+    if pending:
+        _find_lost(pending, looks, identity)
+    _find_away(away, looks, identity, pending)
+    identity.vanished = [folders[k] for k in pending if k not in identity.found and k not in identity.unclear]
+    if identity.vanished:
+        _doubt_vanished(identity, looks, frozenset(f.path for f in base.folders))
+    return identity
+
+
+def _agrees(folder: _Sought, here: DiskFolder, looks: Looks, path: bytes) -> bool:
+    """Whether the links of a folder with the right inode speak for it."""
+    if not folder.images:
+        return True
+    common = len(folder.images & looks.images_in(path))
+    return common * 2 > len(folder.images) or common * 2 > len(here.links)
+
+
+def _find_lost(pending: Mapping[FolderId, _Sought], looks: Looks, identity: Identity) -> None:
+    """Those that are not at their path: by inode and links, then by links, then by inode and path."""
+    lost = dict(pending)
+    by_ino = _by_ino(looks.disk, identity.found.values())
+    for id_, folder in pending.items():
+        path = by_ino.get(folder.ino)
+        if path is None or path == folder.path:
+            continue
+        if not folder.images and looks.images_in(path):
+            identity.unclear[id_] = f"it cannot be told whether {shown(path)} is this folder, which was empty"
+            del lost[id_]
+        elif _agrees(folder, looks.disk[path], looks, path):
+            identity.found[id_] = path
+            del lost[id_]
+    matched, unclear = _match(lost, looks, {*identity.found.values()})
+    identity.found.update(matched)
+    for id_ in unclear:
+        identity.unclear[id_] = "more than one folder could be the one that faced made here"
+    taken = {*identity.found.values()}
+    for id_, folder in lost.items():
+        here = looks.disk.get(folder.path)
+        is_open = id_ not in identity.found and id_ not in identity.unclear and folder.path not in taken
+        if is_open and here is not None and here.ino == folder.ino:
+            identity.found[id_] = folder.path
+
+
+def _find_away(
+    away: Iterable[AwayFolder], looks: Looks, identity: Identity, pending: Mapping[FolderId, _Sought]
+) -> None:
+    """Folders of hidden persons: an empty one only under its old name, for its inode may be another's by now."""
+    sought = {f.person: _Sought(f.path, f.ino, frozenset(link.image for link in f.links)) for f in away}
+    if not sought:
+        return
+    taken = {*identity.found.values(), *(folder.path for folder in pending.values())}
+    by_ino = _by_ino(looks.disk, taken)
+    for person, folder in list(sought.items()):
+        path = by_ino.get(folder.ino)
+        if path is None or not _agrees(folder, looks.disk[path], looks, path):
+            continue
+        if folder.images or (_last(path) == _last(folder.path) and not looks.disk[path].links):
+            identity.returned[person] = path
+            del sought[person]
+    matched, _ = _match(sought, looks, taken | {*identity.returned.values()})
+    identity.returned.update(matched)
+
+
+def _by_ino(disk: Disk, taken: Iterable[bytes]) -> dict[int, bytes]:
+    not_free = {b"", *taken}
+    return {found.ino: path for path, found in disk.items() if found.problem is None and path not in not_free}
+
+
+def _match(
+    sought: Mapping[Key, _Sought], looks: Looks, taken: Collection[bytes]
+) -> tuple[dict[Key, bytes], set[Key]]:
+    """One to one, by the images of the links alone: most of one are most of the other. Same path first, then same
+    name, then most alike. What is no better than another choice is not chosen: the second value.
+    """
+    holding: dict[ImageId, list[bytes]] = defaultdict(list)
+    if any(folder.images for folder in sought.values()):
+        for path, found in looks.disk.items():
+            if path and found.problem is None and path not in taken:
+                for image in looks.images_in(path):
+                    holding[image].append(path)
+    pairs: list[tuple[tuple[bool, bool, Fraction], Key, bytes]] = []
+    for key, folder in sought.items():
+        common: dict[bytes, int] = defaultdict(int)
+        for image in folder.images:
+            for path in holding.get(image, ()):
+                common[path] += 1
+        for path, count in common.items():
+            size = len(looks.disk[path].links)
+            if count * 2 > len(folder.images) and count * 2 > size:
+                alike = Fraction(count, len(folder.images) + size - count)
+                rank = (path == folder.path, _last(path) == _last(folder.path), alike)
+                pairs.append((rank, key, path))
+    return _choose(pairs)
+
+
+def _choose(
+    pairs: list[tuple[tuple[bool, bool, Fraction], Key, bytes]],
+) -> tuple[dict[Key, bytes], set[Key]]:
+    chosen: dict[Key, bytes] = {}
+    unclear: set[Key] = set()
+    while pairs:
+        best = max(rank for rank, _, _ in pairs)
+        tied = [(key, path) for rank, key, path in pairs if rank == best]
+        keys, paths = [key for key, _ in tied], [path for _, path in tied]
+        for key, path in tied:
+            if keys.count(key) == 1 and paths.count(path) == 1:
+                chosen[key] = path
+            else:
+                unclear.add(key)
+        pairs = [pair for pair in pairs if pair[1] not in keys and pair[2] not in paths]
+    return chosen, unclear
+
+
+def _doubt_vanished(identity: Identity, looks: Looks, base_paths: frozenset[bytes]) -> None:
+    """A folder may be inside one that cannot be read: then it is not gone."""
+    closed = [path for path, found in looks.disk.items() if found.problem is not None]
+    strange = [path for path in closed if path not in base_paths]
+    for folder in list(identity.vanished):
+        above = [path for path in closed if folder.path.startswith(path + b"/")]
+        where = (*above, *strange)
+        if where:
+            identity.unclear[folder.id] = f"it may be in {shown(where[0])}, which cannot be read"
+            identity.vanished.remove(folder)
+
+
+def _last(path: bytes) -> bytes:
+    return path[len(parent_of(path)) :].lstrip(b"/")

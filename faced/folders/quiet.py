@@ -1,0 +1,59 @@
+"""Waiting until the user's hands are off the people folder: what is read in the middle of a gesture is half a gesture."""
+
+import os
+from collections.abc import Callable
+from contextlib import suppress
+
+from faced.folders.names import is_passed_over
+
+__all__ = ["wait_until_quiet"]
+
+POLL_NS = 500_000_000
+
+
+def wait_until_quiet(
+    root: bytes,
+    *,
+    settle_ns: int,
+    longest_ns: int = 60_000_000_000,
+    clock: Callable[[], int],
+    sleep: Callable[[float], None],
+) -> bool:
+    """Wait until no folder of the tree has changed for `settle_ns`, but no longer than `longest_ns`.
+
+    clock: UTC nanoseconds. sleep: seconds. Returns False when it never became quiet. A folder's time that lies in
+    the future (another machine's clock) counts as long as it changes. A tree that cannot be read is quiet.
+    """
+    begun = clock()
+    latest, since = _newest(root), begun
+    while True:
+        now = clock()
+        if now - begun >= longest_ns or now < begun:
+            return False
+        quiet_since = latest if latest <= now else since
+        if now - quiet_since >= settle_ns:
+            return True
+        # Not longer than half a second: the end of a gesture moves on while it goes on.
+        sleep(max(1, min(quiet_since + settle_ns - now, POLL_NS)) / 1e9)
+        if (newest := _newest(root)) != latest:
+            latest, since = newest, clock()
+
+
+def _newest(root: bytes) -> int:
+    """The latest change of any folder in the tree; 0 when there is none to be seen."""
+    newest = 0
+    pending = [root]
+    while pending:
+        path = pending.pop()
+        with suppress(OSError):
+            status = os.stat(path) if path == root else os.lstat(path)
+            newest = max(newest, status.st_mtime_ns, status.st_ctime_ns)
+            if status.st_nlink == 2 and path != root:
+                continue  # where folders count their subfolders: there are none (else the number is 1, or more)
+            with os.scandir(path) as entries:
+                pending += [
+                    entry.path
+                    for entry in entries
+                    if entry.is_dir(follow_symlinks=False) and not is_passed_over(entry.name)
+                ]
+    return newest

@@ -1,0 +1,201 @@
+"""The step that reads what the user did: look at the people folder, understand it, and write it down.
+
+The edits, base as it was seen, what waits and what is asked are one transaction: whatever dies, an edit is either
+written and base knows, or neither. When nothing changed nothing is written. The tree itself is only read, but for
+ending what a run that died has left half done.
+"""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from sqlite_utils import Database
+
+from faced.errors import FacedError, Frozen
+from faced.errors import shown as shown_path
+from faced.folders.brake import BRAKE, Brake
+from faced.folders.disk import Disk, join_path
+from faced.folders.edits import FolderEdit
+from faced.folders.interpret import Context, Understood, interpret_tree
+from faced.folders.place import HeldTree, open_place
+from faced.folders.sync import TreeReport, recover_tree, say_problem
+from faced.folders.tree import read_tree
+from faced.folders.writer import KernelWriter, TreeWriter
+from faced.model import ImageId, PersonId
+from faced.store.asks import (
+    TREE_KINDS,
+    Ask,
+    Undecided,
+    add_ask,
+    change_ask,
+    delete_asks,
+    load_asks,
+    load_undecided,
+    save_undecided,
+)
+from faced.store.database import Store
+from faced.store.follow import follow_user, is_adopting, load_away, load_images_of_texts
+from faced.store.tree import Base, load_base
+
+__all__ = ["Known", "ReadReport", "Record", "read_user_edits"]
+
+Record = Callable[[Database, Sequence[FolderEdit]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of persons and photos (see interpret.Context)."""
+
+    names: Mapping[PersonId, str] = field(default_factory=dict)
+    hidden: frozenset[PersonId] = frozenset()
+    excused: frozenset[ImageId] = frozenset()
+    rejected_lately: Mapping[PersonId, int] = field(default_factory=dict)
+    brake: Brake = BRAKE
+
+
+@dataclass(frozen=True, slots=True)
+class ReadReport:
+    """What a look came to.
+
+    edits: as recorded. undecided: how many things wait for a second look; due_ns: when the first of them may have
+    it (UTC nanoseconds). asks: the people folder's open questions. left_alone: reasons for sync_tree. frozen: why
+    nothing was read. adopting: nothing was, for the folders are to be recognised first. recovered: as in TreeReport.
+    """
+
+    edits: tuple[FolderEdit, ...] = ()
+    undecided: int = 0
+    due_ns: int | None = None
+    asks: tuple[Ask, ...] = ()
+    left_alone: Mapping[bytes, str] = field(default_factory=dict)
+    frozen: str | None = None
+    adopting: bool = False
+    recovered: int = 0
+
+
+def read_user_edits(
+    store: Store,
+    root: bytes,
+    known: Known,
+    record: Record,
+    *,
+    now_ns: int,
+    trust_first: bool = False,
+    second_look_ns: int = 10_000_000_000,
+    writer: TreeWriter | None = None,
+    rebuild: bool = False,
+) -> ReadReport:
+    """Read the people folder and record the edits. The caller holds the pass lock; nothing else runs in the tree.
+
+    record: writes the edits to the journal, within the transaction that moves base; it is not called without any.
+    trust_first: no second look is waited for. rebuild: as for open_place. Raises as sync_tree does.
+    """
+    root = os.path.abspath(root)
+    writer = KernelWriter() if writer is None else writer
+    recovered = TreeReport()
+    try:
+        held = open_place(store, root, writer, rebuild=rebuild)
+    except Frozen as frozen:
+        return _freeze(store, frozen)
+    try:
+        recover_tree(store, held, writer, recovered)
+        if is_adopting(store.db):
+            return ReadReport(adopting=True)
+        understood, rows, asks = _understand(store, held, known, now_ns, trust_first, second_look_ns)
+    except Frozen as frozen:
+        return _freeze(store, frozen)
+    except OSError as error:
+        raise FacedError(
+            f"the people folder {shown_path(root)} could not be read ({error.strerror}); nothing is lost,"
+            " `faced sync` goes on from there"
+        ) from error
+    finally:
+        held.close()
+    _write(store, understood, rows, asks, record, now_ns)
+    return ReadReport(
+        edits=understood.edits,
+        undecided=len(understood.waiting),
+        due_ns=min((row.due for row in understood.waiting if row.due is not None), default=None),
+        asks=tuple(ask for ask in load_asks(store.db) if ask.kind in TREE_KINDS),
+        left_alone=understood.left_alone,
+        recovered=recovered.recovered,
+    )
+
+
+def _freeze(store: Store, frozen: Frozen) -> ReadReport:
+    say_problem(store, str(frozen))
+    return ReadReport(frozen=str(frozen))
+
+
+def _understand(
+    store: Store, held: HeldTree, known: Known, now_ns: int, trust_first: bool, second_look_ns: int
+) -> tuple[Understood, tuple[Undecided, ...], tuple[Ask, ...]]:
+    base, disk = load_base(store.db), read_tree(held.handle)
+    rows = load_undecided(store.db)
+    asks = tuple(ask for ask in load_asks(store.db) if ask.kind in TREE_KINDS)
+    context = Context(
+        now_ns=now_ns,
+        names=known.names,
+        hidden=known.hidden,
+        excused=known.excused,
+        rejected_lately=known.rejected_lately,
+        brake=known.brake,
+        undecided=rows,
+        asks=asks,
+        images_of_texts=load_images_of_texts(store.db, _strange_texts(base, disk)),
+        away=load_away(store.db),
+        second_look_ns=second_look_ns,
+        trust_first=trust_first,
+    )
+    return interpret_tree(base, disk, context), rows, asks
+
+
+def _strange_texts(base: Base, disk: Disk) -> set[bytes]:
+    """Texts of links that base does not have where they are."""
+    paths = {folder.id: folder.path for folder in base.folders}
+    ours = {join_path(paths[link.folder], link.name): link.text for link in base.links}
+    return {
+        text
+        for path, found in disk.items()
+        for name, text in found.links.items()
+        if ours.get(join_path(path, name)) != text
+    }
+
+
+def _write(
+    store: Store,
+    understood: Understood,
+    rows: tuple[Undecided, ...],
+    asks: tuple[Ask, ...],
+    record: Record,
+    now_ns: int,
+) -> None:
+    before = {ask.id: ask for ask in asks}
+    drafts = understood.asks
+    asked = tuple(sorted((*understood.waiting, *(row for draft in drafts for row in draft.rows)), key=_path))
+    is_same = (
+        not understood.edits
+        and not understood.change
+        and not understood.over
+        and all(draft.id is not None and draft.text == before[draft.id].text for draft in drafts)
+        and asked == rows
+    )
+    if is_same:
+        return
+    with store.write() as db:
+        if understood.edits:
+            record(db, understood.edits)
+        follow_user(db, understood.change)
+        new = list(understood.waiting)
+        for draft in drafts:
+            id_ = draft.id
+            if id_ is None:
+                id_ = add_ask(db, draft.kind, draft.text, draft.details, now_ns)
+            elif draft.text != before[id_].text:
+                change_ask(db, id_, draft.text, draft.details)
+            new += [row._replace(ask=id_) for row in draft.rows]
+        save_undecided(db, new)
+        delete_asks(db, understood.over)
+
+
+def _path(row: Undecided) -> bytes:
+    return row.path
