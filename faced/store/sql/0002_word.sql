@@ -78,15 +78,32 @@ CREATE TABLE asks (
 -- Paths of the people folder that may be half of a gesture, or are held by a question. Base is not moved there and
 -- the plan does not touch them.
 CREATE TABLE undecided (
-  path BLOB PRIMARY KEY,          -- relative to the people folder
-  what TEXT NOT NULL,             -- what was seen
+  path BLOB PRIMARY KEY,          -- as base has it, relative to the people folder
+  what TEXT NOT NULL,             -- link: is missing; folder: is missing
+  person INTEGER NOT NULL REFERENCES persons (id), -- whose it is
+  image INTEGER REFERENCES images (id), -- of the link; NULL: a folder
   first_seen INTEGER NOT NULL,
   due INTEGER,                    -- when the second look decides; NULL: held by `ask`
   ask INTEGER REFERENCES asks (id) ON DELETE CASCADE, -- the question that holds it; NULL: waits for the second look
-  details TEXT NOT NULL,          -- JSON: what the second look compares with
   CHECK ((due IS NULL) <> (ask IS NULL))
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX undecided_ask ON undecided (ask) WHERE ask IS NOT NULL;
+
+-- Folders of hidden persons as they were when they left the tree: one that comes back (from the trash) is known by
+-- its inode and the majority of its links, as those of base are.
+CREATE TABLE away_folders (
+  person INTEGER PRIMARY KEY REFERENCES persons (id),
+  path BLOB NOT NULL,             -- relative to the people folder
+  ino INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE away_links (
+  person INTEGER NOT NULL REFERENCES away_folders (person) ON DELETE CASCADE,
+  name BLOB NOT NULL,             -- as in links
+  text BLOB NOT NULL,
+  image INTEGER NOT NULL REFERENCES images (id),
+  PRIMARY KEY (person, name)
+) STRICT, WITHOUT ROWID;
 
 -- What commands want of the process that holds the pass lock.
 CREATE TABLE requests (
@@ -96,3 +113,10 @@ CREATE TABLE requests (
   done INTEGER NOT NULL           -- 1: carried out; 0: waiting
 ) STRICT;
 CREATE INDEX requests_waiting ON requests (id) WHERE done = 0;
+
+-- What a photo held before it was edited, and what it holds since: words about the one are handed to the other.
+CREATE TABLE became (
+  old TEXT NOT NULL,              -- key of the image that a file held
+  new TEXT NOT NULL,              -- key of the image that the same file holds since
+  PRIMARY KEY (old, new)
+) STRICT, WITHOUT ROWID;
