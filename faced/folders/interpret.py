@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from faced.errors import shown
 from faced.folders.brake import BRAKE, Brake
-from faced.folders.disk import Disk, join_path, parent_of
+from faced.folders.disk import Disk, DiskFolder, join_path, parent_of
 from faced.folders.edits import FolderEdit, Hidden, Named, Placed, Shown, sort_edits
 from faced.folders.hold import OWN_FOLDERS
 from faced.folders.identify import Looks, identify_folders
@@ -254,16 +254,18 @@ class _Reader:
             if reason is not None:
                 self.left_alone[path] = reason
                 continue
-            known = {link.image for link in away[person].links}
-            links = tuple(
-                FoundLink(name, text, image)
-                for name, text in sorted(here.links.items())
-                if (image := self.looks.image_of(text)) is not None and image in known
-            )
+            # All that it held: what is not in it any more was taken out of it, and is for the next look.
+            links = tuple(self._newest_text(link, here) for link in away[person].links)
             self.change.returned.append(FoundFolder(path, person, here.ino, links))
             if person in self.context.hidden:
                 self.edits.append(Shown(person, f"the folder {shown(path)} was put back"))
-            self._see_move(person, away[person].path, path, frozenset(link.image for link in links))
+            there = frozenset(link.image for link in links if here.links.get(link.name) == link.text)
+            self._see_move(person, away[person].path, path, there)
+
+    def _newest_text(self, link: FoundLink, here: DiskFolder) -> FoundLink:
+        text = here.links.get(link.name)
+        is_ours = text is not None and self.looks.image_of(text) == link.image
+        return link._replace(text=text) if text is not None and is_ours else link
 
     # Links.
 

@@ -14,7 +14,10 @@ from pathlib import Path
 
 import pytest
 
+from faced.folders.read import ReadReport
 from tests.support.treekill import STATES, STRANGERS, make_strangers, want
+from tests.support.treeuserkill import EDITS, LINKS, work
+from tests.support.treewords import open_words
 from tests.support.treeworld import open_world
 
 ROOT = Path(__file__).parents[2]
@@ -43,7 +46,7 @@ READING = ["readlinkat", "getdents64", "openat", "newfstatat", "fstat", "faccess
 LONG = bool(os.environ.get("FACED_LONG"))
 
 
-def run_driver(folder, log, *options):
+def run_driver(folder, log, *options, driver="tests.support.treekill"):
     strace = shutil.which("strace")
     if strace is None:
         pytest.skip("needs strace")
@@ -55,7 +58,7 @@ def run_driver(folder, log, *options):
         *options,
         sys.executable,
         "-m",
-        "tests.support.treekill",
+        driver,
         str(folder),
     ]
     env = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
@@ -67,8 +70,24 @@ def points(tmp_path_factory):
     """(call, its number among the calls of its name) of every call of the step, in order."""
     folder = tmp_path_factory.mktemp("all")
     make_strangers(folder / "people")
+    found = trace(folder, "tests.support.treekill")
+    check(folder)
+    return found
+
+
+@pytest.fixture(scope="module")
+def user_points(tmp_path_factory):
+    """The same of a user's work with a pass after each deed."""
+    folder = tmp_path_factory.mktemp("user")
+    found = trace(folder, "tests.support.treeuserkill")
+    check_user(folder)
+    return found
+
+
+def trace(folder, driver):
     log = folder / "log"
-    done = run_driver(folder, log, "-e", "trace=" + ",".join("?" + call for call in WRITING + READING))
+    traced = "trace=" + ",".join("?" + call for call in WRITING + READING)
+    done = run_driver(folder, log, "-e", traced, driver=driver)
     if done.returncode:
         pytest.skip(f"strace may not trace here: {done.stderr[-200:]}")
     found, seen, begun = [], dict.fromkeys(WRITING + READING, 0), False  # before: Python's own start
@@ -80,7 +99,6 @@ def points(tmp_path_factory):
         begun = begun or "people" in line
         if begun:
             found.append((call, seen[call]))
-    check(folder)
     return found
 
 
@@ -117,6 +135,19 @@ def check(folder, *, exact=True):
             "Person 3 (2)/5.jpg",
             "Person 3 (2)/6.jpg",
         ]
+
+
+def check_user(folder):
+    """Let the user end his work: every edit was read once, none invented, and a further look finds nothing."""
+    with open_words(folder) as world:
+        work(world)
+        world.run(11)
+        assert world.run(11) == ReadReport()
+        assert sorted(world.edits(), key=str) == sorted(EDITS, key=str)
+        world.check_word()
+        assert sorted(world.links()) == LINKS
+        assert world.left_alone() == {}
+        assert os.listdir(world.people / ".faced" / "tmp") == []
 
 
 def spread(points, number):
@@ -161,5 +192,27 @@ def test_promise_6_refused_at_any_system_call(points, tmp_path, error):
             check(folder, exact=call in WRITING)
         except BaseException as failure:
             failure.add_note(f"{error} at {call} number {nth}: {done.stderr[-2000:]}")
+            raise
+        shutil.rmtree(folder)
+
+
+def test_promise_6_no_edit_is_invented_or_lost(user_points, tmp_path):
+    """kill -9 at a call of a pass with renames, moves and deleted links in it, or of the user's own."""
+    chosen = spread([point for point in user_points if point[0] in WRITING], 32)
+    assert len(chosen) >= 30
+    for call, nth in chosen:
+        folder = tmp_path / f"{call}-{nth}"
+        folder.mkdir()
+        done = run_driver(
+            folder,
+            tmp_path / "log",
+            *("-e", f"trace={call}", "-e", f"inject={call}:signal=KILL:when={nth}"),
+            driver="tests.support.treeuserkill",
+        )
+        assert done.returncode in (-9, 137), (call, nth, done.returncode, done.stderr)
+        try:
+            check_user(folder)
+        except BaseException as error:
+            error.add_note(f"killed at {call} number {nth}")
             raise
         shutil.rmtree(folder)

@@ -50,7 +50,7 @@ class TreeWorld:
         with self.store.write() as db:
             db.conn.executemany(sql, rows)
 
-    def sync(self, writer: TreeWriter | None = None, **options: int) -> TreeReport:
+    def sync(self, writer: TreeWriter | None = None, **options: object) -> TreeReport:
         """One run of the step."""
         return sync_tree(
             self.store,

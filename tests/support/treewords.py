@@ -1,0 +1,127 @@
+"""A people folder on disk with a journal: what a user does in it becomes edits, and the edits decide what is shown.
+
+The stand-in for a pass: an image has one face a person, so nothing has to be found out about faces.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sqlite_utils import Database
+
+from faced.folders.edits import FolderEdit, Hidden, Named, Placed, Rejected, Shown
+from faced.folders.read import Known, ReadReport, read_user_edits
+from faced.folders.writer import TreeWriter
+from faced.model import Box, ImageId, ImageKey
+from faced.store.database import Store, open_store
+from faced.store.edits import Draft, FaceRef
+from faced.store.journal import add_edits, load_edits
+from faced.store.word import Word, fold
+from faced.store.word_tables import load_word
+from tests.support.treeworld import TreeWorld
+
+__all__ = ["SECOND", "WordWorld", "open_words"]
+
+SECOND = 1_000_000_000
+START = 1_800_000_000 * SECOND
+
+
+class WordWorld(TreeWorld):
+    """A TreeWorld whose persons have the names, places and photos that the journal says."""
+
+    def __init__(self, folder: Path, store: Store) -> None:
+        super().__init__(folder, store)
+        self.now = START
+        self.excused: frozenset[ImageId] = frozenset()
+
+    def word(self) -> Word:
+        """What stands."""
+        return load_word(self.store.db)
+
+    def read(self, wait: float = 0, **options: object) -> ReadReport:
+        """One look at what the user did, `wait` seconds after the last."""
+        self.now += int(wait * SECOND)
+        word = self.word()
+        known = Known(
+            names={p: said.name for p, said in word.persons.items() if said.name is not None},
+            hidden=frozenset(p for p, said in word.persons.items() if said.hidden),
+            excused=self.excused,
+            rejected_lately=Counter(p for persons in word.rejections.values() for p in persons),
+        )
+        root = str(self.people).encode()
+        return read_user_edits(self.store, root, known, self.record, now_ns=self.now, **options)  # type: ignore[arg-type]
+
+    def record(self, db: Database, edits: Sequence[FolderEdit]) -> None:
+        """Write edits to the journal."""
+        drafts = [draft for edit in edits for draft in self._drafts(edit)]
+        add_edits(db, drafts, origin="folder", time=datetime(2026, 11, 24, tzinfo=UTC))
+
+    def _drafts(self, edit: FolderEdit) -> Iterator[Draft]:
+        match edit:
+            case Named(person, name, images, _):
+                yield Draft("name", person, value=name)
+                if images:
+                    yield Draft("anchor", person, faces=tuple(_face(i, person) for i in sorted(images)))
+            case Placed(person, path, _):
+                yield Draft("place", person, value=path.decode("utf-8", "surrogateescape"))
+            case Hidden(person, _):
+                yield Draft("hide", person)
+            case Shown(person, _):
+                yield Draft("show", person)
+            case Rejected(person, image, _):
+                yield Draft("reject", person, faces=(_face(image, person),))
+
+    def follow(self, **options: object) -> object:
+        """Bring the tree up to date with the word."""
+        word, everybody = self.word(), self.persons
+        rejected = {(p, spot.image) for spot, persons in word.rejections.items() for p in persons}
+        self.persons = {
+            number: replace(
+                person,
+                name=word.person(person.id).name,
+                place=word.person(person.id).place or b"",
+                images=frozenset(i for i in person.images if (person.id, _key(i)) not in rejected),
+            )
+            for number, person in everybody.items()
+            if not word.person(person.id).hidden
+        }
+        try:
+            return self.sync(**options)  # type: ignore[arg-type]
+        finally:
+            self.persons = everybody
+
+    def run(self, wait: float = 0, writer: TreeWriter | None = None) -> ReadReport:
+        """A look, and what follows from it."""
+        report = self.read(wait, writer=writer)
+        self.follow(writer=writer, reasons=report.left_alone)
+        return report
+
+    def edits(self) -> list[tuple[str, int | None, object]]:
+        """(kind, person, value or images) of what the user did, in order."""
+        return [
+            (edit.kind, edit.person, sorted(int(f.image[3:]) for f in edit.faces) or edit.value)
+            for edit in load_edits(self.store.db)
+            if edit.kind not in ("begin", "persons")
+        ]
+
+    def check_word(self) -> None:
+        """The tables are the fold over the journal."""
+        assert fold(load_edits(self.store.db)) == self.word()
+
+
+def _key(image: int) -> ImageKey:
+    return ImageKey(f"b1:{image}")
+
+
+def _face(image: int, person: int) -> FaceRef:
+    return FaceRef(_key(image), Box(person / 16, 0.25, 0.125, 0.125), "e")
+
+
+@contextmanager
+def open_words(folder: Path) -> Iterator[WordWorld]:
+    """A world in `folder`, with what its store remembers of an earlier one."""
+    with open_store(folder / "state") as store:
+        yield WordWorld(folder, store)
