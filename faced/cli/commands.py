@@ -5,13 +5,16 @@ The rooms are imported inside the functions, so that `faced --help` answers at o
 
 import argparse
 import shlex
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from faced.cli import show
 from faced.errors import UsageError
 
 if TYPE_CHECKING:
+    from sqlite_utils import Database
+
     from faced.passes.places import Run
     from faced.passes.say import Said
 
@@ -26,6 +29,9 @@ __all__ = [
     "run_sync",
     "run_undo",
 ]
+
+
+Found = TypeVar("Found")
 
 
 def _open(options: argparse.Namespace) -> "Run":
@@ -52,46 +58,43 @@ def run_sync(options: argparse.Namespace) -> int:
     return 1 if report.problems else 0
 
 
-def run_status(options: argparse.Namespace) -> int:
-    """`faced status`."""
-    from faced.passes.look import look_at_status
+def _report(
+    options: argparse.Namespace,
+    look: "Callable[[Database], Found]",
+    to_json: Callable[[Found], object],
+    to_lines: Callable[[Found], list[str]],
+) -> int:
+    """Look into the store and print what was found, in the form that was asked for."""
     from faced.store.database import open_reader
 
     with open_reader(_open(options).state) as db:
-        status = look_at_status(db)
+        found = look(db)
     if options.json:
-        show.print_json(show.status_json(status))
+        show.print_json(to_json(found))
     else:
-        show.print_lines(show.status_lines(status))
+        show.print_lines(to_lines(found))
     return 0
+
+
+def run_status(options: argparse.Namespace) -> int:
+    """`faced status`."""
+    from faced.passes.look import look_at_status
+
+    return _report(options, look_at_status, show.status_json, show.status_lines)
 
 
 def run_people(options: argparse.Namespace) -> int:
     """`faced people`."""
     from faced.passes.look import look_at_people
-    from faced.store.database import open_reader
 
-    with open_reader(_open(options).state) as db:
-        people = look_at_people(db)
-    if options.json:
-        show.print_json(show.people_json(people))
-    else:
-        show.print_lines(show.people_lines(people))
-    return 0
+    return _report(options, look_at_people, show.people_json, show.people_lines)
 
 
 def run_faces(options: argparse.Namespace) -> int:
     """`faced faces PHOTO`."""
     from faced.passes.look import look_at_faces
-    from faced.store.database import open_reader
 
-    with open_reader(_open(options).state) as db:
-        faces = look_at_faces(db, options.photo)
-    if options.json:
-        show.print_json(show.faces_json(faces))
-    else:
-        show.print_lines(show.faces_lines(faces))
-    return 0
+    return _report(options, lambda db: look_at_faces(db, options.photo), show.faces_json, show.faces_lines)
 
 
 def run_name(options: argparse.Namespace) -> int:
@@ -130,15 +133,8 @@ def _report_said(said: "Said") -> int:
 def run_log(options: argparse.Namespace) -> int:
     """`faced log [N]`."""
     from faced.passes.look import look_at_log
-    from faced.store.database import open_reader
 
-    with open_reader(_open(options).state) as db:
-        log = look_at_log(db, options.count)
-    if options.json:
-        show.print_json(show.log_json(log))
-    else:
-        show.print_lines(show.log_lines(log))
-    return 0
+    return _report(options, lambda db: look_at_log(db, options.count), show.log_json, show.log_lines)
 
 
 def run_demo(options: argparse.Namespace) -> int:
