@@ -295,14 +295,15 @@ class _Planner:
         return name.encode("utf-8")
 
     def _make_folders(self, homeless: Iterable[PersonId], removed: Collection[bytes]) -> list[Operation]:
+        parents = {id_: self._usable_parent(self.shown[id_].place or b"", removed, b"") for id_ in homeless}
+        for parent in parents.values():
+            self._ensure_above(parent)
         makes = []
-        for id_ in homeless:
+        for id_, parent in parents.items():
             person = self.shown[id_]
-            parent = self._usable_parent(person.place or b"", removed, b"")
             wanted, said = self._wanted_name(person), (person.place or b"").rpartition(b"/")[2]
             if said and person.name is not None and _is_named(said, wanted, person.name):
                 wanted = said  # as the user spelt it
-            self._ensure_above(parent)
             name = self._taken_in(parent).claim(wanted, is_file=False)
             makes.append(Operation("mkdir", join_path(parent, name), person=id_))
         return makes

@@ -353,3 +353,101 @@ def test_short_names_where_the_file_system_wants_them(model):
     held = hold_tree(base, disk)
     operations = plan_tree([person(1, 1, 2, 3, 4)], photos, base, disk, held, name_max=143)
     assert [o.name for o in operations] == [b"x" * 139 + b".jpg"]
+
+
+def place(number, *images, at, name=None):
+    return ShownPerson(PersonId(number), name, frozenset(map(ImageId, images)), at)
+
+
+def paths_of(model):
+    return {folder.person: folder.path for folder in model.folders if folder.person is not None}
+
+
+def test_a_new_folder_goes_where_its_person_is_said_to_live():
+    """Folders above are made, once, and are nobody's; the last part counts while it says the name."""
+    model = TreeModel()
+    shown = [
+        place(1, 1, at=b"Family/Near/Anna", name="Anna"),
+        place(2, 2, at=b"Family/Near/Ben", name="Bernd"),
+        place(3, 3, at=b"Family/_C", name="_C"),
+        place(4, 3, at=b"", name="Dora"),
+        place(5, 1, at=b"Family/Person 9"),
+    ]
+    sync(model, shown, PHOTOS)
+    assert paths_of(model) == {
+        1: b"Family/Near/Anna",
+        2: b"Family/Near/Bernd",
+        3: b"Family/_C",
+        4: b"Dora",
+        5: b"Family/Person 5",
+    }
+    assert sorted(folder.path for folder in model.folders if folder.person is None) == [
+        b"Family",
+        b"Family/Near",
+    ]
+    assert plan(model, shown, PHOTOS) == ()
+
+
+def test_a_folder_follows_what_is_said(model):
+    """Moved and renamed at once; b"" is the top; None says nothing."""
+    sync(model, [place(1, 1, 2, 3, at=b"F/x", name="Anna")], PHOTOS)
+    assert paths_of(model) == {1: b"F/Anna"}
+    assert plan(model, [place(1, 1, 2, 3, at=None, name="Anna")], PHOTOS) == ()
+    sync(model, [place(1, 1, 2, 3, at=b"G/H/x", name="Anna")], PHOTOS)
+    assert paths_of(model) == {1: b"G/H/Anna"}
+    sync(model, [place(1, 1, 2, 3, at=b"", name="Anna")], PHOTOS)
+    assert paths_of(model) == {1: b"Anna"}
+
+
+@pytest.mark.parametrize(
+    "where", [b"note/x", b"Anna/x", b"_Ignored/x", b".git/x", b"F/.trash/x", b"F//x", b"../x", b"F/../x"]
+)
+def test_a_place_that_will_not_do(where):
+    """A file is there, it is a person's, hidden or faced's own: new at the top, and what is there stays."""
+    model = TreeModel()
+    model.entries[b"note"] = None
+    anna = place(1, 1, at=None, name="Anna")
+    sync(model, [anna], PHOTOS)
+    sync(model, [anna, place(2, 2, at=where, name="Ben")], PHOTOS)
+    assert paths_of(model) == {1: b"Anna", 2: b"Ben"}
+    assert plan(model, [anna, place(2, 2, at=where, name="Ben")], PHOTOS) == ()
+
+
+def test_places_and_names_in_each_others_way(model):
+    """One becomes `Family` while others move into a folder of that name."""
+    sync(model, [person(1, 1, 2, 3, name="Anna"), person(2, 2, name="Ben")], PHOTOS)
+    shown = [
+        place(1, 1, 2, 3, at=b"", name="Family"),
+        place(2, 2, at=b"Family/Ben", name="Ben"),
+        place(3, 3, at=b"Family/Carl", name="Carl"),
+    ]
+    sync(model, shown, PHOTOS)
+    sync(model, shown, PHOTOS)
+    assert paths_of(model) == {1: b"Family (2)", 2: b"Family/Ben", 3: b"Family/Carl"}
+    assert plan(model, shown, PHOTOS) == ()
+
+
+@given(
+    st.lists(
+        st.lists(
+            st.tuples(
+                st.integers(1, 4),
+                st.sampled_from([None, "Anna", "F", "Person 2"]),
+                st.sampled_from([None, b"", b"F/x", b"F/G/x", b"Anna/x", b"f/x"]),
+            ),
+            max_size=4,
+            unique_by=lambda row: row[0],
+        ),
+        min_size=1,
+        max_size=4,
+    )
+)
+def test_places_come_to_rest(history):
+    """Whatever is said, in whatever order: every step is possible, and soon there is nothing left to do."""
+    model = TreeModel()
+    for state in history:
+        shown = [place(number, number % 3 + 1, at=at, name=name) for number, name, at in state]
+        for _ in range(3):
+            sync(model, shown, PHOTOS)
+        assert plan(model, shown, PHOTOS) == ()
+        assert paths_of(model).keys() == {number for number, _, _ in state}
