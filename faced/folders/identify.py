@@ -115,6 +115,7 @@ def _find_lost(pending: Mapping[FolderId, _Sought], looks: Looks, identity: Iden
     """Those that are not at their path: by inode and links, then by links, then by inode and path."""
     lost = dict(pending)
     by_ino = _by_ino(looks.disk, identity.found.values())
+    claims: dict[bytes, list[tuple[int, FolderId]]] = defaultdict(list)
     for id_, folder in pending.items():
         path = by_ino.get(folder.ino)
         if path is None or path == folder.path:
@@ -123,7 +124,15 @@ def _find_lost(pending: Mapping[FolderId, _Sought], looks: Looks, identity: Iden
             identity.unclear[id_] = f"it cannot be told whether {shown(path)} is this folder, which was empty"
             del lost[id_]
         elif _agrees(folder, looks.disk[path], looks, path):
-            identity.found[id_] = path
+            claims[path].append((len(folder.images & looks.images_in(path)), id_))
+    for path, found in claims.items():
+        # Base may have one inode twice: of a folder that is gone, and of one that was made since.
+        most = [id_ for count, id_ in found if count == max(found)[0]]
+        for id_ in most:
+            if len(most) == 1:
+                identity.found[id_] = path
+            else:
+                identity.unclear[id_] = f"it cannot be told whether {shown(path)} is this folder"
             del lost[id_]
     matched, unclear = _match(lost, looks, {*identity.found.values()})
     identity.found.update(matched)
@@ -148,7 +157,11 @@ def _find_away(
     by_ino = _by_ino(looks.disk, taken)
     for person, folder in list(sought.items()):
         path = by_ino.get(folder.ino)
-        if path is None or not _agrees(folder, looks.disk[path], looks, path):
+        if (
+            path is None
+            or path in identity.returned.values()
+            or not _agrees(folder, looks.disk[path], looks, path)
+        ):
             continue
         if folder.images or (_last(path) == _last(folder.path) and not looks.disk[path].links):
             identity.returned[person] = path

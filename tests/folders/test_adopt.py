@@ -1,7 +1,7 @@
 """Whose folder is which, when the database that made them is lost."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from faced.folders.adopt import Adoptee, match_folders
@@ -82,6 +82,7 @@ def test_names_that_faced_or_the_user_spelt(name):
         assert folder.path == spelt
 
 
+@settings(deadline=None)
 @given(
     st.dictionaries(
         st.sampled_from(["Anna", "Ben", "Person 1", "Person 2", "F/Anna", "Mine"]),

@@ -4,7 +4,7 @@ import re
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from faced.folders.hold import hold_tree
@@ -59,6 +59,7 @@ def wanted_texts(shown, photos):
     return sorted((person.id, image) for person in shown for image in person.images if photos.get(image))
 
 
+@settings(deadline=None)
 @given(st.lists(worlds(), min_size=1, max_size=4))
 def test_a_plan_makes_the_wanted_tree_and_then_nothing_is_left_to_do(history):
     """From any state of its own making: each operation is possible, the result is as wanted, a second plan is
@@ -80,6 +81,7 @@ def test_a_plan_makes_the_wanted_tree_and_then_nothing_is_left_to_do(history):
             assert re.sub(rb"( \(\d+\))*$", b"", folder.path) == re.sub(r"( \(\d+\))*$", "", wanted).encode()
 
 
+@settings(deadline=None)
 @given(worlds(), worlds(), st.randoms(use_true_random=False))
 def test_plan_ignores_arrival_order(first, second, random):
     """Other ids for the same persons and images, handed in in another order: the same tree, up to the numbers of
@@ -149,6 +151,7 @@ def meddle(model, change):
             model.entries[path] = 6_000 + which
 
 
+@settings(deadline=None)
 @given(worlds(), st.lists(meddling(), max_size=4), worlds())
 def test_promise_4_no_plan_touches_what_base_does_not_own(first, changes, second):
     """Whatever somebody did to the tree: every operation is on something that base owns and that is as it was
@@ -427,6 +430,7 @@ def test_places_and_names_in_each_others_way(model):
     assert plan(model, shown, PHOTOS) == ()
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.lists(

@@ -124,6 +124,20 @@ def test_into_the_trash_and_back(world):
     assert world.left_alone() == {}
 
 
+@pytest.mark.parametrize("name", [".anna", "#recycle", ".Trash-1000/files/Person 1", "@eaDir"])
+def test_out_of_sight_is_out_of_the_tree(world, name):
+    """Hidden folders and rubbish bins are not looked into: a person put there is hidden, and back when she is back."""
+    (world.people / name).parent.mkdir(parents=True, exist_ok=True)
+    (world.people / "Person 1").rename(world.people / name)
+    world.run()
+    world.run(10)
+    assert world.word().person(1).hidden
+    (world.people / name).rename(world.people / "Anna")
+    world.run()
+    assert world.word().person(1).name == "Anna"
+    assert not world.word().person(1).hidden
+
+
 def test_undecided_things_survive_a_restart(world):
     """The second look is another process's."""
     (world.people / "Person 1" / "2.jpg").unlink()
