@@ -651,8 +651,10 @@ def do(tree, inodes, number, deed):
     path = tree.path_of(ino)
     word = f"{WORDS[what % len(WORDS)]}{number}".encode("utf-8", "surrogateescape")
     if kind in ("rename", "place", "both") and path is not None:
+        # Never to a name that may be taken in one tree and not in the other, for faced gave its numbers back.
         where = parent_of(path) if kind == "rename" else DIRS[what % len(DIRS)]
-        name = path.rpartition(b"/")[2] if kind == "place" else word
+        where += b"/%d" % which if where and kind == "place" else b""
+        name = path.rpartition(b"/")[2] if kind == "place" and where else word
         tree.move(ino, where + b"/" + name if where else name)
     elif kind == "swap":
         tree.swap(ino, inodes[what % len(inodes)])
