@@ -1,5 +1,6 @@
 """The user's word, with the installed command: a name, once given, is never lost."""
 
+import fcntl
 import os
 import shutil
 import signal
@@ -247,6 +248,33 @@ def test_deleted_photos_wait_for_their_return(named: App) -> None:
     shutil.copytree(named.home / "away", named.photos, dirs_exist_ok=True)
     named.sync()
     assert named.folders()["Anna"] == photos
+
+
+def test_two_persons_may_share_a_name_in_different_folders(named: App) -> None:
+    """Two Annas, one of them in Family/: both are kept, and the command asks which one is meant."""
+    anna, ben = named.folders()["Anna"], named.folders()["Ben"]
+    (named.people / "Family").mkdir()
+    (named.people / "Ben").rename(named.people / "Family" / "Anna")
+    named.sync()
+    assert sorted(names_of(named).values()) == ["Anna", "Anna", NAMES["p3"]]
+    rows = {row["folder"]: row["photos"] for row in named.json("people")}
+    assert (rows["Anna"], rows["Family/Anna"]) == (len(anna), len(ben))
+    assert "say the number" in named.run("name", "Anna", "Hanna", status=2).stderr
+    named.run("name", "Family/Anna", "Hanna")
+    assert (named.people / "Family" / "Hanna").is_dir()
+
+
+def test_a_command_beside_a_running_pass_is_stored_and_shows_with_the_next(named: App) -> None:
+    """Somebody else holds the pass lock: the word is not lost, and nobody waits."""
+    with (named.state / "faced.pass").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        said = named.run("name", "Ben", "Benjamin").stdout
+        assert "will show" in said
+        assert "Ben" in named.folders()
+        assert "busy" in named.sync(status=1).stderr
+    named.sync()
+    assert "Benjamin" in named.folders()
+    assert "Ben" not in named.folders()
 
 
 @pytest.mark.parametrize(
