@@ -37,9 +37,9 @@ def poses_of(shot: Shot, random: Random) -> tuple[Pose, ...]:
     """How each of the people holds the head: one a person."""
     return tuple(
         Pose(
-            turn=random.uniform(-9, 9),
-            nod=random.uniform(-4, 4),
-            roll=random.uniform(-12, 12),
+            turn=random.uniform(-8, 8),
+            nod=random.uniform(-3, 3),
+            roll=random.uniform(-9, 9),
             smile=random.uniform(-2, 2),
             talk=random.uniform(-1, 3),
         )
