@@ -258,11 +258,20 @@ def load_photos_of_images(db: Database) -> dict[ImageId, list[PlacedPhoto]]:
 
 
 def load_absent_images(db: Database) -> frozenset[ImageId]:
-    """Images that somebody is linked to, and of which no photo is known to be there: offline, detached or gone."""
+    """Images that somebody is linked to, and of which no photo is known to be there: offline, detached or gone.
+
+    One that was edited where it was is there, as what it has become.
+    """
+    here = """EXISTS (SELECT 1 FROM photos JOIN libraries ON libraries.id = photos.library
+                      WHERE photos.image = images.id AND listed AND online)"""
     rows = db.execute(
-        """SELECT DISTINCT image FROM links WHERE NOT EXISTS (
-             SELECT 1 FROM photos JOIN libraries ON libraries.id = photos.library
-             WHERE photos.image = links.image AND listed AND online)"""
+        f"""WITH RECURSIVE absent (image, key) AS (
+              SELECT id, key FROM images WHERE id IN (SELECT image FROM links) AND NOT {here}
+            ), later (image, key) AS (
+              SELECT image, key FROM absent
+              UNION SELECT later.image, became.new FROM later JOIN became ON became.old = later.key)
+            SELECT image FROM absent WHERE image NOT IN (
+              SELECT later.image FROM later JOIN images ON images.key = later.key WHERE {here})"""
     )
     return frozenset(ImageId(image) for (image,) in rows)
 

@@ -1,0 +1,350 @@
+"""A user, a library and passes that die anywhere: whatever comes in whatever order, a name given is never lost.
+
+The machine does what users do, in the people folder and in the library, and knows what of it faced must understand
+(tests/support/wordworld.py). FACED_LONG=1 runs it for long and at random; else it is short and the same each time.
+"""
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+
+from faced.folders.names import is_form_of
+from faced.store.edits import read_lines
+from faced.store.journal import check_word, load_edits
+from faced.store.tree import load_left_alone
+from faced.store.word_tables import load_word
+from tests.support.app import Entry, look_at
+from tests.support.wordphotos import PEOPLE
+from tests.support.wordworld import Face, World
+
+LONG = bool(os.environ.get("FACED_LONG"))
+SHRINK = bool(os.environ.get("FACED_SHRINK"))
+NAMES = ["Anna", "Ben", "Carl", "Dora", "Eva", "Oma", "Ida"]
+MOST_FOLDERS = 2
+"""Thrown away between two passes: more, and the brake asks."""
+
+
+# Two things that are not right yet (tests/property/test_word_found.py), which the machine does not do. A photo that is
+# turned is read before anything is done to the tree; and while the tree shows faces as somebody's whose they are not
+# any more, because a pass died in between, nobody touches it.
+TURNS_ARE_READ_AT_ONCE = True
+NOBODY_TOUCHES_AN_OUTDATED_TREE = True
+
+
+def paths_of(name: str) -> list[str]:
+    return [name, f"Family/{name}"]
+
+
+PATHS = [path for name in NAMES for path in paths_of(name)]
+
+
+class WordMachine(RuleBasedStateMachine):
+    """See the module."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = Path(tempfile.mkdtemp(prefix="faced-word-"))
+        self.world = World(self.folder / "home")
+        self.settled: tuple[float, int] | None = None
+
+    def teardown(self) -> None:
+        self.world.close()
+        shutil.rmtree(self.folder)
+
+    @initialize()
+    def begin(self) -> None:
+        for people in [(0,), (0,), (0, 1), (1,), (1, 2), (2,), (2, 3), (3,), (3,)]:
+            self.world.add(*people)
+        self.settle()
+
+    # In the library.
+
+    @property
+    def photos(self) -> list[str]:
+        return sorted(path.name for path in self.world.library.iterdir())
+
+    def _photo(self, data: st.DataObject) -> str:
+        return data.draw(st.sampled_from(self.photos), "photo")
+
+    @precondition(lambda self: self.world.is_online)
+    @rule(people=st.lists(st.integers(0, PEOPLE - 1), min_size=1, max_size=2))
+    def add_photo(self, people: list[int]) -> None:
+        self.world.add(*people)
+
+    @precondition(lambda self: self.world.is_online and len(self.photos) > 4)
+    @rule(data=st.data())
+    def delete_photo(self, data: st.DataObject) -> None:
+        self.world.delete(self._photo(data))
+
+    @precondition(lambda self: self.world.is_online and any(self.world.drawer.iterdir()))
+    @rule(data=st.data())
+    def bring_photo_back(self, data: st.DataObject) -> None:
+        names = sorted(path.name for path in self.world.drawer.iterdir())
+        self.world.bring_back(data.draw(st.sampled_from(names), "photo"))
+
+    @precondition(lambda self: self.world.is_online)
+    @rule(data=st.data())
+    def move_photo(self, data: st.DataObject) -> None:
+        self.world.move(self._photo(data))
+
+    @precondition(lambda self: self.world.is_online)
+    @rule(data=st.data())
+    def copy_photo(self, data: st.DataObject) -> None:
+        self.world.copy(self._photo(data))
+
+    @precondition(lambda self: self.world.is_online)
+    @rule(data=st.data(), turn=st.booleans())
+    def change_photo(self, data: st.DataObject, turn: bool) -> None:
+        if turn and TURNS_ARE_READ_AT_ONCE:
+            self.settle()
+        self.world.change(self._photo(data), turn=turn)
+        if turn and TURNS_ARE_READ_AT_ONCE:
+            self.settle()
+
+    @rule()
+    def plug(self) -> None:
+        self.world.plug(online=not self.world.is_online)
+
+    # In the people folder.
+
+    @property
+    def folders(self) -> dict[int, str]:
+        if NOBODY_TOUCHES_AN_OUTDATED_TREE and self.world.is_outdated:
+            return {}
+        return self.world.folders()
+
+    @property
+    def restorable(self) -> dict[int, str]:
+        if NOBODY_TOUCHES_AN_OUTDATED_TREE and self.world.is_outdated:
+            return {}
+        return self.world.restorable()
+
+    def _person(self, data: st.DataObject) -> int:
+        return data.draw(st.sampled_from(sorted(self.folders)), "person")
+
+    @precondition(lambda self: self.folders)
+    @rule(data=st.data())
+    def rename_folder(self, data: st.DataObject) -> None:
+        free = [path for path in [*PATHS, "Person 77"] if self.world.is_free(path)]
+        self.world.rename(self._person(data), data.draw(st.sampled_from(free), "path"))
+
+    @precondition(lambda self: self.folders)
+    @rule(data=st.data())
+    def move_folder(self, data: st.DataObject) -> None:
+        person = self._person(data)
+        path = self.folders[person]
+        target = os.path.basename(path) if "/" in path else f"Family/{path}"
+        if self.world.is_free(target):
+            self.world.rename(person, target)
+
+    @precondition(lambda self: len(self.folders) > 1)
+    @rule(data=st.data())
+    def swap_folders(self, data: st.DataObject) -> None:
+        one, other = self._person(data), self._person(data)
+        if one != other:
+            self.world.swap(one, other)
+
+    @precondition(lambda self: self.folders)
+    @rule(data=st.data())
+    def delete_link(self, data: st.DataObject) -> None:
+        person = self._person(data)
+        links = sorted(self.world.links_in(person))
+        if len(links) > 1:  # the last one: the brake asks
+            self.world.delete_link(person, data.draw(st.sampled_from(links), "image"))
+
+    def _thrown_away(self) -> int:
+        return sum(hand.now is None for hand in self.world.hands.values())
+
+    @precondition(lambda self: self.folders and self._thrown_away() < MOST_FOLDERS)
+    @rule(data=st.data())
+    def throw_folder_away(self, data: st.DataObject) -> None:
+        self.world.throw_away(self._person(data))
+
+    @precondition(lambda self: self.restorable)
+    @rule(data=st.data())
+    def restore_folder(self, data: st.DataObject) -> None:
+        self.world.restore(data.draw(st.sampled_from(sorted(self.restorable)), "person"))
+
+    @rule(data=st.data())
+    def put_stranger(self, data: st.DataObject) -> None:
+        folders = [*self.folders.values(), "", "Letters"]
+        self.world.put_stranger(data.draw(st.sampled_from(folders), "folder"))
+
+    # The settings.
+
+    @rule(eps=st.sampled_from([0.30, 0.35, 0.40, 0.50, 0.65]))
+    def set_eps(self, eps: float) -> None:
+        self.world.eps = eps
+
+    @rule()
+    def switch_engine(self) -> None:
+        self.world.engine = 1 - self.world.engine
+
+    # Faced.
+
+    @rule(kill=st.integers(0, 120), now=st.booleans())
+    def killed_pass(self, kill: int, now: bool) -> None:
+        before = look_at(self.world.library) if self.world.is_online else None
+        self.world.do_pass(kill=kill, now=now)
+        self.settled = None
+        if before is not None:
+            assert look_at(self.world.library) == before
+
+    @rule(now=st.booleans())
+    def one_pass(self, now: bool) -> None:
+        self._pass(now)
+        self.check_word()
+
+    @rule()
+    def reopen(self) -> None:
+        self.world.reopen()
+
+    @rule(now=st.booleans())
+    def settle(self, now: bool = True) -> None:
+        """Passes until nothing is in hand; then all that was promised must be so."""
+        for _ in range(3):
+            self._pass(now)
+        assert self.world.hands == {}, "not understood"
+        self.check_word()
+        self.check_tree()
+        self.check_idle()
+        self.settled = (self.world.eps, self.world.engine)
+
+    @rule()
+    def undo(self) -> None:
+        self.settle()
+        self.world.undo()
+        self.settled = None
+        self.settle()
+
+    @precondition(lambda self: self.world.is_online)
+    @rule(kill=st.none() | st.integers(0, 200))
+    def lose_database(self, kill: int | None) -> None:
+        self.settle()
+        self.world.lose_database()
+        self.settled = None
+        if kill is not None:
+            self.world.do_pass(kill=kill)
+        self.settle()
+
+    def _pass(self, now: bool) -> None:
+        world = self.world
+        nothing_new = self.settled == (world.eps, world.engine) and not world.hands
+        library = look_at(world.library) if world.is_online else None
+        people = self._people() if nothing_new and not world.is_online else None
+        assert world.do_pass(now=now)
+        assert library is None or look_at(world.library) == library
+        assert people is None or self._people() == people, "an unplugged library changed the people folder"
+
+    # What must be so.
+
+    def _people(self) -> dict[str, Entry]:
+        return look_at(self.world.people) if self.world.people.exists() else {}
+
+    def check_word(self) -> None:
+        """What stands is what was said and not taken back, in the tables and in both journals."""
+        store, word = self.world.store, self.world.word
+        assert check_word(store.db) == []
+        found = load_word(store.db)
+        persons = {p: said for p, said in found.persons.items() if p}
+        assert {p: said.name for p, said in persons.items() if said.name is not None} == word.names
+        assert {p: os.fsdecode(said.place) for p, said in persons.items() if said.place} == word.places
+        assert {p for p, said in persons.items() if said.hidden} == word.hidden
+        lines = read_lines((self.world.run.state / "journal.jsonl").read_bytes())
+        assert list(lines.edits) == load_edits(store.db)
+        assert lines.broken == ()
+
+    def check_tree(self) -> None:
+        """Every name is on the right folder, with the photos of its naming; what was rejected does not come back."""
+        world, word = self.world, self.world.word
+        owned, base = world.owned(), world.base()
+        reachable = {picture.key: picture for picture in world.known.values()}
+        for key, picture in reachable.items():
+            for person in picture.people:
+                self._check_face(Face(key, person), owned)
+        seen = set()
+        for person in sorted({*word.names, *(person for person, _ in owned)}):
+            images = {key for whose, key in owned if whose == person and key in reachable}
+            is_shown = person in word.names or len(images) >= world.min_photos
+            if person in word.hidden or not is_shown:
+                images = set()
+            links = self._links_of(os.fsdecode(base[person].path)) if person in base else {}
+            assert set(links.values()) == images, f"person {person}"
+            assert len(links) == len(images)
+            seen |= links.keys()
+            if person in word.names and images:
+                self._check_name(
+                    os.fsdecode(base[person].path), word.names[person], word.places.get(person, "")
+                )
+        assert seen == {path for path, entry in self._people().items() if entry.text is not None}
+        self._check_strangers()
+
+    def _check_face(self, face: Face, owned: dict[tuple[int, str], frozenset[Face]]) -> None:
+        word = self.world.word
+        sources = [Face(source, face.person) for source in self.world.sources(face.image)]
+        owners = {person for (person, _), faces in owned.items() if face in faces}
+        rejected = {person for source, person in word.rejected if source in sources}
+        assert not owners & rejected, f"{face} came back to {owners}"
+        said = [word.anchors[source] for source in sources if source in word.anchors]
+        if said:
+            person, _ = max(said, key=lambda anchor: anchor[1])
+            assert owners == {person} or person in rejected, (
+                f"{face} is {owners}, and was {person} when named"
+            )
+
+    def _links_of(self, path: str) -> dict[str, str]:
+        """Path of each link of a folder -> the image that it leads to, by what the library last held."""
+        root = os.path.realpath(self.folder / "home") + "/photos/"
+        found = {}
+        for entry in (self.world.people / path).iterdir():
+            if entry.is_symlink():
+                target = os.readlink(entry)
+                assert target.startswith(root)
+                found[f"{path}/{entry.name}"] = self.world.known[target.removeprefix(root)].key
+        return found
+
+    def _check_name(self, path: str, name: str, place: str) -> None:
+        last = os.fsencode(os.path.basename(path))
+        assert is_form_of(last, os.fsencode(name), is_file=False), f"{path} is {name}"
+        assert os.path.dirname(path) == os.path.dirname(place)
+
+    def _check_strangers(self) -> None:
+        """Strangers' files are as they were, and nothing else is reported."""
+        found = {path.stat().st_ino: path for path in self.folder.rglob("note *.txt")}
+        assert {ino: path.read_text() for ino, path in found.items()} == self.world.strangers
+        theirs = {
+            os.path.relpath(above, self.world.people)
+            for path in found.values()
+            for above in (path, *path.parents)
+        }
+        reported = {os.fsdecode(row.path): row.reason for row in load_left_alone(self.world.store.db)}
+        assert {path: why for path, why in reported.items() if path not in theirs} == {}
+
+    def check_idle(self) -> None:
+        """One more pass changes nothing, and writes nothing."""
+        world = self.world
+        people, changes = self._people(), world.store.db.conn.total_changes
+        journal = (world.run.state / "journal.jsonl").stat()
+        assert world.do_pass()
+        assert self._people() == people
+        assert world.store.db.conn.total_changes == changes
+        assert (world.run.state / "journal.jsonl").stat() == journal
+
+
+WordMachine.TestCase.settings = settings(
+    # Shrinking takes minutes; what was found is short enough to read, and to be shrunk when FACED_SHRINK says so.
+    phases=list(Phase) if SHRINK else [Phase.reuse, Phase.generate],
+    report_multiple_bugs=False,
+    max_examples=50 if LONG else 25,
+    stateful_step_count=200 if LONG else 25,
+    deadline=None,
+    derandomize=not LONG,
+    print_blob=True,
+    suppress_health_check=list(HealthCheck),
+)
+TestWordMachine = WordMachine.TestCase
