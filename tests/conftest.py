@@ -1,6 +1,8 @@
 """Fixtures that every folder of tests may use."""
 
-from collections.abc import Callable
+import contextlib
+import shutil
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -44,13 +46,31 @@ def small(app: App, demo: DemoLibrary) -> App:
     return app
 
 
+KEPT = ("images", "encodings", "faces", "engines")
+
+
+@pytest.fixture(scope="session")
+def encoded(demo: DemoLibrary, model_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database that has seen the pictures of `small`, and nothing else: no library, no person, no word."""
+    app = App(tmp_path_factory.mktemp("encoded"), model_cache)
+    app.photos.rmdir()
+    copy_library(demo, app.photos, small_paths(demo))
+    app.sync()
+    database = app.state / "faced.db"
+    with contextlib.closing(sqlite3.connect(database)) as connection:
+        tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+        for (table,) in tables:
+            if table not in KEPT and not table.startswith("sqlite_"):
+                connection.execute(f"DELETE FROM {table}")
+        connection.execute("DELETE FROM sqlite_sequence WHERE name = 'persons'")
+        connection.commit()
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    return database
+
+
 @pytest.fixture
-def expected(demo: DemoLibrary) -> Callable[[tuple[str, ...]], set[frozenset[str]]]:
-    """Which photos belong together, of these: everybody who is in at least three."""
-
-    def groups(paths: tuple[str, ...]) -> set[frozenset[str]]:
-        people = {person for path in paths for person in demo.photos[path]}
-        found = {frozenset(path for path in paths if person in demo.photos[path]) for person in people}
-        return {group for group in found if len(group) >= 3}
-
-    return groups
+def known(small: App, encoded: Path) -> App:
+    """As `small`, its pictures known from before: for tests of what comes after the encoding."""
+    small.state.mkdir(parents=True, mode=0o700)
+    shutil.copy(encoded, small.state / "faced.db")
+    return small

@@ -24,7 +24,9 @@ def find_person(db: Database, words: str) -> PersonId:
 
     Raises UsageError when there is none, or more than one.
     """
-    found = _by_number(db, words) or _by_folder(db, words) or _by_name(db, words)
+    found = _by_number(db, words) or _by_name(db, words) or _by_folder(db, words)
+    if found is None:
+        raise UsageError(f"there is no person {shown(os.fsencode(words))}: `faced people` lists them")
     return load_word(db).resolve(found)
 
 
@@ -47,14 +49,12 @@ def _by_folder(db: Database, words: str) -> PersonId | None:
     return None
 
 
-def _by_name(db: Database, words: str) -> PersonId:
+def _by_name(db: Database, words: str) -> PersonId | None:
     wanted = fold(words)
     named = sorted(person for person, name in load_names(db).items() if fold(name) == wanted)
-    if len(named) == 1:
-        return named[0]
-    if named:
+    if len(named) > 1:
         numbers = ", ".join(str(person) for person in named)
         raise UsageError(
-            f"{len(named)} persons are called {words}: say the number ({numbers}), see `faced people`"
+            f"{len(named)} persons are called {words}: say the number ({numbers}) or the path of the folder"
         )
-    raise UsageError(f"there is no person {shown(os.fsencode(words))}: `faced people` lists them")
+    return named[0] if named else None

@@ -1,8 +1,12 @@
 """The main job, with the installed command on the demo library: photos in, folders of people out."""
 
+import contextlib
 import csv
 import os
+import pty
+import re
 import shutil
+import subprocess
 from collections import Counter
 from pathlib import Path
 
@@ -331,3 +335,29 @@ def test_the_summary_is_json_on_request_and_progress_only_on_a_terminal(small: A
     )
     done = small.sync()
     assert (done.stdout, done.stderr) == ("", "")
+
+
+def test_on_a_terminal_the_progress_shows_rate_and_time_left(small: App) -> None:
+    """A bar with photos a second while photos are read; the summary stays what it is."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        small.command("sync", small.photos, "--people", small.people),
+        env={**small.environment, "TERM": "xterm", "COLUMNS": "120"},
+        stdout=subprocess.PIPE,
+        stderr=theirs,
+        text=True,
+    )
+    os.close(theirs)
+    seen = b""
+    with contextlib.suppress(OSError):  # EIO: the other end was closed
+        while part := os.read(ours, 4096):
+            seen += part
+    os.close(ours)
+    summary, _ = process.communicate()
+    assert process.returncode == 0
+    text = seen.decode("utf-8", "replace")
+    assert "reading new photos" in text
+    assert re.search(r"\d/13", text)
+    assert "photos/s" in text
+    assert re.search(r"\d:\d\d:\d\d", text)
+    assert "13 new photos" in summary
