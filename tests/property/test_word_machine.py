@@ -167,6 +167,28 @@ class WordMachine(RuleBasedStateMachine):
         if len(links) > 1:  # the last one: the brake asks
             self.world.delete_link(person, data.draw(st.sampled_from(links), "image"))
 
+    @precondition(lambda self: self.world.is_online and len(self.photos) > 4 and self.folders)
+    @rule(data=st.data(), how=st.sampled_from(["deleted", "retouched", "moved", "unplugged"]))
+    def delete_link_and_touch_its_photo(self, data: st.DataObject, how: str) -> None:
+        """The link is the user's doing, and whether that says anything depends on what became of the photo."""
+        person = self._person(data)
+        found = self.world.look_at_library()
+        links = sorted(self.world.links_in(person).items())
+        if len(links) < 2:
+            return
+        image, link = data.draw(st.sampled_from(links), "link")
+        photo = os.path.basename(os.readlink(link))
+        self.world.delete_link(person, image)
+        if how == "unplugged":
+            self.world.plug(online=False)
+        elif photo in found:
+            touch = {
+                "deleted": self.world.delete,
+                "retouched": lambda name: self.world.change(name, turn=False),
+                "moved": self.world.move,
+            }
+            touch[how](photo)
+
     def _thrown_away(self) -> int:
         return sum(hand.now is None for hand in self.world.hands.values())
 
