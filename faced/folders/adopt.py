@@ -5,6 +5,7 @@ what is nobody's is left alone. What differs from what is wanted is then the pla
 """
 
 import os
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ from faced.store.follow import FoundFolder, FoundLink, adopt_folders, is_adoptin
 from faced.store.tree import load_base
 
 __all__ = ["Adoptee", "adopt_in_hand", "adopt_tree", "match_folders", "what_adopting_takes"]
+
+NUMBERED = re.compile(rb" \([0-9]+\)$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +104,10 @@ def match_folders(
 ) -> tuple[FoundFolder, ...]:
     """Whose folder is which, by path; at most one folder a person and one person a folder.
 
-    | first  | a folder where a person with a name is said to live                              |
-    | second | a folder with her name, anywhere; of several the one with most links to her      |
+    | first  | a folder where a person with a name is said to live; of several persons the one  |
+    |        | with most links in it                                                            |
+    | second | a folder with her name, anywhere; of several the one with most links to her;     |
+    |        | then one with her name and a number that has links to her (the name was taken)   |
     | third  | most of its links show a person: the largest share first; a folder with a name   |
     |        | of its own only to a person with a name (whatever it says is not undone lightly) |
     """
@@ -119,7 +124,11 @@ def match_folders(
     }
     owners: dict[bytes, PersonId] = {}
     placed: set[PersonId] = set()
-    for ranked in (_by_place(links, named), _by_name(links, votes, named), _by_links(links, votes, named)):
+    for ranked in (
+        _by_place(links, votes, named),
+        _by_name(links, votes, named),
+        _by_links(links, votes, named),
+    ):
         for path, person in ranked:
             if path not in owners and person not in placed:
                 owners[path] = person
@@ -139,12 +148,13 @@ Links = Mapping[bytes, Mapping[bytes, ImageId]]
 Votes = Mapping[bytes, Counter[PersonId]]
 
 
-def _by_place(links: Links, named: Mapping[PersonId, Adoptee]) -> list[tuple[bytes, PersonId]]:
-    return [
-        (word.place, person)
-        for person, word in sorted(named.items(), key=lambda item: item[0])
+def _by_place(links: Links, votes: Votes, named: Mapping[PersonId, Adoptee]) -> list[tuple[bytes, PersonId]]:
+    pairs = [
+        (-votes[word.place][person], person, word.place)
+        for person, word in named.items()
         if word.place and word.place in links
     ]
+    return [(place, person) for _, person, place in sorted(pairs)]
 
 
 def _by_name(links: Links, votes: Votes, named: Mapping[PersonId, Adoptee]) -> list[tuple[bytes, PersonId]]:
@@ -156,8 +166,12 @@ def _by_name(links: Links, votes: Votes, named: Mapping[PersonId, Adoptee]) -> l
     for path in links:
         last = path[len(parent_of(path)) :].lstrip(b"/")
         for name in {fold_name(last), _folded(last.decode("utf-8", "surrogateescape"))}:
-            pairs += [(-votes[path][person], path, person) for person in by_name.get(name, ())]
-    return [(path, person) for _, path, person in sorted(set(pairs))]
+            pairs += [(False, -votes[path][person], path, person) for person in by_name.get(name, ())]
+        stem = NUMBERED.sub(b"", last)
+        for person in by_name.get(fold_name(stem), ()) if stem != last else ():
+            if votes[path][person]:
+                pairs.append((True, -votes[path][person], path, person))
+    return [(path, person) for *_, path, person in sorted(set(pairs))]
 
 
 def _folded(name: str) -> str:

@@ -48,6 +48,13 @@ def test_of_two_persons_of_one_name():
     assert owners(found, persons, placed) == {"Anna": 2, "Family/Anna": 1}
 
 
+def test_two_persons_of_one_name_who_lived_in_one_place():
+    """The links say whose it is; the other's folder has the number that it was given when the name was taken."""
+    found = disk(**{"Ida": [1, 2], "Ida (2)": [3, 4], "Ida (3)": [5]})
+    lived = Adoptee("Ida", b"Ida")
+    assert owners(found, {1: [3, 4], 2: [1, 2]}, {1: lived, 2: lived}) == {"Ida": 2, "Ida (2)": 1}
+
+
 def test_a_name_that_nobody_has():
     """Renamed while the database was lost: hers by the links. Of somebody unnamed: it is left alone."""
     found = disk(Anni=[1, 2, 3], Carl=[7, 8])
