@@ -2,7 +2,7 @@
 picture was edited, is handed to the face that it has become.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from faced.faces.handover import SeenFace, hand_over
 from faced.model import EngineId, FaceId, ImageKey
@@ -54,18 +54,42 @@ def find_faces(store: Store, engine: EngineId, spots: Collection[Spot]) -> dict[
         orientations[face.image] = face.orientation
     ordered = sorted(spots)
     ours = [face for face in stored if face.engine == key]
-    # In one picture boxes are compared as stored, for each engine may have seen it turned another way; what it has
-    # become may be stored otherwise, so there they are compared as seen.
-    old = [_as_seen(spot, by_spot.get(spot), 1) for spot in ordered]
-    pairs = hand_over(old, _all_stored(ours))
+    # In one picture boxes are compared as stored, for each engine may have seen it turned another way.
+    here = hand_over([_as_seen(spot, by_spot.get(spot), 1) for spot in ordered], _all_stored(ours))
+    found = {ordered[before]: [ours[now].id] for before, now in here}
     if became:
-        turned = [by_spot[s].orientation if s in by_spot else orientations.get(s.image, 1) for s in ordered]
-        old = [_as_seen(spot, by_spot.get(spot), turn) for spot, turn in zip(ordered, turned, strict=True)]
-        new = [_as_seen(Spot(face.image, face.box), face, face.orientation) for face in ours]
-        pairs += [(i, j) for i, j in hand_over(old, new, became) if old[i].image != new[j].image]
+        meant = {spot: by_spot.get(spot) for spot in ordered} | {ordered[i]: ours[j] for i, j in here}
+        for spot, faces in _follow_edits(meant, ours, became, orientations).items():
+            found.setdefault(spot, []).extend(faces)
+    return found
+
+
+def _follow_edits(
+    meant: Mapping[Spot, StoredFace | None],
+    ours: Sequence[StoredFace],
+    became: Mapping[ImageKey, Collection[ImageKey]],
+    orientations: Mapping[ImageKey, int],
+) -> dict[Spot, list[FaceId]]:
+    """Which of our faces the spots mean in the pictures that theirs became; there boxes are compared as seen.
+
+    meant: the face of each spot; None: it is known no more. All that was said of one face goes with it, whichever
+    engine's box it was said of.
+    """
+    leaving: dict[Spot, SeenFace] = {}
+    said: dict[Spot, list[Spot]] = {}
+    for spot, face in meant.items():
+        place = spot if face is None else Spot(face.image, face.box)
+        orientation = orientations.get(spot.image, 1) if face is None else face.orientation
+        leaving[place] = _as_seen(place, face, orientation)
+        said.setdefault(place, []).append(spot)
+    places = sorted(leaving)
+    old = [leaving[place] for place in places]
+    new = [_as_seen(Spot(face.image, face.box), face, face.orientation) for face in ours]
     found: dict[Spot, list[FaceId]] = {}
-    for before, now in pairs:
-        found.setdefault(ordered[before], []).append(ours[now].id)
+    for before, now in hand_over(old, new, became):
+        if old[before].image != new[now].image:
+            for spot in said[places[before]]:
+                found.setdefault(spot, []).append(ours[now].id)
     return found
 
 

@@ -107,6 +107,25 @@ def test_a_rejection_holds_through_turning_another_engine_and_a_retouch(world: W
     assert (person, world.known["1.png"].key) not in world.owned()
 
 
+def test_a_rejection_goes_with_its_face_whichever_engine_saw_it(world: World) -> None:
+    """Named by one engine's box, rejected by another's: in an edited, turned copy neither stands without the other."""
+    person = person_on(world, "1.png")
+    world.rename(person, "Anna")
+    sync(world)
+    world.engine = 1
+    sync(world)
+    world.delete_link(person, world.known["1.png"].key)
+    world.copy("1.png")
+    sync(world)
+    (copy,) = sorted(world.known)[-1:]
+    world.change(copy, turn=True)
+    world.engine = 0
+    sync(world)
+    world.change(copy, turn=False)
+    sync(world)
+    assert (person, world.known[copy].key) not in world.owned()
+
+
 def test_turned_photos_and_another_engine_leave_the_numbers(world: World) -> None:
     """`Person 1` is the same one, though her photos were turned when the other engine looked at them."""
     folders = world.folders()
