@@ -104,8 +104,8 @@ def match_folders(
 ) -> tuple[FoundFolder, ...]:
     """Whose folder is which, by path; at most one folder a person and one person a folder.
 
-    | first  | a folder where a person with a name is said to live; of several persons the one  |
-    |        | with most links in it                                                            |
+    | first  | a folder with her name where a person is said to live; of several persons the    |
+    |        | one with most links in it                                                        |
     | second | a folder with her name, anywhere; of several the one with most links to her;     |
     |        | then one with her name and a number that has links to her (the name was taken)   |
     | third  | most of its links show a person: the largest share first; a folder with a name   |
@@ -149,29 +149,45 @@ Votes = Mapping[bytes, Counter[PersonId]]
 
 
 def _by_place(links: Links, votes: Votes, named: Mapping[PersonId, Adoptee]) -> list[tuple[bytes, PersonId]]:
-    pairs = [
-        (-votes[word.place][person], person, word.place)
+    """A place says in which folder hers is; its own last part only while it says her name."""
+    at: dict[tuple[bytes, str], list[bytes]] = defaultdict(list)
+    for path in links:
+        for name in _names_of_folder(path):
+            at[parent_of(path), name].append(path)
+    pairs = {
+        (path != word.place, -votes[path][person], person, path)
         for person, word in named.items()
-        if word.place and word.place in links
-    ]
-    return [(place, person) for _, person, place in sorted(pairs)]
+        if word.place
+        for name in _names_of(word)
+        for path in at.get((parent_of(word.place), name), ())
+    }
+    return [(path, person) for *_, person, path in sorted(pairs)]
 
 
 def _by_name(links: Links, votes: Votes, named: Mapping[PersonId, Adoptee]) -> list[tuple[bytes, PersonId]]:
     by_name: dict[str, list[PersonId]] = defaultdict(list)
     for person, word in named.items():
-        for name in {fold_name(word.name.encode("utf-8", "surrogateescape")), _folded(word.name)}:
+        for name in _names_of(word):
             by_name[name].append(person)
     pairs = []
     for path in links:
         last = path[len(parent_of(path)) :].lstrip(b"/")
-        for name in {fold_name(last), _folded(last.decode("utf-8", "surrogateescape"))}:
+        for name in _names_of_folder(path):
             pairs += [(False, -votes[path][person], path, person) for person in by_name.get(name, ())]
         stem = NUMBERED.sub(b"", last)
         for person in by_name.get(fold_name(stem), ()) if stem != last else ():
             if votes[path][person]:
                 pairs.append((True, -votes[path][person], path, person))
     return [(path, person) for *_, path, person in sorted(set(pairs))]
+
+
+def _names_of(word: Adoptee) -> set[str]:
+    return {fold_name(word.name.encode("utf-8", "surrogateescape")), _folded(word.name)}
+
+
+def _names_of_folder(path: bytes) -> set[str]:
+    last = path[len(parent_of(path)) :].lstrip(b"/")
+    return {fold_name(last), _folded(last.decode("utf-8", "surrogateescape"))}
 
 
 def _folded(name: str) -> str:

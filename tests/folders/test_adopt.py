@@ -55,6 +55,13 @@ def test_two_persons_of_one_name_who_lived_in_one_place():
     assert owners(found, {1: [3, 4], 2: [1, 2]}, {1: lived, 2: lived}) == {"Ida": 2, "Ida (2)": 1}
 
 
+def test_a_place_from_before_she_had_another_name():
+    """Where she lives is the folder around hers; the last part of a place is a name that she had."""
+    found = disk(Carl=[1, 2], Oma=[3, 4], Family__Oma=[3])
+    words = {1: Adoptee("Oma", b"Carl"), 2: Adoptee("Carl", b"Anna")}
+    assert owners(found, {1: [3, 4], 2: [1, 2]}, words) == {"Carl": 2, "Oma": 1}
+
+
 def test_a_name_that_nobody_has():
     """Renamed while the database was lost: hers by the links. Of somebody unnamed: it is left alone."""
     found = disk(Anni=[1, 2, 3], Carl=[7, 8])

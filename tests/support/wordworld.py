@@ -491,10 +491,13 @@ class World:
         shutil.copyfile(self.library / name, self.library / f"{self.numbers}.png")
 
     def change(self, name: str, *, turn: bool) -> None:
-        """Turned by its EXIF data, or retouched and written anew."""
+        """Turned by its EXIF data, all copies of it, or retouched and written anew."""
         picture = read_picture((self.library / name).read_bytes())
         if turn:
-            self._put(name, replace(picture, turn=7 - picture.turn))
+            for path in [*self.library.iterdir(), *self.drawer.iterdir()]:
+                found = read_picture(path.read_bytes())
+                if found.key == picture.key:
+                    path.write_bytes(replace(picture, turn=7 - picture.turn).data)
         else:
             self.numbers += 1
             self._put(name, replace(picture, edit=self.numbers))
