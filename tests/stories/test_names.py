@@ -272,9 +272,11 @@ def test_a_command_beside_a_running_pass_is_stored_and_shows_with_the_next(named
         assert "will show" in said
         assert "Ben" in named.folders()
         assert "busy" in named.sync(status=1).stderr
+    assert named.rows("SELECT done FROM requests") == [(0,)]
     named.sync()
     assert "Benjamin" in named.folders()
     assert "Ben" not in named.folders()
+    assert named.rows("SELECT * FROM requests WHERE NOT done") == []
 
 
 @pytest.mark.parametrize(
