@@ -9,7 +9,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
@@ -20,7 +20,7 @@ from faced.store.tree import load_left_alone
 from faced.store.word_tables import load_word
 from tests.support.app import Entry, look_at
 from tests.support.wordphotos import PEOPLE
-from tests.support.wordworld import Face, World
+from tests.support.wordworld import STAGES, Face, World
 
 LONG = bool(os.environ.get("FACED_LONG"))
 SHRINK = bool(os.environ.get("FACED_SHRINK"))
@@ -43,6 +43,9 @@ def paths_of(name: str) -> list[str]:
 PATHS = [path for name in NAMES for path in paths_of(name)]
 
 
+KILLS = st.tuples(st.sampled_from(STAGES), st.integers(0, 5) | st.integers(0, 50))
+
+
 class WordMachine(RuleBasedStateMachine):
     """See the module."""
 
@@ -58,7 +61,7 @@ class WordMachine(RuleBasedStateMachine):
 
     @initialize()
     def begin(self) -> None:
-        for people in [(0,), (0,), (0, 1), (1,), (1, 2), (2,), (2, 3), (3,), (3,)]:
+        for people in [(0,), (0,), (0,), (0, 1), (1,), (1,), (1, 2), (2,), (2,), (2, 3), (3,), (3,), (3,)]:
             self.world.add(*people)
         self.settle()
 
@@ -106,9 +109,16 @@ class WordMachine(RuleBasedStateMachine):
         if turn and TURNS_ARE_READ_AT_ONCE:
             self.settle()
 
+    @precondition(lambda self: self.world.is_online)
+    @rule(times=st.integers(0, 2))
+    def unplug(self, times: int) -> None:
+        if times == 0:
+            self.world.plug(online=False)
+
+    @precondition(lambda self: not self.world.is_online)
     @rule()
-    def plug(self) -> None:
-        self.world.plug(online=not self.world.is_online)
+    def plug_in(self) -> None:
+        self.world.plug(online=True)
 
     # In the people folder.
 
@@ -157,6 +167,28 @@ class WordMachine(RuleBasedStateMachine):
         if len(links) > 1:  # the last one: the brake asks
             self.world.delete_link(person, data.draw(st.sampled_from(links), "image"))
 
+    @precondition(lambda self: self.world.is_online and len(self.photos) > 4 and self.folders)
+    @rule(data=st.data(), how=st.sampled_from(["deleted", "retouched", "moved", "unplugged"]))
+    def delete_link_and_touch_its_photo(self, data: st.DataObject, how: str) -> None:
+        """The link is the user's doing, and whether that says anything depends on what became of the photo."""
+        person = self._person(data)
+        found = self.world.look_at_library()
+        links = sorted(self.world.links_in(person).items())
+        if len(links) < 2:
+            return
+        image, link = data.draw(st.sampled_from(links), "link")
+        photo = os.path.basename(os.readlink(link))
+        self.world.delete_link(person, image)
+        if how == "unplugged":
+            self.world.plug(online=False)
+        elif photo in found:
+            touch = {
+                "deleted": self.world.delete,
+                "retouched": lambda name: self.world.change(name, turn=False),
+                "moved": self.world.move,
+            }
+            touch[how](photo)
+
     def _thrown_away(self) -> int:
         return sum(hand.now is None for hand in self.world.hands.values())
 
@@ -164,6 +196,12 @@ class WordMachine(RuleBasedStateMachine):
     @rule(data=st.data())
     def throw_folder_away(self, data: st.DataObject) -> None:
         self.world.throw_away(self._person(data))
+
+    def _gesture(self, data: st.DataObject) -> None:
+        gestures = [self.rename_folder, self.move_folder, self.delete_link]
+        if self._thrown_away() < MOST_FOLDERS:
+            gestures.append(self.throw_folder_away)
+        data.draw(st.sampled_from(gestures), "gesture")(data=data)
 
     @precondition(lambda self: self.restorable)
     @rule(data=st.data())
@@ -187,13 +225,19 @@ class WordMachine(RuleBasedStateMachine):
 
     # Faced.
 
-    @rule(kill=st.integers(0, 120), now=st.booleans())
-    def killed_pass(self, kill: int, now: bool) -> None:
+    @rule(kill=KILLS, now=st.booleans())
+    def killed_pass(self, kill: tuple[str, int], now: bool) -> None:
         before = look_at(self.world.library) if self.world.is_online else None
         self.world.do_pass(kill=kill, now=now)
         self.settled = None
         if before is not None:
             assert look_at(self.world.library) == before
+
+    @precondition(lambda self: self.folders)
+    @rule(data=st.data(), kill=KILLS, now=st.booleans())
+    def killed_pass_over_a_gesture(self, data: st.DataObject, kill: tuple[str, int], now: bool) -> None:
+        self._gesture(data)
+        self.killed_pass(kill=kill, now=now)
 
     @rule(now=st.booleans())
     def one_pass(self, now: bool) -> None:
@@ -223,8 +267,10 @@ class WordMachine(RuleBasedStateMachine):
         self.settle()
 
     @precondition(lambda self: self.world.is_online)
-    @rule(kill=st.none() | st.integers(0, 200))
-    def lose_database(self, kill: int | None) -> None:
+    @rule(kill=st.none() | KILLS, times=st.integers(0, 2))
+    def lose_database(self, kill: tuple[str, int] | None, times: int) -> None:
+        if times:
+            return
         self.settle()
         self.world.lose_database()
         self.settled = None
@@ -348,3 +394,121 @@ WordMachine.TestCase.settings = settings(
     suppress_health_check=list(HealthCheck),
 )
 TestWordMachine = WordMachine.TestCase
+
+
+# Composition: what a user does is the same whether or not faced looked at it in between.
+
+GESTURES = st.one_of(
+    st.tuples(st.just("rename"), st.integers(1, 4), st.sampled_from([*PATHS[:8], "no name"])),
+    st.tuples(st.just("swap"), st.integers(1, 4), st.integers(1, 4)),
+    st.tuples(st.just("unlink"), st.integers(1, 4), st.integers(0, 4)),
+    st.tuples(st.just("throw"), st.integers(1, 4), st.just(0)),
+    st.tuples(st.just("restore"), st.integers(1, 4), st.just(0)),
+)
+Gesture = tuple[str, int, int | str]
+
+
+class Twin:
+    """A household of four people, five photos each, in which somebody does these gestures."""
+
+    def __init__(self, folder: Path) -> None:
+        self.world = World(folder)
+        for person in (0, 1, 3, 4) * 5:
+            self.world.add(person)
+        self.world.add(0, 3)
+        assert self.world.do_pass()
+        people = self.world.people
+        self.inodes = {person: (people / path).stat().st_ino for person, path in self.world.folders().items()}
+        self.photos = {picture.key: name for name, picture in self.world.known.items()}
+        self.thrown: dict[int, str] = {}
+
+    def _path(self, person: int) -> str | None:
+        """Where the folder is that was hers at the beginning, whatever faced thinks of it."""
+        for path in (*self.world.people.glob("*"), *self.world.people.glob("Family/*")):
+            if path.stat().st_ino == self.inodes[person]:
+                return str(path.relative_to(self.world.people))
+        return None
+
+    def _as_free(self, path: str) -> str:
+        """One folder without a name is as good as another: which of them are taken depends on when faced looked."""
+        number = 77
+        while os.path.basename(path).startswith("Person ") and not self.world.is_free(path):
+            path, number = os.path.join(os.path.dirname(path), f"Person {number}"), number + 1
+        return path
+
+    def do(self, gesture: Gesture) -> None:
+        """By the folder's inode and the file manager alone; what cannot be done is not."""
+        kind, person, what = gesture
+        people, path = self.world.people, self._path(person)
+        if kind == "restore" and path is None:
+            target = self._as_free(self.thrown[person])
+            if self.world.is_free(target):
+                os.rename(self.world.trash / str(person), people / target)
+        elif path is None:
+            return
+        elif kind == "rename" and isinstance(what, str):
+            target = self._as_free("Person 77" if what == "no name" else what)
+            if self.world.is_free(target):
+                (people / target).parent.mkdir(exist_ok=True)
+                os.rename(people / path, people / target)
+        elif kind == "swap" and isinstance(what, int) and what != person and (other := self._path(what)):
+            os.rename(people / path, people / "swapping")
+            os.rename(people / other, people / path)
+            os.rename(people / "swapping", people / other)
+        elif kind == "unlink":
+            links = sorted(link for link in (people / path).iterdir() if link.is_symlink())
+            if len(links) > 3 and isinstance(what, int):
+                links[what % len(links)].unlink()
+        elif kind == "throw" and sum(self._path(other) is None for other in self.inodes) < 3:
+            self.thrown[person] = path
+            os.rename(people / path, self.world.trash / str(person))
+
+    def outcome(self) -> object:
+        """Names, who is hidden, what was rejected, and the tree. Of somebody hidden only that: what was done to a
+        folder before it was thrown away can be seen once it is back, and not before.
+        """
+        for _ in range(3):
+            self.look()
+        word = load_word(self.world.store.db)
+        tree = {
+            path: os.path.basename(entry.text)
+            for path, entry in look_at(self.world.people).items()
+            if entry.text is not None
+        }
+        hidden = {person for person, known in word.persons.items() if known.hidden}
+        names = {p: known.name for p, known in word.persons.items() if known.name and p not in hidden}
+        rejected = {
+            (self.photos[spot.image], person)
+            for spot, persons in word.rejections.items()
+            for person in persons - hidden
+        }
+        return hidden, names, rejected, tree
+
+    def look(self) -> None:
+        with self.world.unchecked():
+            assert self.world.do_pass()
+
+
+@settings(
+    max_examples=400 if LONG else 20,
+    deadline=None,
+    derandomize=not LONG,
+    print_blob=True,
+    suppress_health_check=list(HealthCheck),
+    phases=list(Phase) if SHRINK else [Phase.explicit, Phase.reuse, Phase.generate],
+)
+@given(st.lists(st.tuples(GESTURES, st.booleans()), min_size=1, max_size=8))
+def test_looking_in_between_changes_nothing(deeds: list[tuple[Gesture, bool]]) -> None:
+    """The same gestures, with passes cut in and with one at the end: the same names, rejections and folders."""
+    with tempfile.TemporaryDirectory(prefix="faced-twin-") as folder:
+        often, once = Twin(Path(folder) / "often"), Twin(Path(folder) / "once")
+        try:
+            for gesture, look in deeds:
+                often.do(gesture)
+                once.do(gesture)
+                if look:
+                    often.look()
+            assert often.outcome() == once.outcome()
+        finally:
+            often.world.close()
+            once.world.close()

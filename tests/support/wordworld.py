@@ -26,7 +26,10 @@ from faced.store.photos import set_libraries
 from faced.store.tree import BaseFolder, load_base, load_intents
 from tests.support.wordphotos import Picture, engine_record, person_at, read_new_photos, read_picture
 
-__all__ = ["Face", "Hand", "Killed", "SaidEdit", "World", "fold_said"]
+__all__ = ["STAGES", "Face", "Hand", "Killed", "SaidEdit", "World", "fold_said"]
+
+
+STAGES = ("look", "read", "decide", "show")
 
 
 class Killed(BaseException):
@@ -94,10 +97,15 @@ def fold_said(edits: list[SaidEdit]) -> Word:
 
 
 class _Mortal:
-    """Dies at the n-th change that is made to the tree or the database; None: never."""
+    """Dies at the n-th change that is made to the tree or the database after a stage of the pass has begun."""
 
-    def __init__(self, left: int | None) -> None:
-        self.left = left
+    def __init__(self, kill: tuple[str, int] | None) -> None:
+        self._kill = kill
+        self.left: int | None = None
+
+    def begin(self, stage: str) -> None:
+        if self._kill is not None and stage == self._kill[0]:
+            self.left = self._kill[1]
 
     def tick(self) -> None:
         if self.left is not None:
@@ -173,6 +181,7 @@ class World:
         self.strangers: dict[int, str] = {}
         self.known: dict[str, Picture] = {}
         self.was_read = False
+        self._is_checked = True
         self._open()
         with self.store.write() as db:
             set_libraries(db, [os.fsencode(self.library)], exact=True)
@@ -204,15 +213,17 @@ class World:
     def is_online(self) -> bool:
         return self.library.exists()
 
-    def do_pass(self, *, kill: int | None = None, now: bool = True) -> bool:
-        """A whole pass as `faced sync` makes it; kill: it dies at so many changes. Says whether it came to its end."""
+    def do_pass(self, *, kill: tuple[str, int] | None = None, now: bool = True) -> bool:
+        """A whole pass as `faced sync` makes it. kill: it dies so many changes after the begin of a stage (STAGES).
+        Says whether it came to its end.
+        """
         mortal = _Mortal(kill)
         if kill is not None:
             mortal.guard(self.store)
         self.was_read = False
         try:
             with _writers(mortal.writer):
-                self._steps(steps.TreeOptions(now=now))
+                self._steps(steps.TreeOptions(now=now), mortal)
         except Killed:
             self.reopen()
             if not self.was_read:
@@ -224,8 +235,9 @@ class World:
         self._see_what_is_shown()
         return True
 
-    def _steps(self, options: steps.TreeOptions) -> None:
+    def _steps(self, options: steps.TreeOptions, mortal: _Mortal) -> None:
         store, config, root = self.store, self.config, os.fsencode(self.people)
+        mortal.begin("look")
         steps.scan_all(store, config, Places((), root))
         before = self._photos()
         try:
@@ -235,18 +247,30 @@ class World:
             self.became |= {(old, after[path]) for path, old in before.items() if after.get(path, old) != old}
         if self.is_online:
             self.known = self.look_at_library()
+        mortal.begin("read")
         found = steps.read_tree(store, config, root, options)
         assert found.frozen is None
         self.was_read = True
         self._see_what_was_read()
+        mortal.begin("decide")
         record = engine_record(self.engine)
         engine = steps.choose_engine(store, record)
         steps.decide_persons(store, config, engine, record)
+        mortal.begin("show")
         assert steps.show_tree(store, config, root, engine, found).frozen is None
 
     def _photos(self) -> dict[str, str]:
         rows = self.store.db.execute("SELECT path, key FROM photos JOIN images ON images.id = photos.image")
         return {os.fsdecode(path): key for path, key in rows}
+
+    @contextmanager
+    def unchecked(self) -> Iterator[None]:
+        """The tree is changed behind this world's back: what is read there is not compared."""
+        self._is_checked = False
+        try:
+            yield
+        finally:
+            self._is_checked = True
 
     def undo(self) -> None:
         """`faced undo`, without a look at the tree before: there is to be nothing new in it."""
@@ -326,6 +350,8 @@ class World:
 
     def _see_what_was_read(self) -> None:
         """What of the user's doing was followed; exactly that, and all of that, is in the journal."""
+        if not self._is_checked:
+            return
         wanted = self._take_followed()
         edits = [edit for edit in load_edits(self.store.db) if edit.kind not in BOOKS]
         new = edits[self.journal_length :]
