@@ -41,7 +41,6 @@ def test_a_link_deleted_and_its_photo_retouched_is_a_rejection(world: World) -> 
     assert (person, world.known["1.png"].key) not in world.owned()
 
 
-@pytest.mark.xfail(strict=True, reason="a face that is found anew loses its owner before the tree is read")
 def test_a_link_deleted_and_its_photo_turned_is_a_rejection(world: World) -> None:
     """Turned by its EXIF data the image is encoded again: who was on it is still known."""
     person = person_on(world, "1.png")
@@ -51,7 +50,6 @@ def test_a_link_deleted_and_its_photo_turned_is_a_rejection(world: World) -> Non
     assert (person, world.known["1.png"].key) not in world.owned()
 
 
-@pytest.mark.xfail(strict=True, reason="a face that is found anew loses its owner before the tree is read")
 def test_a_name_given_while_all_photos_are_turned_has_its_photos(world: World) -> None:
     """Somebody turns his photos and says who it is, all while faced was off."""
     person = person_on(world, "1.png")
@@ -64,9 +62,6 @@ def test_a_name_given_while_all_photos_are_turned_has_its_photos(world: World) -
     }
 
 
-@pytest.mark.xfail(
-    strict=True, reason="a name goes to whose faces are now, not to those that the folder shows"
-)
 def test_a_folder_named_before_the_tree_shows_what_was_decided(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
