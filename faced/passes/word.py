@@ -53,11 +53,18 @@ def find_faces(store: Store, engine: EngineId, spots: Collection[Spot]) -> dict[
         by_spot[Spot(face.image, face.box)] = face
         orientations[face.image] = face.orientation
     ordered = sorted(spots)
-    old = [_as_seen(spot, by_spot.get(spot), orientations.get(spot.image, 1)) for spot in ordered]
     ours = [face for face in stored if face.engine == key]
-    new = [_as_seen(Spot(face.image, face.box), face, face.orientation) for face in ours]
+    # In one picture boxes are compared as stored, for each engine may have seen it turned another way; what it has
+    # become may be stored otherwise, so there they are compared as seen.
+    old = [_as_seen(spot, by_spot.get(spot), 1) for spot in ordered]
+    pairs = hand_over(old, _all_stored(ours))
+    if became:
+        turned = [by_spot[s].orientation if s in by_spot else orientations.get(s.image, 1) for s in ordered]
+        old = [_as_seen(spot, by_spot.get(spot), turn) for spot, turn in zip(ordered, turned, strict=True)]
+        new = [_as_seen(Spot(face.image, face.box), face, face.orientation) for face in ours]
+        pairs += [(i, j) for i, j in hand_over(old, new, became) if old[i].image != new[j].image]
     found: dict[Spot, list[FaceId]] = {}
-    for before, now in hand_over(old, new, became):
+    for before, now in pairs:
         found.setdefault(ordered[before], []).append(ours[now].id)
     return found
 
@@ -73,14 +80,14 @@ def pass_on_numbers(store: Store, old: EngineId, new: EngineId) -> None:
     old_key, new_key = load_engine_key(store.db, old), load_engine_key(store.db, new)
     before = [face for face in faces if face.engine == old_key and face.id in owners]
     now = [face for face in faces if face.engine == new_key]
-    pairs = hand_over(_all_seen(before), _all_seen(now))
+    pairs = hand_over(_all_stored(before), _all_stored(now))
     passed = {now[j].id: Owner(owners[before[i].id].person, owners[before[i].id].why) for i, j in pairs}
     with store.write() as db:
         save_owners(db, passed, [])
 
 
-def _all_seen(faces: Iterable[StoredFace]) -> list[SeenFace]:
-    return [_as_seen(Spot(face.image, face.box), face, face.orientation) for face in faces]
+def _all_stored(faces: Iterable[StoredFace]) -> list[SeenFace]:
+    return [_as_seen(Spot(face.image, face.box), face, 1) for face in faces]
 
 
 def _as_seen(spot: Spot, face: StoredFace | None, orientation: int) -> SeenFace:

@@ -25,13 +25,14 @@ from tests.support.wordworld import STAGES, Face, World
 LONG = bool(os.environ.get("FACED_LONG"))
 SHRINK = bool(os.environ.get("FACED_SHRINK"))
 NAMES = ["Anna", "Ben", "Carl", "Dora", "Eva", "Oma", "Ida"]
-MOST_FOLDERS = 2
-"""Thrown away between two passes: more, and the brake asks."""
+MOST_FOLDERS = 5
+"""Thrown away between two passes: with more than three the brake asks."""
 
 
 # Two things that are not right yet (tests/property/test_word_found.py), which the machine does not do. A photo that is
 # turned is read before anything is done to the tree; and while the tree shows faces as somebody's whose they are not
-# any more, because a pass died in between, nobody touches it.
+# any more, because a pass died in between, nobody touches it. And one that cannot be told: a folder that was emptied
+# and then moved before faced looked is like a new one, so nobody moves an empty folder.
 TURNS_ARE_READ_AT_ONCE = True
 NOBODY_TOUCHES_AN_OUTDATED_TREE = True
 
@@ -137,25 +138,35 @@ class WordMachine(RuleBasedStateMachine):
     def _person(self, data: st.DataObject) -> int:
         return data.draw(st.sampled_from(sorted(self.folders)), "person")
 
-    @precondition(lambda self: self.folders)
+    @property
+    def movable(self) -> list[int]:
+        hands = self.world.hands
+        return [
+            p for p in sorted(self.folders) if p not in hands or not hands[p].taken or self.world.links_in(p)
+        ]
+
+    def _movable(self, data: st.DataObject) -> int:
+        return data.draw(st.sampled_from(self.movable), "person")
+
+    @precondition(lambda self: self.movable)
     @rule(data=st.data())
     def rename_folder(self, data: st.DataObject) -> None:
         free = [path for path in [*PATHS, "Person 77"] if self.world.is_free(path)]
-        self.world.rename(self._person(data), data.draw(st.sampled_from(free), "path"))
+        self.world.rename(self._movable(data), data.draw(st.sampled_from(free), "path"))
 
-    @precondition(lambda self: self.folders)
+    @precondition(lambda self: self.movable)
     @rule(data=st.data())
     def move_folder(self, data: st.DataObject) -> None:
-        person = self._person(data)
+        person = self._movable(data)
         path = self.folders[person]
         target = os.path.basename(path) if "/" in path else f"Family/{path}"
         if self.world.is_free(target):
             self.world.rename(person, target)
 
-    @precondition(lambda self: len(self.folders) > 1)
+    @precondition(lambda self: len(self.movable) > 1)
     @rule(data=st.data())
     def swap_folders(self, data: st.DataObject) -> None:
-        one, other = self._person(data), self._person(data)
+        one, other = self._movable(data), self._movable(data)
         if one != other:
             self.world.swap(one, other)
 
@@ -164,8 +175,13 @@ class WordMachine(RuleBasedStateMachine):
     def delete_link(self, data: st.DataObject) -> None:
         person = self._person(data)
         links = sorted(self.world.links_in(person))
-        if len(links) > 1:  # the last one: the brake asks
+        if len(links) > self._fewest(person):
             self.world.delete_link(person, data.draw(st.sampled_from(links), "image"))
+
+    def _fewest(self, person: int) -> int:
+        """Links that stay in a folder: see above."""
+        hand = self.world.hands.get(person)
+        return 0 if hand is None or hand.was == hand.now else 1
 
     @precondition(lambda self: self.world.is_online and len(self.photos) > 4 and self.folders)
     @rule(data=st.data(), how=st.sampled_from(["deleted", "retouched", "moved", "unplugged"]))
@@ -174,7 +190,7 @@ class WordMachine(RuleBasedStateMachine):
         person = self._person(data)
         found = self.world.look_at_library()
         links = sorted(self.world.links_in(person).items())
-        if len(links) < 2:
+        if len(links) <= self._fewest(person):
             return
         image, link = data.draw(st.sampled_from(links), "link")
         photo = os.path.basename(os.readlink(link))
@@ -192,14 +208,16 @@ class WordMachine(RuleBasedStateMachine):
     def _thrown_away(self) -> int:
         return sum(hand.now is None for hand in self.world.hands.values())
 
-    @precondition(lambda self: self.folders and self._thrown_away() < MOST_FOLDERS)
+    @precondition(lambda self: self.movable and self._thrown_away() < MOST_FOLDERS)
     @rule(data=st.data())
     def throw_folder_away(self, data: st.DataObject) -> None:
-        self.world.throw_away(self._person(data))
+        self.world.throw_away(self._movable(data))
 
     def _gesture(self, data: st.DataObject) -> None:
-        gestures = [self.rename_folder, self.move_folder, self.delete_link]
-        if self._thrown_away() < MOST_FOLDERS:
+        gestures = [self.delete_link]
+        if self.movable:
+            gestures += [self.rename_folder, self.move_folder]
+        if self.movable and self._thrown_away() < MOST_FOLDERS:
             gestures.append(self.throw_folder_away)
         data.draw(st.sampled_from(gestures), "gesture")(data=data)
 
@@ -248,10 +266,13 @@ class WordMachine(RuleBasedStateMachine):
     def reopen(self) -> None:
         self.world.reopen()
 
-    @rule(now=st.booleans())
-    def settle(self, now: bool = True) -> None:
-        """Passes until nothing is in hand; then all that was promised must be so."""
+    @rule(now=st.booleans(), yes=st.booleans())
+    def settle(self, now: bool = True, yes: bool = True) -> None:
+        """Passes, and answers, until nothing is in hand; then all that was promised must be so."""
         for _ in range(3):
+            self._pass(now)
+        while self.world.answer(yes=yes):
+            self.settled = None
             self._pass(now)
         assert self.world.hands == {}, "not understood"
         self.check_word()

@@ -19,6 +19,7 @@ from faced.folders import adopt, read, sync
 from faced.folders.writer import KernelWriter
 from faced.passes import steps
 from faced.passes.places import Places, Run
+from faced.store.asks import TREE_KINDS, answer_ask, load_asks, load_undecided
 from faced.store.database import Store
 from faced.store.edits import BOOKS, Edit
 from faced.store.journal import load_edits, undo_last
@@ -181,6 +182,7 @@ class World:
         self.strangers: dict[int, str] = {}
         self.known: dict[str, Picture] = {}
         self.was_read = False
+        self.refused: set[tuple[int, str | None]] = set()
         self._is_checked = True
         self._open()
         with self.store.write() as db:
@@ -262,6 +264,22 @@ class World:
     def _photos(self) -> dict[str, str]:
         rows = self.store.db.execute("SELECT path, key FROM photos JOIN images ON images.id = photos.image")
         return {os.fsdecode(path): key for path, key in rows}
+
+    def answer(self, *, yes: bool) -> bool:
+        """Answer what is asked about the tree, as `faced accept` does, and let a pass act on it. Was anything?"""
+        asks = [ask.id for ask in load_asks(self.store.db) if ask.kind in TREE_KINDS]
+        if not asks:
+            return False
+        with self.store.write() as db:
+            for ask in asks:
+                assert answer_ask(db, ask, yes)
+        if not yes:
+            keys = dict(self.store.db.execute("SELECT id, key FROM images").fetchall())
+            rows = [row for row in load_undecided(self.store.db) if row.ask in asks]
+            self.refused = {(row.person, None if row.image is None else keys[row.image]) for row in rows}
+        assert self.do_pass()
+        self.refused = set()
+        return True
 
     @contextmanager
     def unchecked(self) -> Iterator[None]:
@@ -374,6 +392,10 @@ class World:
             if hand.was != hand.now and path == hand.now:
                 if hand.was is None and person in word.hidden:
                     wanted.append(SaidEdit("show", person))
+                if hand.now is None and (person, None) in self.refused:
+                    self._empty_trash(person)  # she gets a new folder
+                    del self.hands[person]
+                    continue
                 if hand.now is None:
                     if person not in word.hidden:
                         wanted.append(SaidEdit("hide", person))
@@ -387,7 +409,8 @@ class World:
             for image in sorted(hand.taken):
                 if (person, image) not in links and hand.was is not None:
                     hand.taken.discard(image)
-                    if image in present and self.shown.get((person, image)):
+                    is_meant = image in present and (person, image) not in self.refused
+                    if is_meant and self.shown.get((person, image)):
                         wanted.append(SaidEdit("reject", person, None, self.shown[person, image]))
             if hand.was == hand.now and not hand.taken:
                 del self.hands[person]
