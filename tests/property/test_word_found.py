@@ -112,9 +112,6 @@ def test_turned_photos_and_another_engine_leave_the_numbers(world: World) -> Non
     assert world.folders() == folders
 
 
-@pytest.mark.xfail(
-    strict=True, reason="a folder that was emptied and then moved is taken for one that was deleted"
-)
 def test_a_folder_emptied_and_moved_hides_nobody(world: World) -> None:
     """All links deleted and the folder moved, before faced looked: nobody said that she is a stranger."""
     person = person_on(world, "1.png")
