@@ -221,7 +221,7 @@ def log_line(edit: "Edit", *, undone: bool) -> str:
         case "show":
             words = f"{who} is shown again"
         case "undo":
-            words = f"undone: {edit.undoes}"
+            words = f"taken back: what edit {edit.undoes} said" + (f" of {who}" if who else "")
         case _:
             words = f"{edit.kind} {who} {_plain(edit.value)}"
     return f"{words} ({edit.origin})" + (", undone" if undone else "")

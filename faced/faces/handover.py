@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from faced.faces.geometry import box_array, iou_matrix
 from faced.model import Box, Floats, ImageKey
 
-__all__ = ["MIN_OVERLAP", "NEAR", "SAME_FACE", "STRANGER", "SeenFace", "hand_over"]
+__all__ = ["MIN_OVERLAP", "NEAR", "SAME_FACE", "STRANGER", "SeenFace", "hand_over", "match_boxes"]
 
 MIN_OVERLAP = 0.35
 NEAR = 0.35
@@ -66,6 +66,12 @@ def hand_over(
         for target in sorted(targets & news.keys()):
             pairs += _match(old, rows, new, news[target], edited=target != image)
     return sorted(pairs)
+
+
+def match_boxes(old: Sequence[Box], new: Sequence[Box]) -> list[tuple[int, int]]:
+    """Pairs of rows: which faces of a picture are which, when it was encoded again. By overlap alone."""
+    image = ImageKey("")
+    return hand_over([SeenFace(image, box, "") for box in old], [SeenFace(image, box, "") for box in new])
 
 
 def _rows_by_image(faces: Sequence[SeenFace]) -> dict[ImageKey, list[int]]:

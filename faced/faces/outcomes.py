@@ -10,6 +10,7 @@ from typing import Final
 from sqlite_utils import Database
 
 from faced.faces.backlog import Flight
+from faced.faces.handover import match_boxes
 from faced.faces.verdict import Verdict, judge_deaths
 from faced.model import EngineId, PhotoId
 from faced.store import jobs
@@ -101,7 +102,7 @@ def write_ended(db: Database, engine: EngineId, ended: Ended) -> tuple[Counts, l
 
 def _write_reading(db: Database, engine: EngineId, reading: Reading, counts: Counts) -> None:
     faces = reading.picture.faces
-    if not jobs.save_reading(db, engine, reading):
+    if not jobs.save_reading(db, engine, reading, match_boxes):
         counts.later += 1
     elif faces is None:
         counts.known += 1

@@ -77,6 +77,7 @@ def identify_folders(
     | not so; one other folder with most of its links and few others     | that one (restored)  |
     | not so; several that are as like it                                | unclear: held        |
     | not so; its inode at its path                                      | there (emptied)      |
+    | its inode elsewhere, and no links any more                         | unclear: held        |
     | none of these, or it cannot be read                                | vanished, or unclear |
     """
     images: dict[FolderId, set[ImageId]] = defaultdict(set)
@@ -221,14 +222,23 @@ def _choose(
 
 
 def _doubt_vanished(identity: Identity, looks: Looks, base_paths: frozenset[bytes]) -> None:
-    """A folder may be inside one that cannot be read: then it is not gone."""
+    """A folder may be inside one that cannot be read, or have been emptied and moved: then it is not gone."""
     closed = [path for path, found in looks.disk.items() if found.problem is not None]
     strange = [path for path in closed if path not in base_paths]
+    known = {b"", *identity.found.values()}
+    empty = {
+        found.ino: path
+        for path, found in looks.disk.items()
+        if path not in known and found.problem is None and not found.links and not found.others
+    }
     for folder in list(identity.vanished):
         above = [path for path in closed if folder.path.startswith(path + b"/")]
         where = (*above, *strange)
         if where:
             identity.unclear[folder.id] = f"it may be in {shown(where[0])}, which cannot be read"
+            identity.vanished.remove(folder)
+        elif folder.ino in empty:
+            identity.unclear[folder.id] = f"it may be {shown(empty[folder.ino])}, which is empty"
             identity.vanished.remove(folder)
 
 

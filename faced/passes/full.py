@@ -17,7 +17,7 @@ from faced.model import PersonId
 from faced.passes import steps
 from faced.passes.places import Places, Run, check_named, choose_places
 from faced.people.recluster import ReclusterReport
-from faced.store.asks import Ask, load_asks
+from faced.store.asks import Ask, finish_requests, load_asks, load_requests
 from faced.store.database import Store
 from faced.store.locks import PASS, hold_lock
 from faced.store.persons import load_names
@@ -79,6 +79,7 @@ def _run_steps(
     store: Store, run: Run, places: Places, observer: Observer, options: steps.TreeOptions
 ) -> PassReport:
     config = run.config
+    waiting = [request.id for request in load_requests(store.db)]
     observer.step("looking at the libraries")
     scans = steps.scan_all(store, config, places)
     settings = engine_settings(run)
@@ -98,6 +99,9 @@ def _run_steps(
     clustering = steps.decide_persons(store, config, engine, settings.record)
     observer.step("bringing the folders up to date")
     tree = steps.show_tree(store, config, places.people, engine, read)
+    if waiting and tree.frozen is None:
+        with store.write() as db:
+            finish_requests(db, waiting)
     return PassReport(
         tuple(scans), encoding, read, clustering, tree, load_names(store.db), tuple(load_asks(store.db))
     )

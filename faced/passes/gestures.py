@@ -9,11 +9,12 @@ from datetime import datetime
 from sqlite_utils import Database
 
 from faced.folders.edits import FolderEdit, Hidden, Named, Placed, Rejected, Shown
-from faced.model import EngineId, ImageId, PersonId
+from faced.model import EngineId, FaceId, ImageId, ImageKey, PersonId
+from faced.people.choice import choose_faces
 from faced.store.edits import Draft, FaceRef
 from faced.store.journal import add_edits
 from faced.store.persons import load_images_of_persons
-from faced.store.spots import load_owned_faces
+from faced.store.spots import load_free_faces, load_owned_faces
 
 __all__ = ["draft_name", "record_edits"]
 
@@ -68,5 +69,18 @@ def _name(
 def _refs(
     db: Database, engine: EngineId, person: PersonId, images: frozenset[ImageId]
 ) -> tuple[FaceRef, ...]:
-    faces = load_owned_faces(db, engine, person, images)
-    return tuple(FaceRef(face.image, face.box, face.engine) for face in faces)
+    """The faces that links of a person's folder to these images stand for.
+
+    Those that are hers. A folder may show what was hers a moment ago (it was decided anew, and the pass died
+    before it was shown): there the faces are meant that are nobody's by name or word.
+    """
+    hers = load_owned_faces(db, engine, person, images)
+    found = {face.image for face in hers}
+    free = [face for face in load_free_faces(db, engine, images) if face.image not in found]
+    by_image: dict[ImageKey, list[FaceId]] = {}
+    for face in free:
+        by_image.setdefault(face.image, []).append(face.id)
+    embeddings = {face.id: face.embedding for face in free}
+    chosen = set(choose_faces(list(by_image.values()), embeddings, [face.embedding for face in hers]))
+    meant = [*hers, *(face for face in free if face.id in chosen)]
+    return tuple(FaceRef(face.image, face.box, face.engine) for face in meant)

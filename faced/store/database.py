@@ -68,7 +68,10 @@ def open_store(folder: Path) -> Iterator[Store]:
             migrate(connection, folder)
         except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
             connection.close()
-            raise StateError(f"the database {path} cannot be used ({error}); it was left as it is") from error
+            raise StateError(
+                f"the database {path} cannot be used ({error}); it was left as it is: move faced.db* away and sync again,"
+                " photos are then read anew and every name comes back from journal.jsonl beside it"
+            ) from error
         except BaseException:
             connection.close()
             raise

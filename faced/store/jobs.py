@@ -8,17 +8,19 @@ reader is found out, and no innocent one is taken for it. Reads and writes rows;
 import json
 import os
 import zlib
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from sqlite_utils import Database
 
-from faced.model import DetectedFace, EncodedPicture, EngineId, FileStamp, ImageId, ImageKey, PhotoId
+from faced.model import Box, DetectedFace, EncodedPicture, EngineId, FileStamp, ImageId, ImageKey, PhotoId
 
 __all__ = [
     "Attempt",
     "Job",
+    "Match",
     "Reading",
     "add_death",
     "count_jobs",
@@ -171,10 +173,15 @@ def load_encoded_orientation(db: Database, engine: EngineId, key: ImageKey) -> i
     return None if row is None else int(row[0])
 
 
-def save_reading(db: Database, engine: EngineId, reading: Reading) -> bool:
+Match: TypeAlias = Callable[[Sequence[Box], Sequence[Box]], Sequence[tuple[int, int]]]
+"""Which of the boxes that a picture had are which of those that it has: pairs of rows."""
+
+
+def save_reading(db: Database, engine: EngineId, reading: Reading, match: Match) -> bool:
     """What a photo holds, and the faces of its image if they were looked for.
 
-    The attempt is over. False, and nothing is stored, when the photo is no longer the one that was read.
+    The attempt is over. Faces that are found anew stay whose they were, by `match`, until the next
+    re-clustering. False, and nothing is stored, when the photo is no longer the one that was read.
     """
     drop_attempts(db, [reading.photo])
     if not _is_still(db, reading.photo, reading.stamp):
@@ -197,7 +204,7 @@ def save_reading(db: Database, engine: EngineId, reading: Reading) -> bool:
                ON CONFLICT (image, engine) DO UPDATE SET orientation = excluded.orientation""",
             [image, engine, picture.orientation],
         )
-        _replace_faces(db, image, engine, picture.faces)
+        _replace_faces(db, image, engine, picture.faces, match)
     db.execute("DELETE FROM quarantine WHERE photo = ?", [reading.photo])
     return True
 
@@ -300,27 +307,44 @@ def _save_image(db: Database, key: ImageKey, picture: EncodedPicture) -> ImageId
     return ImageId(db.execute("SELECT id FROM images WHERE key = ?", [key]).fetchone()[0])
 
 
-def _replace_faces(db: Database, image: ImageId, engine: EngineId, faces: Sequence[DetectedFace]) -> None:
+def _replace_faces(
+    db: Database, image: ImageId, engine: EngineId, faces: Sequence[DetectedFace], match: Match
+) -> None:
+    owned = db.execute(
+        """SELECT box_left, box_top, box_width, box_height, person, why
+           FROM faces JOIN owners ON owners.face = faces.id WHERE image = ? AND engine = ? ORDER BY faces.id""",
+        [image, engine],
+    ).fetchall()
     db.execute("DELETE FROM faces WHERE image = ? AND engine = ?", [image, engine])
-    for face in faces:
-        embedding = np.ascontiguousarray(face.embedding, dtype="<f4").tobytes()
-        landmarks = np.ascontiguousarray(face.landmarks, dtype="<f4").tobytes()
-        db.execute(
-            """INSERT INTO faces (image, engine, box_left, box_top, box_width, box_height, landmarks,
-                                  score, side, sharpness, embedding, crc)
-               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
-            [
-                image,
-                engine,
-                face.box.left,
-                face.box.top,
-                face.box.width,
-                face.box.height,
-                landmarks,
-                face.score,
-                face.side,
-                face.sharpness,
-                embedding,
-                zlib.crc32(embedding),
-            ],
-        )
+    ids = [_insert_face(db, image, engine, face) for face in faces]
+    pairs = match([Box(*row[:4]) for row in owned], [face.box for face in faces]) if owned else ()
+    db.conn.executemany(
+        "INSERT INTO owners (face, person, why) VALUES (?, ?, ?)",
+        [(ids[now], *owned[before][4:]) for before, now in pairs],
+    )
+
+
+def _insert_face(db: Database, image: ImageId, engine: EngineId, face: DetectedFace) -> int:
+    embedding = np.ascontiguousarray(face.embedding, dtype="<f4").tobytes()
+    landmarks = np.ascontiguousarray(face.landmarks, dtype="<f4").tobytes()
+    box = face.box
+    row = db.execute(
+        """INSERT INTO faces (image, engine, box_left, box_top, box_width, box_height, landmarks,
+                              score, side, sharpness, embedding, crc)
+           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id""",
+        [
+            image,
+            engine,
+            box.left,
+            box.top,
+            box.width,
+            box.height,
+            landmarks,
+            face.score,
+            face.side,
+            face.sharpness,
+            embedding,
+            zlib.crc32(embedding),
+        ],
+    ).fetchone()
+    return int(row[0])

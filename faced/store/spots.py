@@ -14,6 +14,7 @@ __all__ = [
     "load_became",
     "load_engine_key",
     "load_faces_of_images",
+    "load_free_faces",
     "load_owned_faces",
     "load_owned_images",
 ]
@@ -56,6 +57,18 @@ def load_owned_faces(
             WHERE faces.engine = ? AND owners.person = ? AND faces.image IN (SELECT value FROM json_each(?))
             ORDER BY images.key, box_left, box_top, box_width, box_height""",
         [engine, person, json.dumps(sorted(images))],
+    )
+    return [_face(row) for row in rows]
+
+
+def load_free_faces(db: Database, engine: EngineId, images: Collection[ImageId]) -> list[StoredFace]:
+    """The faces in these images that belong to nobody with a name or another word, in the order of their content."""
+    rows = db.execute(
+        f"""{_FACES} WHERE faces.engine = ? AND faces.image IN (SELECT value FROM json_each(?))
+              AND NOT EXISTS (SELECT 1 FROM owners JOIN person_words ON person_words.person = owners.person
+                              WHERE owners.face = faces.id AND (name IS NOT NULL OR hidden))
+            ORDER BY images.key, box_left, box_top, box_width, box_height""",
+        [engine, json.dumps(sorted(images))],
     )
     return [_face(row) for row in rows]
 

@@ -43,7 +43,6 @@ def test_a_link_deleted_and_its_photo_retouched_is_a_rejection(world: World) -> 
     assert (person, world.known["1.png"].key) not in world.owned()
 
 
-@pytest.mark.xfail(strict=True, reason="a face that is found anew loses its owner before the tree is read")
 def test_a_link_deleted_and_its_photo_turned_is_a_rejection(world: World) -> None:
     """Turned by its EXIF data the image is encoded again: who was on it is still known."""
     person = person_on(world, "1.png")
@@ -53,7 +52,6 @@ def test_a_link_deleted_and_its_photo_turned_is_a_rejection(world: World) -> Non
     assert (person, world.known["1.png"].key) not in world.owned()
 
 
-@pytest.mark.xfail(strict=True, reason="a face that is found anew loses its owner before the tree is read")
 def test_a_name_given_while_all_photos_are_turned_has_its_photos(world: World) -> None:
     """Somebody turns his photos and says who it is, all while faced was off."""
     person = person_on(world, "1.png")
@@ -66,9 +64,6 @@ def test_a_name_given_while_all_photos_are_turned_has_its_photos(world: World) -
     }
 
 
-@pytest.mark.xfail(
-    strict=True, reason="a name goes to whose faces are now, not to those that the folder shows"
-)
 def test_a_folder_named_before_the_tree_shows_what_was_decided(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -136,9 +131,6 @@ def test_turned_photos_and_another_engine_leave_the_numbers(world: World) -> Non
     assert world.folders() == folders
 
 
-@pytest.mark.xfail(
-    strict=True, reason="a folder that was emptied and then moved is taken for one that was deleted"
-)
 def test_a_folder_emptied_and_moved_hides_nobody(world: World) -> None:
     """All links deleted and the folder moved, before faced looked: nobody said that she is a stranger."""
     person = person_on(world, "1.png")

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from sqlite_utils import Database
 
+from faced.faces.handover import match_boxes
 from faced.model import Box, DetectedFace, EncodedPicture, EngineId, FileStamp, ImageKey, PhotoId
 from faced.store import jobs
 from faced.store.database import Store, open_store
@@ -52,7 +53,9 @@ def _picture(orientation: int = 1, faces: int | None = 1, dhash: int | None = 5)
 
 
 def _read(db: Database, job: jobs.Job, key: str, picture: EncodedPicture, engine: EngineId = ENGINE) -> bool:
-    return jobs.save_reading(db, engine, jobs.Reading(job.photo, job.stamp, ImageKey(key), picture))
+    return jobs.save_reading(
+        db, engine, jobs.Reading(job.photo, job.stamp, ImageKey(key), picture), match_boxes
+    )
 
 
 def _queue(store: Store, engine: EngineId = ENGINE) -> list[str]:

@@ -32,6 +32,18 @@ def strace(*expressions: str, output: str = "/dev/null") -> list[str]:
     return ["strace", "-qq", "-o", output, *(word for each in expressions for word in ("-e", each))]
 
 
+def read_calls(trace: Path) -> list[tuple[str, int]]:
+    """(call, which of its kind) of every call that strace wrote down; signals and exits are none."""
+    seen: Counter[str] = Counter()
+    calls = []
+    for line in trace.read_text("utf-8", "replace").splitlines():
+        name, bracket, _ = line.partition("(")
+        if bracket and name.isidentifier():
+            seen[name] += 1
+            calls.append((name, seen[name]))
+    return calls
+
+
 class Seesaw:
     """Two settings between which a sync makes every folder and link, or takes them away."""
 
@@ -52,13 +64,7 @@ class Seesaw:
         if done.returncode and "ptrace" in done.stderr.lower():
             pytest.skip("strace may not trace here")
         assert done.returncode == 0, done.stderr
-        seen: Counter[str] = Counter()
-        calls = []
-        for line in trace.read_text("utf-8", "replace").splitlines():
-            name = line.partition("(")[0]
-            seen[name] += 1
-            calls.append((name, seen[name]))
-        return calls
+        return read_calls(trace)
 
 
 def check_no_litter(app: App) -> None:

@@ -11,7 +11,7 @@ from PIL import Image, ImageOps
 
 from faced.demo import DemoLibrary
 from tests.conftest import small_paths
-from tests.stories.test_kill import CALLS, LONG, check_no_litter, strace
+from tests.stories.test_kill import CALLS, LONG, check_no_litter, read_calls, strace
 from tests.stories.test_sync import people_of
 from tests.support.app import QUICK, App, look_at
 
@@ -272,9 +272,11 @@ def test_a_command_beside_a_running_pass_is_stored_and_shows_with_the_next(named
         assert "will show" in said
         assert "Ben" in named.folders()
         assert "busy" in named.sync(status=1).stderr
+    assert named.rows("SELECT done FROM requests") == [(0,)]
     named.sync()
     assert "Benjamin" in named.folders()
     assert "Ben" not in named.folders()
+    assert named.rows("SELECT * FROM requests WHERE NOT done") == []
 
 
 @pytest.mark.parametrize(
@@ -327,10 +329,7 @@ def test_promise_6_killed_in_a_pass_with_a_rename_no_edit_is_invented_and_none_l
     trace = known.home / "trace"
     (known.people / folder).rename(known.people / other)
     known.sync(under=strace(f"trace={CALLS}", output=str(trace)), status=None)
-    calls: list[tuple[str, int]] = []
-    for line in trace.read_text("utf-8", "replace").splitlines():
-        call = line.partition("(")[0]
-        calls.append((call, 1 + sum(1 for seen, _ in calls if seen == call)))
+    calls = read_calls(trace)
     names = [other]
     wanted = calls if LONG else calls[:: max(1, len(calls) // 15)]
     for call, when in wanted:

@@ -42,7 +42,7 @@ def _rerun(test: Callable[..., None], prefix: list[str]) -> Callable[..., None]:
         if not shutil.which(prefix[0]) or subprocess.run([*prefix, "true"], capture_output=True).returncode:
             pytest.skip(f"`{' '.join(prefix)}` is not possible here")
         node = os.environ["PYTEST_CURRENT_TEST"].removesuffix(" (call)")
-        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+        command = [sys.executable, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider"]
         child = subprocess.run(
             [*prefix, *command, f"--basetemp={tmp_path / 'inside'}", node],
             cwd=Path(__file__).parents[2],

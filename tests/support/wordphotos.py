@@ -18,6 +18,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from faced.faces.engine import EngineRecord, Thresholds
+from faced.faces.handover import match_boxes
 from faced.faces.verdict import wants_faces
 from faced.model import Box, DetectedFace, EncodedPicture, Floats
 from faced.pictures.hashing import image_key
@@ -102,7 +103,9 @@ def read_new_photos(store: Store, engine: int) -> None:
             wanted = wants_faces(known_key=job.key, orientation=job.orientation, key=key, encoded=encoded)
             found = picture.encode(engine, faces=wanted)
             with store.write() as db:
-                assert jobs.save_reading(db, engine_id, jobs.Reading(job.photo, job.stamp, key, found))
+                assert jobs.save_reading(
+                    db, engine_id, jobs.Reading(job.photo, job.stamp, key, found), match_boxes
+                )
 
 
 def _face(picture: Picture, person: int, engine: int) -> DetectedFace:
