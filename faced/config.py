@@ -27,6 +27,10 @@ class Config:
     people_settle: float = 3.0
     people_second_look: float = 10.0
     library_exclude: tuple[str, ...] = ()
+    library_settle: float = 2.0
+    library_rescan: float = 6 * 3600.0
+    library_rescan_network: float = 300.0
+    library_watch: bool = True
     engine: str = "dlib-onnx"
     detect_size: int = 800
     embed_views: int = 2
@@ -35,6 +39,8 @@ class Config:
     encode_memory: int = 3 << 30
     cluster_eps: float | None = None
     cluster_min_samples: int | None = None
+    recluster_every: float = 600.0
+    sandbox: str = "auto"
 
 
 Reader = Callable[[object, Path], object]
@@ -94,6 +100,18 @@ def _choice(*choices: object) -> Reader:
     return read
 
 
+def _truth(value: object, _: Path) -> object:
+    if not isinstance(value, bool):
+        raise ValueError
+    return value
+
+
+def _auto_or_off(value: object, _: Path) -> object:
+    if value not in ("auto", False, "off"):  # YAML reads a bare `off` as false
+        raise ValueError
+    return "auto" if value == "auto" else "off"
+
+
 def _path(value: object, folder: Path) -> object:
     if not isinstance(value, str) or not value or "\0" in value:
         raise ValueError
@@ -133,6 +151,14 @@ KEYS: dict[str, Key] = {
         "people_second_look", _with_unit(_SECONDS, 0, 3600), "a time above 0, such as 10 s"
     ),
     "library.exclude": Key("library_exclude", _list_of(_text), "a list of patterns"),
+    "library.settle": Key("library_settle", _with_unit(_SECONDS, 0, 3600), "a time above 0, such as 2 s"),
+    "library.rescan": Key(
+        "library_rescan", _with_unit(_SECONDS, 0, 30 * 86400), "a time above 0, such as 6 h"
+    ),
+    "library.rescan_network": Key(
+        "library_rescan_network", _with_unit(_SECONDS, 0, 30 * 86400), "a time above 0, such as 5 min"
+    ),
+    "library.watch": Key("library_watch", _truth, "true or false"),
     "engine": Key("engine", _choice("dlib-onnx", "face_recognition"), "dlib-onnx or face_recognition"),
     "detect.size": Key("detect_size", _integer(160, 8000), "a whole number of pixels from 160 to 8000"),
     "embed.views": Key("embed_views", _choice(1, 2), "1 or 2"),
@@ -141,6 +167,10 @@ KEYS: dict[str, Key] = {
     "encode.memory": Key("encode_memory", _bytes, "a size of at least 512 MiB, such as 3 GiB"),
     "cluster.eps": Key("cluster_eps", _number(0, 2), "a number above 0, at most 2"),
     "cluster.min_samples": Key("cluster_min_samples", _integer(1, 1000), "a whole number from 1 to 1000"),
+    "recluster.every": Key(
+        "recluster_every", _with_unit(_SECONDS, 0, 86400), "a time above 0, such as 10 min"
+    ),
+    "sandbox": Key("sandbox", _auto_or_off, "auto or off"),
 }
 """Every key there is. A new one joins its room's prefix; config.example.yaml explains each (tested)."""
 

@@ -155,7 +155,7 @@ def _by_place(links: Links, votes: Votes, named: Mapping[PersonId, Adoptee]) -> 
         for name in _names_of_folder(path):
             at[parent_of(path), name].append(path)
     pairs = {
-        (path != word.place, -votes[path][person], person, path)
+        (-votes[path][person], path != word.place, person, path)
         for person, word in named.items()
         if word.place
         for name in _names_of(word)

@@ -53,6 +53,8 @@ def test_two_persons_of_one_name_who_lived_in_one_place():
     found = disk(**{"Ida": [1, 2], "Ida (2)": [3, 4], "Ida (3)": [5]})
     lived = Adoptee("Ida", b"Ida")
     assert owners(found, {1: [3, 4], 2: [1, 2]}, {1: lived, 2: lived}) == {"Ida": 2, "Ida (2)": 1}
+    before = Adoptee("Ida", b"Person 2")
+    assert owners(found, {1: [3, 4], 2: [1, 2]}, {1: lived, 2: before}) == {"Ida": 2, "Ida (2)": 1}
 
 
 def test_a_place_from_before_she_had_another_name():

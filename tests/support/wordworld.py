@@ -322,6 +322,16 @@ class World:
         self.away.clear()
         self.shown.clear()
 
+    def throw_unknown_away(self) -> None:
+        """After a database was lost: a `Person 7` of which nobody can tell who it was, for her photos are another's
+        by now, is left alone and reported. The user puts it away.
+        """
+        known = {os.fsdecode(home.path) for home in self.base().values()}
+        for path in [*self.people.glob("Person *"), *self.people.glob("Family/Person *")]:
+            if str(path.relative_to(self.people)) not in known:
+                self.numbers += 1
+                os.rename(path, self.folder / f"gone {self.numbers}")
+
     # What faced did, from the user's side.
 
     @property
