@@ -1,8 +1,10 @@
 """The command line: commands, their arguments and their help. Runs nothing."""
 
 import argparse
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any
 
 from faced import __version__
 from faced.cli import commands
@@ -32,177 +34,41 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"faced {__version__}")
     actions = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    _add_sync(actions)
-    _add_status(actions)
-    _add_people(actions)
-    _add_faces(actions)
-    _add_name(actions)
-    _add_accept(actions)
-    _add_log(actions)
-    _add_undo(actions)
-    _add_demo(actions)
+    for command in COMMANDS:
+        action = actions.add_parser(
+            command.name,
+            help=command.short,
+            description=command.long,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+        for argument in command.arguments:
+            action.add_argument(*argument.names, **argument.rest)
+        action.set_defaults(run=command.run)
     return parser
 
 
-Actions: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """What `add_argument` is given."""
+
+    names: tuple[str, ...]
+    rest: dict[str, Any]
 
 
-def _add(actions: Actions, name: str, short: str, long: str, *, json: bool = True) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = actions.add_parser(
-        name,
-        help=short,
-        description=long,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    if json:
-        parser.add_argument("--json", action="store_true", help="print JSON with stable keys instead of text")
-    return parser
+def _argument(*names: str, **rest: Any) -> Argument:
+    return Argument(names, rest)
 
 
-def _add_places(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--state",
-        metavar="DIR",
-        type=Path,
-        help="where faced keeps its database, private to you; default: $XDG_STATE_HOME/faced or ~/.local/state/faced",
-    )
-    parser.add_argument(
-        "--config",
-        metavar="FILE",
-        type=Path,
-        help="a YAML file with settings; default: ~/.config/faced/config.yaml where it exists; "
-        "config.example.yaml explains every key",
-    )
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One command. short: its line in the list of commands; long: the text above its arguments."""
 
-
-def _add_sync(actions: Actions) -> None:
-    parser = _add(
-        actions,
-        "sync",
-        "one full pass: new photos, faces, persons, folders; then exit",
-        "Look for new, changed, moved and deleted photos in the libraries, find the faces in new ones,\n"
-        "work out who is who, and bring the people folder up to date. Photos are only read.\n"
-        "Stop it at any time; the next run goes on where it was.",
-    )
-    parser.add_argument(
-        "libraries",
-        metavar="PHOTOS",
-        nargs="*",
-        type=Path,
-        help="folders with photos; remembered, so that later a plain `faced sync` is enough",
-    )
-    parser.add_argument(
-        "--people", metavar="DIR", type=Path, help="the folder to fill with a folder per person; remembered"
-    )
-    parser.add_argument(
-        "--now",
-        action="store_true",
-        help="trust the first look at the people folder: do not wait for a second one",
-    )
-    parser.add_argument(
-        "--rebuild",
-        action="store_true",
-        help="make the people folder anew from what is known, after it was lost or restored from a backup",
-    )
-    _add_places(parser)
-    parser.set_defaults(run=commands.run_sync)
-
-
-def _add_status(actions: Actions) -> None:
-    parser = _add(
-        actions,
-        "status",
-        "what is known, what is left to do, what went wrong",
-        "How many photos and faces are known, which photos could not be read and why, which libraries\n"
-        "are there, and what in the people folder was left alone.",
-    )
-    _add_places(parser)
-    parser.set_defaults(run=commands.run_status)
-
-
-def _add_people(actions: Actions) -> None:
-    parser = _add(actions, "people", "who was found", "Every person: number, name, folder, photos and faces.")
-    _add_places(parser)
-    parser.set_defaults(run=commands.run_people)
-
-
-def _add_faces(actions: Actions) -> None:
-    parser = _add(
-        actions,
-        "faces",
-        "the faces of one photo, and whose they are",
-        "The faces that were found in PHOTO (a file of a library, a copy of one, or a link in the people\n"
-        "folder): where they are, in pixels of the picture as shown, whose they are, and why.",
-    )
-    parser.add_argument("photo", metavar="PHOTO", type=Path, help="a photo, or a link to one")
-    _add_places(parser)
-    parser.set_defaults(run=commands.run_faces)
-
-
-def _add_name(actions: Actions) -> None:
-    parser = _add(
-        actions,
-        "name",
-        "say who a person is",
-        "Give PERSON a name, another name, or none. Renaming the folder in the file manager does the same.\n"
-        "A name, once given, is never lost: not by new photos, other settings or another computer.",
-        json=False,
-    )
-    parser.add_argument(
-        "person",
-        metavar="PERSON",
-        help="the number, the name where only one has it, or the path of the folder",
-    )
-    parser.add_argument("name", metavar="NAME", nargs="?", help="any text")
-    parser.add_argument(
-        "--clear", action="store_true", help="take the name away: shown as `Person <number>` again"
-    )
-    _add_places(parser)
-    parser.set_defaults(run=commands.run_name)
-
-
-def _add_accept(actions: Actions) -> None:
-    parser = _add(
-        actions,
-        "accept",
-        "answer a question of `faced status`",
-        "When much was deleted in the people folder at once, faced asks before it takes that for your word.\n"
-        "This is the answer: yes, it was meant; or with --no: make the links anew.",
-        json=False,
-    )
-    parser.add_argument("ids", metavar="ID", nargs="+", type=int, help="the number of the question")
-    parser.add_argument("--no", action="store_true", help="it was not meant: undo it")
-    _add_places(parser)
-    parser.set_defaults(run=commands.run_accept)
-
-
-def _add_log(actions: Actions) -> None:
-    parser = _add(
-        actions,
-        "log",
-        "what you said, the latest first",
-        "Every name and every other edit, with its time and where it was made: in a folder or by a command.",
-    )
-    parser.add_argument(
-        "count", metavar="N", nargs="?", type=_count, default=20, help="how many; default: 20"
-    )
-    _add_places(parser)
-    parser.set_defaults(run=commands.run_log)
-
-
-def _add_undo(actions: Actions) -> None:
-    parser = _add(
-        actions,
-        "undo",
-        "take back the latest thing you said",
-        "The latest N gestures that still count are taken back; what one of them replaced is true again.\n"
-        "An undo stands in the log too. Your own files are neither made nor removed by it.",
-        json=False,
-    )
-    parser.add_argument("count", metavar="N", nargs="?", type=_count, default=1, help="how many; default: 1")
-    _add_places(parser)
-    parser.set_defaults(run=commands.run_undo)
+    name: str
+    run: Callable[[argparse.Namespace], int]
+    short: str
+    long: str
+    arguments: tuple[Argument, ...] = ()
 
 
 def _count(text: str) -> int:
@@ -213,20 +79,154 @@ def _count(text: str) -> int:
     return number
 
 
-def _add_demo(actions: Actions) -> None:
-    parser = _add(
-        actions,
+def _how_many(default: int) -> Argument:
+    return _argument(
+        "count", metavar="N", nargs="?", type=_count, default=default, help=f"how many; default: {default}"
+    )
+
+
+JSON = _argument("--json", action="store_true", help="print JSON with stable keys instead of text")
+PLACES = (
+    _argument(
+        "--state",
+        metavar="DIR",
+        type=Path,
+        help="where faced keeps its database, private to you; default: $XDG_STATE_HOME/faced or ~/.local/state/faced",
+    ),
+    _argument(
+        "--config",
+        metavar="FILE",
+        type=Path,
+        help="a YAML file with settings; default: ~/.config/faced/config.yaml where it exists; "
+        "config.example.yaml explains every key",
+    ),
+)
+
+COMMANDS = (
+    Command(
+        "sync",
+        commands.run_sync,
+        "one full pass: new photos, faces, persons, folders; then exit",
+        "Look for new, changed, moved and deleted photos in the libraries, find the faces in new ones,\n"
+        "work out who is who, and bring the people folder up to date. Photos are only read.\n"
+        "Stop it at any time; the next run goes on where it was.",
+        (
+            JSON,
+            _argument(
+                "libraries",
+                metavar="PHOTOS",
+                nargs="*",
+                type=Path,
+                help="folders with photos; remembered, so that later a plain `faced sync` is enough",
+            ),
+            _argument(
+                "--people",
+                metavar="DIR",
+                type=Path,
+                help="the folder to fill with a folder per person; remembered",
+            ),
+            _argument(
+                "--now",
+                action="store_true",
+                help="trust the first look at the people folder: do not wait for a second one",
+            ),
+            _argument(
+                "--rebuild",
+                action="store_true",
+                help="make the people folder anew from what is known, after it was lost or restored from a backup",
+            ),
+            *PLACES,
+        ),
+    ),
+    Command(
+        "status",
+        commands.run_status,
+        "what is known, what is left to do, what went wrong",
+        "How many photos and faces are known, which photos could not be read and why, which libraries\n"
+        "are there, and what in the people folder was left alone.",
+        (JSON, *PLACES),
+    ),
+    Command(
+        "people",
+        commands.run_people,
+        "who was found",
+        "Every person: number, name, folder, photos and faces.",
+        (JSON, *PLACES),
+    ),
+    Command(
+        "faces",
+        commands.run_faces,
+        "the faces of one photo, and whose they are",
+        "The faces that were found in PHOTO (a file of a library, a copy of one, or a link in the people\n"
+        "folder): where they are, in pixels of the picture as shown, whose they are, and why.",
+        (
+            JSON,
+            _argument("photo", metavar="PHOTO", type=Path, help="a photo, or a link to one"),
+            *PLACES,
+        ),
+    ),
+    Command(
+        "name",
+        commands.run_name,
+        "say who a person is",
+        "Give PERSON a name, another name, or none. Renaming the folder in the file manager does the same.\n"
+        "A name, once given, is never lost: not by new photos, other settings or another computer.",
+        (
+            _argument(
+                "person",
+                metavar="PERSON",
+                help="the number, the name where only one has it, or the path of the folder",
+            ),
+            _argument("name", metavar="NAME", nargs="?", help="any text"),
+            _argument(
+                "--clear", action="store_true", help="take the name away: shown as `Person <number>` again"
+            ),
+            *PLACES,
+        ),
+    ),
+    Command(
+        "accept",
+        commands.run_accept,
+        "answer a question of `faced status`",
+        "When much was deleted in the people folder at once, faced asks before it takes that for your word.\n"
+        "This is the answer: yes, it was meant; or with --no: make the links anew.",
+        (
+            _argument("ids", metavar="ID", nargs="+", type=int, help="the number of the question"),
+            _argument("--no", action="store_true", help="it was not meant: undo it"),
+            *PLACES,
+        ),
+    ),
+    Command(
+        "log",
+        commands.run_log,
+        "what you said, the latest first",
+        "Every name and every other edit, with its time and where it was made: in a folder or by a command.",
+        (JSON, _how_many(20), *PLACES),
+    ),
+    Command(
+        "undo",
+        commands.run_undo,
+        "take back the latest thing you said",
+        "The latest N gestures that still count are taken back; what one of them replaced is true again.\n"
+        "An undo stands in the log too. Your own files are neither made nor removed by it.",
+        (_how_many(1), *PLACES),
+    ),
+    Command(
         "demo",
+        commands.run_demo,
         "make a small library to try faced on",
         "Write about forty made-up portraits and group photos to DIR (which must not exist or be empty),\n"
         "and say how to sort them.",
-    )
-    parser.add_argument(
-        "folder",
-        metavar="DIR",
-        nargs="?",
-        type=Path,
-        default=Path("faced-demo"),
-        help="default: ./faced-demo",
-    )
-    parser.set_defaults(run=commands.run_demo)
+        (
+            JSON,
+            _argument(
+                "folder",
+                metavar="DIR",
+                nargs="?",
+                type=Path,
+                default=Path("faced-demo"),
+                help="default: ./faced-demo",
+            ),
+        ),
+    ),
+)
