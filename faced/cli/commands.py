@@ -5,6 +5,7 @@ The rooms are imported inside the functions, so that `faced --help` answers at o
 
 import argparse
 import shlex
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -24,7 +25,10 @@ __all__ = [
     "run_faces",
     "run_log",
     "run_name",
+    "run_pause",
     "run_people",
+    "run_resume",
+    "run_run",
     "run_status",
     "run_sync",
     "run_undo",
@@ -38,6 +42,35 @@ def _open(options: argparse.Namespace) -> "Run":
     from faced.passes.places import open_run
 
     return open_run(options.state, options.config)
+
+
+def run_run(options: argparse.Namespace) -> int:
+    """`faced run [PHOTOS…] [--people DIR]`: the daemon, in the foreground."""
+    from faced.daemon.parent import is_child, run_parent
+
+    if not is_child():
+        return run_parent(sys.argv[1:])
+    from faced.daemon.child import run_child
+
+    return run_child(options.state, options.config, options.libraries, options.people)
+
+
+def run_pause(options: argparse.Namespace) -> int:
+    """`faced pause`."""
+    return _set_paused(options, True, "paused: nothing is read or changed until `faced resume`")
+
+
+def run_resume(options: argparse.Namespace) -> int:
+    """`faced resume`."""
+    return _set_paused(options, False, "going on")
+
+
+def _set_paused(options: argparse.Namespace, paused: bool, words: str) -> int:
+    from faced.passes.beside import set_paused
+
+    news = set_paused(_open(options).state, paused)
+    show.print_lines([words if news else f"{words}, as before"])
+    return 0
 
 
 def run_sync(options: argparse.Namespace) -> int:

@@ -102,7 +102,33 @@ PLACES = (
     ),
 )
 
+LIBRARIES = (
+    _argument(
+        "libraries",
+        metavar="PHOTOS",
+        nargs="*",
+        type=Path,
+        help="folders with photos; remembered, so that they need not be named again",
+    ),
+    _argument(
+        "--people",
+        metavar="DIR",
+        type=Path,
+        help="the folder to fill with a folder per person; remembered",
+    ),
+)
+
 COMMANDS = (
+    Command(
+        "run",
+        commands.run_run,
+        "the background service: keep watching, until it is stopped",
+        "Watch the libraries and the people folder: a new photo is in the folders of everyone who is in it\n"
+        "seconds later, and what you do in the people folder is understood at once. Photos are only read.\n"
+        "Runs in the foreground; `faced service install` starts it with your session. SIGHUP reads the\n"
+        "configuration again.",
+        (*LIBRARIES, *PLACES),
+    ),
     Command(
         "sync",
         commands.run_sync,
@@ -112,19 +138,7 @@ COMMANDS = (
         "Stop it at any time; the next run goes on where it was.",
         (
             JSON,
-            _argument(
-                "libraries",
-                metavar="PHOTOS",
-                nargs="*",
-                type=Path,
-                help="folders with photos; remembered, so that later a plain `faced sync` is enough",
-            ),
-            _argument(
-                "--people",
-                metavar="DIR",
-                type=Path,
-                help="the folder to fill with a folder per person; remembered",
-            ),
+            *LIBRARIES,
             _argument(
                 "--now",
                 action="store_true",
@@ -211,6 +225,15 @@ COMMANDS = (
         "An undo stands in the log too. Your own files are neither made nor removed by it.",
         (_how_many(1), *PLACES),
     ),
+    Command(
+        "pause",
+        commands.run_pause,
+        "make `faced run` rest",
+        "Nothing is read or changed, not even after a restart, until `faced resume`: for a while without a\n"
+        "busy processor, or to rearrange the people folder at leisure.",
+        PLACES,
+    ),
+    Command("resume", commands.run_resume, "end the rest", "Go on after `faced pause`.", PLACES),
     Command(
         "demo",
         commands.run_demo,

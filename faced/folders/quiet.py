@@ -6,7 +6,7 @@ from contextlib import suppress
 
 from faced.folders.names import is_passed_over
 
-__all__ = ["wait_until_quiet"]
+__all__ = ["newest_change", "wait_until_quiet"]
 
 POLL_NS = 500_000_000
 
@@ -25,7 +25,7 @@ def wait_until_quiet(
     the future (another machine's clock) counts as long as it changes. A tree that cannot be read is quiet.
     """
     begun = clock()
-    latest, since = _newest(root), begun
+    latest, since = newest_change(root), begun
     while True:
         now = clock()
         if now - begun >= longest_ns or now < begun:
@@ -35,12 +35,12 @@ def wait_until_quiet(
             return True
         # Not longer than half a second: the end of a gesture moves on while it goes on.
         sleep(max(1, min(quiet_since + settle_ns - now, POLL_NS)) / 1e9)
-        if (newest := _newest(root)) != latest:
+        if (newest := newest_change(root)) != latest:
             latest, since = newest, clock()
 
 
-def _newest(root: bytes) -> int:
-    """The latest change of any folder in the tree; 0 when there is none to be seen."""
+def newest_change(root: bytes) -> int:
+    """The latest change of any folder in the tree, UTC nanoseconds; 0 when there is none to be seen."""
     newest = 0
     pending = [root]
     while pending:

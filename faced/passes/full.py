@@ -94,11 +94,8 @@ def _run_steps(
     )
     observer.step("reading the people folder")
     read = steps.read_tree(store, config, places.people, options)
-    observer.step("working out who is who")
-    engine = steps.choose_engine(store, settings.record)
-    clustering = steps.decide_persons(store, config, engine, settings.record)
     observer.step("bringing the folders up to date")
-    tree = steps.show_tree(store, config, places.people, engine, read)
+    clustering, tree = steps.show_persons(store, config, places.people, settings.record, read)
     if waiting and tree.frozen is None:
         with store.write() as db:
             finish_requests(db, waiting)

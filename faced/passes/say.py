@@ -95,10 +95,9 @@ def _say(run: Run, speak: Speak, *, is_answer: bool = False) -> Said:
         read = steps.read_tree(store, config, tree.root, steps.TreeOptions())
         if not is_answer:
             edits = _write(store, speak)
-        settings = engine_settings(run)
-        engine = steps.shown_engine(store)
-        steps.decide_persons(store, config, engine, settings.record)
-        return Said(tuple(edits), steps.show_tree(store, config, tree.root, engine, read))
+        record = engine_settings(run).record
+        _, shown = steps.show_persons(store, config, tree.root, record, read)
+        return Said(tuple(edits), shown)
 
 
 def _write(store: Store, speak: Speak, *, ask_for_a_pass: bool = False) -> Sequence[Edit]:

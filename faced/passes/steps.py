@@ -1,7 +1,7 @@
 """The steps of a pass, each of which reads what the ones before it wrote."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -13,17 +13,19 @@ from faced.folders.quiet import wait_until_quiet
 from faced.folders.read import Known, ReadReport, read_user_edits
 from faced.folders.sync import TreeReport, sync_tree
 from faced.library.exclude import compile_excludes
+from faced.library.ready import Settling
 from faced.library.step import LibraryReport, scan_library
 from faced.model import EngineId, ImageId
+from faced.passes.decide import Decide, Question, decide_here
 from faced.passes.gestures import record_edits
 from faced.passes.places import Places, Run
-from faced.passes.word import load_said, pass_on_numbers
-from faced.people.recluster import Clustering, ReclusterReport, recluster
+from faced.passes.word import pass_on_numbers
+from faced.people.recluster import Clustering, ReclusterReport, write_decision
 from faced.store.asks import add_ask, delete_asks, load_asks
 from faced.store.database import Store, open_store
 from faced.store.faces import count_unencoded
 from faced.store.jobs import ensure_engine
-from faced.store.journal import load_recent
+from faced.store.journal import load_last_id, load_recent
 from faced.store.journal_file import append_journal, restore_journal
 from faced.store.persons import load_images_of_persons
 from faced.store.photos import load_absent_images, load_libraries, load_photos_of_images
@@ -35,15 +37,19 @@ __all__ = [
     "choose_engine",
     "decide_persons",
     "keep_journal",
+    "look_at_tree",
     "open_state",
     "read_tree",
     "scan_all",
+    "scan_one",
+    "show_persons",
     "show_tree",
     "shown_engine",
 ]
 
 SHOWN_ENGINE = "engine"
 DAY_NS = 86_400 * 10**9
+ROUNDS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,25 +78,44 @@ def keep_journal(store: Store) -> None:
 
 def scan_all(store: Store, config: Config, places: Places) -> list[LibraryReport]:
     """Every library of the set. One that lost too much is asked about, and believed when that was answered."""
-    excludes = compile_excludes(config.library_exclude)
-    answers = {ask.details.get("library"): ask for ask in load_asks(store.db) if ask.kind == "library"}
-    reports = []
-    for library in load_libraries(store.db):
-        ask = answers.pop(library.id, None)
-        accepted = ask is not None and ask.answer is True
-        report = scan_library(
-            store, library.id, places.people, excludes=excludes, named=places.named, accept_losses=accepted
-        )
-        is_asked = report.held
-        if ask is not None and (ask.answer is not None or not is_asked):
-            with store.write() as db:
-                delete_asks(db, [ask.id])
-        if is_asked and (ask is None or ask.answer is not None):
-            text = f"{report.problem}. Were they deleted for good?"
-            with store.write() as db:
-                add_ask(db, "library", text, {"library": library.id}, time.time_ns())
-        reports.append(report)
-    return reports
+    reports = [scan_one(store, config, places, row.root) for row in load_libraries(store.db)]
+    return [report for report in reports if report is not None]
+
+
+def scan_one(
+    store: Store,
+    config: Config,
+    places: Places,
+    root: bytes,
+    *,
+    only: Mapping[bytes, bool] | None = None,
+    settling: Settling | None = None,
+) -> LibraryReport | None:
+    """One library, or these folders of it (see scan_library); None when it is not of the set any more."""
+    library = next((row for row in load_libraries(store.db) if row.root == root), None)
+    if library is None:
+        return None
+    asks = (ask for ask in load_asks(store.db) if ask.kind == "library")
+    ask = next((ask for ask in asks if ask.details.get("library") == library.id), None)
+    accepted = ask is not None and ask.answer is True
+    report = scan_library(
+        store,
+        library.id,
+        places.people,
+        excludes=compile_excludes(config.library_exclude),
+        named=places.named,
+        accept_losses=accepted,
+        only=only,
+        settling=settling,
+    )
+    if ask is not None and (ask.answer is not None or not report.held):
+        with store.write() as db:
+            delete_asks(db, [ask.id])
+    if report.held and (ask is None or ask.answer is not None):
+        text = f"{report.problem}. Were they deleted for good?"
+        with store.write() as db:
+            add_ask(db, "library", text, {"library": library.id}, time.time_ns())
+    return report
 
 
 def shown_engine(store: Store) -> EngineId:
@@ -120,15 +145,16 @@ def read_tree(store: Store, config: Config, root: bytes, options: TreeOptions) -
     settle = int(config.people_settle * 1e9)
     if not options.now:
         wait_until_quiet(root, settle_ns=settle, clock=time.time_ns, sleep=time.sleep)
-    first = _read_once(store, config, root, options)
+    first = look_at_tree(store, config, root, options)
     if first.due_ns is None or options.now:
         return first
     time.sleep(max(0.0, (first.due_ns - time.time_ns()) / 1e9) + 0.01)
-    second = _read_once(store, config, root, TreeOptions())
+    second = look_at_tree(store, config, root, TreeOptions())
     return replace(second, edits=(*first.edits, *second.edits))
 
 
-def _read_once(store: Store, config: Config, root: bytes, options: TreeOptions) -> ReadReport:
+def look_at_tree(store: Store, config: Config, root: bytes, options: TreeOptions) -> ReadReport:
+    """One look at the people folder, as it is now; what the user did there goes into the journal."""
     now = time.time_ns()
     engine = shown_engine(store)
     word = load_word(store.db)
@@ -158,7 +184,23 @@ def _read_once(store: Store, config: Config, root: bytes, options: TreeOptions) 
     return report
 
 
-def decide_persons(store: Store, config: Config, engine: EngineId, record: EngineRecord) -> ReclusterReport:
+def show_persons(
+    store: Store,
+    config: Config,
+    root: bytes,
+    record: EngineRecord,
+    read: ReadReport,
+    decide: Decide = decide_here,
+) -> tuple[ReclusterReport, TreeReport]:
+    """After a look at the people folder: decide who is who, and make the folder show it."""
+    engine = choose_engine(store, record)
+    clustering = decide_persons(store, config, engine, record, decide)
+    return clustering, show_tree(store, config, root, engine, read)
+
+
+def decide_persons(
+    store: Store, config: Config, engine: EngineId, record: EngineRecord, decide: Decide = decide_here
+) -> ReclusterReport:
     """Who is who, by what is stored and what the user said."""
     measured = record.thresholds
     settings = Clustering(
@@ -169,7 +211,13 @@ def decide_persons(store: Store, config: Config, engine: EngineId, record: Engin
         min_side=measured.min_side,
         copy_bits=measured.near_copy_bits,
     )
-    report = recluster(store, engine, settings, load_said(store, engine))
+    question = Question(store.folder, engine, settings)
+    for _ in range(ROUNDS):
+        word = load_last_id(store.db)
+        decision = decide(question)
+        if load_last_id(store.db) == word:
+            break  # else a command has said something meanwhile
+    report = write_decision(store, engine, decision)
     if report.new_persons:
         keep_journal(store)
     return report

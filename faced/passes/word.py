@@ -4,6 +4,8 @@ picture was edited, is handed to the face that it has become.
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
+from sqlite_utils import Database
+
 from faced.faces.handover import SeenFace, hand_over
 from faced.model import EngineId, FaceId, ImageKey
 from faced.people.said import Said, resolve_said
@@ -23,32 +25,32 @@ from faced.store.word_tables import load_statements
 __all__ = ["load_said", "pass_on_numbers"]
 
 
-def load_said(store: Store, engine: EngineId) -> Said:
+def load_said(db: Database, engine: EngineId) -> Said:
     """What the user said about the faces of this engine."""
-    statements = load_statements(store.db)
+    statements = load_statements(db)
     spots = {*statements.pins, *statements.anchors, *(spot for spot, _ in statements.rejections)}
     persons = statements.persons
     return resolve_said(
         {spot: (said.person, said.edit) for spot, said in statements.pins.items()},
         statements.rejections,
         {spot: (said.person, said.edit) for spot, said in statements.anchors.items()},
-        faces=find_faces(store, engine, spots),
+        faces=find_faces(db, engine, spots),
         named=[person for person, word in persons.items() if word.name is not None],
         kept=[person for person, word in persons.items() if word.hidden],
         merged={person: word.merged_into for person, word in persons.items() if word.merged_into is not None},
     )
 
 
-def find_faces(store: Store, engine: EngineId, spots: Collection[Spot]) -> dict[Spot, list[FaceId]]:
+def find_faces(db: Database, engine: EngineId, spots: Collection[Spot]) -> dict[Spot, list[FaceId]]:
     """Which faces of the engine the spots mean now; those that mean none are left out."""
     if not spots:
         return {}
     images = {spot.image for spot in spots}
-    became = load_became(store.db, images)
-    stored = load_faces_of_images(store.db, images.union(*became.values()))
+    became = load_became(db, images)
+    stored = load_faces_of_images(db, images.union(*became.values()))
     by_spot: dict[Spot, StoredFace] = {}
     orientations: dict[ImageKey, int] = {}
-    key = load_engine_key(store.db, engine)
+    key = load_engine_key(db, engine)
     for face in sorted(stored, key=lambda face: face.engine == key):
         by_spot[Spot(face.image, face.box)] = face
         orientations[face.image] = face.orientation

@@ -1,16 +1,20 @@
-"""The step that makes persons of faces: read, decide, write. Does nothing when nothing changed."""
+"""The step that makes persons of faces: read and decide, then write. Does nothing when nothing changed.
+
+The two halves may run in two processes: what decides only reads.
+"""
 
 import hashlib
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from sqlite_utils import Database
 
 from faced.model import Box, EngineId, FaceId, PersonId
 from faced.people.clustering import cluster_embeddings
 from faced.people.copies import group_near_copies, spread_labels
 from faced.people.faces import Clusters, Faces, sort_faces
-from faced.people.identity import assign_persons
+from faced.people.identity import Assignment, assign_persons
 from faced.people.said import Said
 from faced.pictures.orientation import upright_box
 from faced.store.database import Store
@@ -18,7 +22,7 @@ from faced.store.faces import FaceColumns, load_face_ids, load_faces
 from faced.store.persons import Owner, add_persons, load_owners, save_owners
 from faced.store.settings import load_setting, save_setting
 
-__all__ = ["Clustering", "ReclusterReport", "cluster_faces", "recluster"]
+__all__ = ["Clustering", "Decision", "ReclusterReport", "cluster_faces", "decide_owners", "write_decision"]
 
 LAST_INPUT = "recluster.input"
 RULES = "2"
@@ -36,6 +40,15 @@ class Clustering:
 
 
 @dataclass(frozen=True, slots=True)
+class Decision:
+    """Whose each face is. digest: of what it was made from. faces: all that were looked at."""
+
+    digest: str
+    faces: tuple[FaceId, ...]
+    assignment: Assignment
+
+
+@dataclass(frozen=True, slots=True)
 class ReclusterReport:
     """What a re-clustering changed. All zero when there was no cause for one."""
 
@@ -45,16 +58,29 @@ class ReclusterReport:
     changed: int = 0
 
 
-def recluster(store: Store, engine: EngineId, settings: Clustering, said: Said) -> ReclusterReport:
-    """Bring `persons` and `owners` to what the stored faces of the engine and the user's word about them say."""
-    ids = load_face_ids(store.db, engine)
+def decide_owners(db: Database, engine: EngineId, settings: Clustering, said: Said) -> Decision | None:
+    """Whose the stored faces of the engine are, by what they look like and by the user's word. Only reads.
+
+    None: nothing changed since the last decision that was written.
+    """
+    ids = load_face_ids(db, engine)
     digest = _digest(ids, engine, settings, said)
-    if load_setting(store.db, LAST_INPUT) == digest:
-        return ReclusterReport()
-    faces = sort_faces(_upright(load_faces(store.db, engine)))
-    before = load_owners(store.db, engine)
+    if load_setting(db, LAST_INPUT) == digest:
+        return None
+    faces = sort_faces(_upright(load_faces(db, engine)))
+    before = {face: owner.person for face, owner in load_owners(db, engine).items()}
     clusters = cluster_faces(faces, settings)
-    assignment = assign_persons(faces, clusters, {face: owner.person for face, owner in before.items()}, said)
+    assignment = assign_persons(faces, clusters, before, said)
+    return Decision(digest, tuple(FaceId(int(face)) for face in faces.ids), assignment)
+
+
+def write_decision(store: Store, engine: EngineId, decision: Decision | None) -> ReclusterReport:
+    """Bring `persons` and `owners` to a decision, in one transaction. The caller has held the pass lock since."""
+    if decision is None:
+        return ReclusterReport()
+    assignment = decision.assignment
+    before = load_owners(store.db, engine)
+    in_sight = frozenset(decision.faces)
     with store.write() as db:
         new = add_persons(db, assignment.new_count)
         after = {
@@ -62,13 +88,13 @@ def recluster(store: Store, engine: EngineId, settings: Clustering, said: Said) 
             for face, number in assignment.persons.items()
         }
         changed = {face: owner for face, owner in after.items() if before.get(face) != owner}
-        in_sight = {FaceId(int(face)) for face in faces.ids}
         save_owners(db, changed, [face for face in before if face in in_sight and face not in after])
-        save_setting(db, LAST_INPUT, digest)
+        save_setting(db, LAST_INPUT, decision.digest)
     moved = sum(
         1 for face, owner in changed.items() if face not in before or before[face].person != owner.person
     )
-    return ReclusterReport(len(faces), len({owner.person for owner in after.values()}), len(new), moved)
+    persons = len({owner.person for owner in after.values()})
+    return ReclusterReport(len(decision.faces), persons, len(new), moved)
 
 
 def cluster_faces(faces: Faces, settings: Clustering) -> Clusters:

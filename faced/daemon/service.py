@@ -1,0 +1,392 @@
+"""The daemon: hears of changes, and takes one step after another as the schedule says.
+
+One thread does all of it but for hearing and encoding. Whatever goes wrong in a step is said once and the step is
+tried again later; nothing that a photo, a disk or a user does ends it. What to do when is decided in `schedule`.
+"""
+
+import logging
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from queue import Empty, SimpleQueue
+from typing import Final
+
+from faced.daemon.ears import Ears
+from faced.daemon.encoder import Advanced, Encoder, EncoderEvent, Ended
+from faced.daemon.notify import Notifier, watchdog_interval
+from faced.daemon.schedule import Encode, Pass, Scan, Schedule, Times, Verify, Wait
+from faced.daemon.troubles import Troubles
+from faced.errors import FacedError, StateError
+from faced.folders.quiet import newest_change
+from faced.library.ready import Settling
+from faced.passes import steps
+from faced.passes.beside import is_paused
+from faced.passes.decide import Question
+from faced.passes.decider import Decider
+from faced.passes.full import engine_settings
+from faced.passes.note import Note
+from faced.passes.places import Places, Run, choose_places
+from faced.people.recluster import Decision
+from faced.sandbox import Sandbox
+from faced.store.asks import Request, finish_requests, load_requests
+from faced.store.database import Store
+from faced.store.locks import PASS, hold_lock
+from faced.store.photos import load_counts, load_libraries
+
+__all__ = ["Outdated", "Service"]
+
+_log = logging.getLogger("faced")
+_GRACE: Final = 4.5  # s after which an ending process ends, whatever it does; what is half done is found at the next start
+_KEEP: Final = 60.0  # s that the process that decides outlives its last answer
+_BUSY: Final = 0.5  # s until a pass is tried again that another command is in
+_ABSENT: Final = 10.0  # s between two looks for a place that is not there
+
+
+class Outdated(Exception):
+    """This process cannot do what is asked of it now, a new one can: other places, or another configuration."""
+
+
+class _Stopping(Exception):
+    """faced was told to end."""
+
+
+class Service:
+    """The daemon of one state. is_current: whether the kernel's rules still fit the places."""
+
+    def __init__(
+        self, run: Run, store: Store, places: Places, sandbox: Sandbox, is_current: Callable[[Places], bool]
+    ) -> None:
+        self._run = run
+        self._store = store
+        self._places = places
+        self._is_current = is_current
+        self._inbox: SimpleQueue[EncoderEvent | None] = SimpleQueue()
+        self._stopping = self._hup = self._sync_waits = False
+        self._reload: Callable[[], None] | None = None
+        self._troubles = Troubles(store, Note(os.getpid(), sandbox.text))
+        self._ears = Ears(run, self._wake)
+        self._encoder = Encoder(run, self._inbox.put)
+        self._decider = Decider()
+        self._decider_until = 0.0
+        self._settling = Settling(run.config.library_settle)
+        self._schedule = Schedule(Times(run.config.recluster_every, {}), time.monotonic())
+        self._own_change = 0  # ns: the newest change in the people folder that is our own doing
+        self._strange_since: tuple[int, float] | None = None
+        self._status = ""
+        self._notifier = Notifier()
+        self._ping_every = watchdog_interval()
+        self._pinged = time.monotonic()
+
+    # Life
+
+    def serve(self, reload: Callable[[], None]) -> None:
+        """Run until told to end. reload: called at SIGHUP; raises Outdated when there is something new."""
+        self._reload = reload
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, self._on_signal)
+        try:
+            self._settle_in()
+            self._look_into_store()
+            self._notifier.notify(READY="1", STATUS="looking at the libraries")
+            while True:
+                self._beat()
+                self._take_in()
+                self._take_step()
+        except _Stopping:
+            _log.info("ending")
+        finally:
+            self._notifier.notify(STOPPING="1")
+            _end_within(_GRACE)
+            self._ears.close()
+            self._decider.close()
+            self._encoder.close()
+
+    def _on_signal(self, number: int, _: object) -> None:
+        if number == signal.SIGHUP:
+            self._hup = True
+        else:
+            self._stopping = True
+            _end_within(_GRACE)
+        self._inbox.put(None)
+
+    def _wake(self) -> None:
+        self._inbox.put(None)
+
+    def _beat(self) -> None:
+        """Called about twice a second by whatever takes long."""
+        if self._stopping:
+            raise _Stopping
+        now = time.monotonic()
+        if self._ping_every is not None and now - self._pinged >= self._ping_every and self._encoder.is_alive:
+            self._notifier.notify(WATCHDOG="1")
+            self._pinged = now
+
+    # What happened
+
+    def _take_in(self) -> None:
+        while not self._inbox.empty():
+            if (event := self._inbox.get_nowait()) is not None:
+                self._on_encoder(event)
+        if self._hup:
+            self._hup = False
+            assert self._reload is not None
+            self._reload()
+        heard = self._ears.take()
+        now = time.monotonic()
+        if heard.mounts_changed:
+            self._settle_in()
+        if heard.wake:
+            self._look_into_store()
+        people = self._places.people
+        for root in heard.lost:
+            self._schedule.lose(root, now)
+        for root, folders in heard.folders.items():
+            if root == people:
+                continue
+            self._schedule.hint(root, folders, now)
+            self._warm()
+        if people in heard.folders or people in heard.lost:
+            self._schedule.touched(now, self._run.config.people_settle)
+        self._troubles.say_all("hearing", heard.problems, heard.overflows)
+
+    def _warm(self) -> None:
+        """Somebody is about to need those who take a second or two to get up."""
+        if not self._schedule.paused:
+            self._encoder.warm()
+            self._decider.warm()
+            self._decider_until = time.monotonic() + _KEEP
+
+    def _settle_in(self) -> None:
+        """The places as they are now: watch those that are there, rescan as often as their disks need it."""
+        if not self._is_current(self._places):
+            raise Outdated
+        roots = [library.root for library in load_libraries(self._store.db)]
+        moved = self._ears.listen(roots, self._places.people)
+        now = time.monotonic()
+        self._schedule.set_roots({root: self._ears.rescan_every(root) for root in roots}, now)
+        for root in moved:
+            self._schedule.lose(root, now)
+        self._schedule.want_pass(now)
+
+    def _look_into_store(self) -> None:
+        """A command was here: what does it want?"""
+        places = choose_places(self._store, self._run, [], None)
+        if places.people != self._places.people:
+            raise Outdated
+        known = self._schedule.roots
+        self._places = places
+        if known != {library.root for library in load_libraries(self._store.db)}:
+            self._settle_in()
+        now = time.monotonic()
+        paused = is_paused(self._store.db)
+        if paused and not self._schedule.paused:
+            _log.info("paused")
+            self._schedule.paused = True
+            self._encoder.halt()
+        elif self._schedule.paused and not paused:
+            _log.info("going on")
+            self._schedule.resume(now)
+        wishes = load_requests(self._store.db)
+        if any(wish.kind == "sync" for wish in wishes):
+            self._schedule.lose_all(now)
+        if wishes:
+            self._schedule.want_pass(now)
+
+    # Steps
+
+    def _take_step(self) -> None:
+        step = self._schedule.next(time.monotonic())
+        match step:
+            case Scan():
+                self._scan(step)
+            case Encode():
+                self._schedule.encoding_began()
+                self._encoder.kick()
+            case Pass():
+                self._pass()
+            case Verify(root):
+                self._verify(root)
+            case Wait(until):
+                self._wait(until)
+
+    def _scan(self, scan: Scan) -> None:
+        began = time.monotonic()
+        try:
+            report = steps.scan_one(
+                self._store,
+                self._run.config,
+                self._places,
+                scan.root,
+                only=scan.only,
+                settling=self._settling,
+            )
+        except Exception as error:
+            self._fail(f"library {os.fsdecode(scan.root)}", error)
+            self._schedule.scan_failed(scan, time.monotonic())
+            return
+        now = time.monotonic()
+        self._troubles.say(f"library {os.fsdecode(scan.root)}", None if report is None else report.problem)
+        if report is None:
+            return
+        self._ears.note_presence(scan.root, report.online)
+        self._schedule.scanned(
+            scan,
+            changed=report.is_changed,
+            queued=bool(report.added or report.changed or scan.only is None),
+            now=now,
+            took=now - began,
+        )
+        due = self._settling.due()
+        if due is not None:
+            self._schedule.look_again(scan.root, self._settling.folders(scan.root), due)
+
+    def _verify(self, root: bytes) -> None:
+        deaf = self._ears.verify(root)
+        self._troubles.say(f"deaf {os.fsdecode(root)}", deaf)
+
+    def _pass(self) -> None:
+        try:
+            with hold_lock(self._run.state, PASS, wait=False) as mine:
+                if not mine:
+                    now = time.monotonic()
+                    self._schedule.not_quiet(now, now + _BUSY)
+                    return
+                self._pass_alone()
+        except _Stopping:
+            raise
+        except StateError:
+            raise
+        except Exception as error:
+            self._fail("people folder", error)
+            if not self._is_current(self._places) or _is_forbidden(error):
+                raise Outdated from error
+            self._schedule.pass_failed(time.monotonic())
+
+    def _pass_alone(self) -> None:
+        if not self._is_current(self._places):
+            raise Outdated
+        config, root, store = self._run.config, self._places.people, self._store
+        wishes = load_requests(store.db)
+        kinds = {wish.kind for wish in wishes}
+        options = steps.TreeOptions(now="now" in kinds, rebuild="rebuild" in kinds)
+        if not options.now and (wait := self._unquiet_for(root)) > 0:
+            now = time.monotonic()
+            if not self._schedule.is_unruly(now):
+                self._schedule.not_quiet(now, now + wait)
+                return
+        is_settled = self._schedule.is_settled
+        began = time.monotonic()
+        read = steps.look_at_tree(store, config, root, options)
+        _, tree = steps.show_persons(
+            store, config, root, engine_settings(self._run).record, read, self._decide
+        )
+        self._own_change = newest_change(root)
+        now = time.monotonic()
+        self._schedule.passed(began)
+        self._schedule.second_look(
+            None if read.due_ns is None else now + (read.due_ns - time.time_ns()) / 1e9
+        )
+        self._ears.note_presence(root, tree.frozen is None)
+        self._troubles.say("people folder", tree.frozen)
+        for edit in read.edits:
+            _log.info("understood: %s", edit.why)
+        self._finish(wishes, is_settled and read.due_ns is None)
+        self._tell_status()
+
+    def _finish(self, wishes: list[Request], is_settled: bool) -> None:
+        """Carried out; a sync only when all that was there when it was asked for is encoded and shown."""
+        done = [wish.id for wish in wishes if is_settled or wish.kind == "tree"]
+        if done:
+            with self._store.write() as db:
+                finish_requests(db, done)
+        if len(done) < len(wishes):
+            self._sync_waits = True
+
+    def _unquiet_for(self, root: bytes) -> float:
+        """Seconds until the people folder will have been quiet long enough, if nothing happens."""
+        newest, now = newest_change(root), time.time_ns()
+        if newest == self._own_change:
+            return 0.0
+        if newest > now:  # another machine's clock: it counts from when we saw it
+            if self._strange_since is None or self._strange_since[0] != newest:
+                self._strange_since = (newest, time.monotonic())
+            return self._strange_since[1] + self._run.config.people_settle - time.monotonic()
+        return newest / 1e9 + self._run.config.people_settle - now / 1e9
+
+    def _decide(self, question: Question) -> Decision | None:
+        try:
+            return self._decider.decide(question, self._beat)
+        finally:
+            self._decider_until = time.monotonic() + _KEEP
+
+    def _on_encoder(self, event: EncoderEvent) -> None:
+        now = time.monotonic()
+        match event:
+            case Advanced(done, total):
+                self._schedule.encoded(now)
+                self._tell_status(f"reading photos: {done} of {total}")
+            case Ended(report, error):
+                self._troubles.say("encoding", error)
+                if report is None:
+                    self._schedule.encoding_ended(now, failed=True)
+                    return
+                if report.encoded or report.known or report.failed:
+                    self._schedule.encoded(now)
+                    _log.info("read %d photos, %d faces", report.encoded + report.known, report.faces)
+                self._schedule.encoding_ended(now, unfinished=report.later)
+                if self._sync_waits:
+                    self._sync_waits = False
+                    self._schedule.want_pass(now)
+
+    def _wait(self, until: float | None) -> None:
+        self._tell_status()
+        now = time.monotonic()
+        dues = [until] if until is not None else []
+        if self._ping_every is not None:
+            dues.append(self._pinged + self._ping_every)
+        if self._decider.is_running:
+            dues.append(self._decider_until)
+        if self._ears.is_missing_any:
+            dues.append(now + _ABSENT)
+        with suppress(Empty):
+            event = self._inbox.get(timeout=max(0.0, min(dues) - now) if dues else None)
+            if event is not None:
+                self._on_encoder(event)
+        now = time.monotonic()
+        if self._decider.is_running and now >= self._decider_until:
+            self._decider.close()
+        if self._ears.is_missing_any and self._ears.has_changed():
+            self._settle_in()
+
+    # Telling
+
+    def _fail(self, topic: str, error: Exception) -> None:
+        words = str(error) if isinstance(error, FacedError) else f"{type(error).__name__}: {error}"
+        self._troubles.say(topic, words)
+        if not isinstance(error, FacedError):
+            _log.debug("in full", exc_info=error)
+
+    def _tell_status(self, words: str | None = None) -> None:
+        if self._schedule.paused:
+            words = "paused"
+        elif words is None:
+            words = f"watching {load_counts(self._store.db).photos} photos"
+        if words != self._status:
+            self._status = words
+            self._notifier.notify(STATUS=words)
+
+
+def _is_forbidden(error: BaseException) -> bool:
+    """Whether the kernel's rules, made for a folder that was there before, may be what refused it."""
+    cause = error.__cause__ if isinstance(error, FacedError) else error
+    return isinstance(cause, PermissionError)
+
+
+def _end_within(seconds: float) -> None:
+    """End in any case: what a killed process leaves half done is found at the next start."""
+    timer = threading.Timer(seconds, os._exit, (0,))
+    timer.daemon = True
+    timer.start()

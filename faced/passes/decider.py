@@ -1,0 +1,99 @@
+"""A child process that decides who is who, so that a long-lived process never loads what that takes.
+
+It only reads the state; what it decided is written by whoever asked. It is started when it is needed and ends
+with its parent, whatever kills that.
+"""
+
+import os
+from collections.abc import Callable
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from multiprocessing.context import SpawnProcess
+
+from faced.errors import FacedError
+from faced.faces.confine import confine_worker
+from faced.passes.decide import Question, decide_here
+from faced.people.recluster import Decision
+
+__all__ = ["Decider"]
+
+_BEAT = 0.5  # s, between two calls of `beat` while an answer is waited for
+
+
+class Decider:
+    """The child, or none. Not to be shared by threads; the one that started it must outlive it."""
+
+    def __init__(self) -> None:
+        self._context = get_context("spawn")
+        self._pipe: Connection | None = None
+        self._process: SpawnProcess | None = None
+
+    @property
+    def is_running(self) -> bool:
+        """Whether there is a child."""
+        return self._pipe is not None
+
+    def warm(self) -> None:
+        """Start the child, which takes a second or two, so that it is ready when it is asked. Returns at once."""
+        if self._pipe is not None:
+            return
+        ours, theirs = self._context.Pipe()
+        process = self._context.Process(
+            target=_serve, args=(theirs, os.getpid()), name="faced-decider", daemon=True
+        )
+        process.start()
+        theirs.close()
+        self._pipe, self._process = ours, process
+
+    def decide(self, question: Question, beat: Callable[[], None]) -> Decision | None:
+        """Ask, and wait for the answer. beat: called about twice a second meanwhile; what it raises ends the child.
+
+        Raises FacedError when the state cannot be read or the child died.
+        """
+        self.warm()
+        assert self._pipe is not None
+        try:
+            self._pipe.send(question)
+            while not self._pipe.poll(_BEAT):
+                beat()
+            answer = self._pipe.recv()
+        except (EOFError, OSError) as error:
+            self.close()
+            raise FacedError(
+                "the process that decides who is who died (out of memory?); it is tried again"
+            ) from error
+        except BaseException:
+            self.close()
+            raise
+        if isinstance(answer, Exception):
+            raise answer
+        assert answer is None or isinstance(answer, Decision)
+        return answer
+
+    def close(self) -> None:
+        """End the child, whatever it does."""
+        if self._pipe is None:
+            return
+        assert self._process is not None
+        self._pipe.close()
+        self._process.kill()
+        self._process.join()
+        self._pipe = self._process = None
+
+
+def _serve(pipe: Connection, parent: int) -> None:
+    confine_worker(parent, None)
+    import sklearn.cluster  # noqa: F401 - now, and not when the first answer is waited for
+
+    while True:
+        try:
+            question = pipe.recv()
+        except EOFError:
+            return
+        try:
+            answer: Decision | Exception | None = decide_here(question)
+        except FacedError as error:
+            answer = error
+        except Exception as error:  # told as one line by whoever asked
+            answer = FacedError(f"deciding who is who failed ({type(error).__name__}: {error})")
+        pipe.send(answer)
