@@ -4,7 +4,17 @@ An error that ends a command carries its exit status on the class: 1, something 
 2, wrong usage or configuration. Each message is one plain line.
 """
 
-__all__ = ["ConfigError", "FacedError", "Frozen", "StateError", "Unreadable", "UsageError", "shown"]
+__all__ = [
+    "ConfigError",
+    "Damaged",
+    "FacedError",
+    "Frozen",
+    "StateError",
+    "StorageFull",
+    "Unreadable",
+    "UsageError",
+    "shown",
+]
 
 
 def shown(path: bytes) -> str:
@@ -31,6 +41,14 @@ class ConfigError(UsageError):
 
 class StateError(FacedError):
     """The state folder or its database cannot be used."""
+
+
+class Damaged(StateError):
+    """What the database holds is not what was written. The next start looks into it and mends it."""
+
+
+class StorageFull(StateError):
+    """The disk of the state is full or cannot be written to. Nothing is lost; it may be tried again later."""
 
 
 class Frozen(FacedError):

@@ -13,7 +13,7 @@ from datetime import datetime
 
 from sqlite_utils import Database
 
-from faced.errors import StateError
+from faced.errors import Damaged
 from faced.store.edits import (
     BOOKS,
     BrokenLine,
@@ -38,6 +38,7 @@ __all__ = [
     "insert_lines",
     "is_journal_empty",
     "keep_books",
+    "last_edit",
     "load_edits",
     "load_last_id",
     "load_lines",
@@ -166,7 +167,7 @@ def is_journal_empty(db: Database) -> bool:
 
 
 def load_edits(db: Database) -> list[Edit]:
-    """The whole journal, in order. Raises StateError when a stored edit is not what was written."""
+    """The whole journal, in order. Raises Damaged when a stored edit is not what was written."""
     return [_parse(key, line) for key, line in load_lines(db)]
 
 
@@ -176,8 +177,14 @@ def load_last_id(db: Database) -> str | None:
     return last[0][0] if last else None
 
 
+def last_edit(db: Database) -> int:
+    """How far the journal has come: grows with each edit, 0 before the first. One look at its end."""
+    (last,) = db.execute("SELECT max(id) FROM edits").fetchone()
+    return 0 if last is None else int(last.partition("-")[0])
+
+
 def load_lines(db: Database, after: str = "") -> list[tuple[str, str]]:
-    """(id, line) of the edits after this one, in order. Raises StateError for a damaged one."""
+    """(id, line) of the edits after this one, in order. Raises Damaged for a damaged one."""
     return _sound(db.execute("SELECT id, line, crc FROM edits WHERE id > ? ORDER BY id", [after]))
 
 
@@ -211,10 +218,10 @@ def _sound(rows: Iterable[tuple[str, str, int]]) -> list[tuple[str, str]]:
         for key, line, crc in rows:
             whole = isinstance(line, str) and zlib.crc32(line.encode()) == crc and f'"{key}"' in line
             if not whole:
-                raise StateError(f"the database is damaged: edit {key!a} is not what was written")
+                raise Damaged(f"the database is damaged: edit {key!a} is not what was written")
             lines.append((key, line))
     except (sqlite3.OperationalError, ValueError) as error:  # bytes that are no text any more
-        raise StateError("the database is damaged: an edit in it cannot be read") from error
+        raise Damaged("the database is damaged: an edit in it cannot be read") from error
     return lines
 
 
@@ -222,7 +229,7 @@ def _parse(key: str, line: str) -> Edit:
     try:
         return from_line(line)
     except BrokenLine as error:
-        raise StateError(f"the database is damaged: edit {key} cannot be read ({error})") from error
+        raise Damaged(f"the database is damaged: edit {key} cannot be read ({error})") from error
 
 
 # ---- taking back ----

@@ -14,7 +14,7 @@ from pathlib import Path
 from sqlite_utils import Database
 
 from faced.errors import StateError
-from faced.store.database import Store
+from faced.store.database import Store, raise_full
 from faced.store.edits import Lines, explain_skipping, read_lines
 from faced.store.journal import (
     insert_lines,
@@ -65,7 +65,8 @@ def append_journal(store: Store, time: datetime) -> JournalReport:
     """Bring journal.jsonl up to the database: after each commit of edits, and at start before anything else.
 
     Not within a transaction. Raises StateError, having changed nothing, when the file is another
-    installation's, when database and file contradict each other, or when the file cannot be written.
+    installation's, when database and file contradict each other, or when the file cannot be written (StorageFull
+    for want of room; then nothing is lost).
     """
     path = store.folder / JOURNAL
     try:
@@ -78,6 +79,7 @@ def append_journal(store: Store, time: datetime) -> JournalReport:
         with store.write() as db:
             return _bring_up(db, path)
     except OSError as error:
+        raise_full(store.folder, error)
         raise StateError(
             f"{path} cannot be written ({error.strerror}); what you said is safe in the database, "
             "and the file is brought up to it as soon as that is possible"

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from faced.errors import StateError, UsageError
+from faced.errors import StateError, StorageFull, UsageError
 from faced.mounts import Mount
 from faced.store import database
-from faced.store.database import DATABASE, open_reader, open_store, prepare_state
+from faced.store.database import DATABASE, open_reader, open_store, prepare_state, snapshot
 from faced.store.locks import WRITE, hold_lock
 from faced.store.settings import load_setting, next_number, read_installation, save_setting
 from tests.support.rerun import in_mount_namespace
@@ -134,13 +134,13 @@ def test_a_failing_commit_leaves_the_store_usable(state):
 
 
 def test_a_full_disk_costs_the_transaction_only(state):
-    """SQLite rolls back by itself then; its own error comes out, reading goes on, and room makes it work again."""
+    """SQLite rolls back by itself then; the error says which disk, reading goes on, room makes it work again."""
     with open_store(state) as store:
         with store.write() as db:
             save_setting(db, "before", "1")
         (pages,) = store.db.execute("PRAGMA page_count").fetchone()
         store.db.execute(f"PRAGMA max_page_count = {pages + 2}")
-        with pytest.raises(sqlite3.OperationalError, match="full"), store.write() as db:
+        with pytest.raises(StorageFull, match=f"the disk of {state} is full"), store.write() as db:
             save_setting(db, "large", "x" * 100_000)
         assert load_setting(store.db, "before") == "1"
         store.db.execute("PRAGMA max_page_count = 1000000")
@@ -166,13 +166,158 @@ def test_a_really_full_disk_costs_the_transaction_only(tmp_path):
         filler = disk / "filler"
         with pytest.raises(OSError, match="No space"):
             fill(filler)
-        with pytest.raises(sqlite3.OperationalError), store.write() as db:
+        with pytest.raises(StorageFull, match="disk/state is full"), store.write() as db:
             save_setting(db, "large", "x" * 200_000)
         assert load_setting(store.db, "before") == "1"
+        with pytest.raises(StorageFull, match="disk/other is full"), open_store(disk / "other"):
+            pass
         filler.unlink()
         with store.write() as db:
             save_setting(db, "large", "x" * 200_000)
         assert store.db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+@in_mount_namespace
+def test_a_disk_that_became_read_only_costs_the_transaction_only(tmp_path):
+    """As after an error of the disk; the words that were there can be read, and it goes on when it is mended."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=700", "tmpfs", disk], check=True)
+    with open_store(disk / "state") as store, store.write() as db:
+        save_setting(db, "before", "1")
+    subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+    with pytest.raises(StorageFull, match=r"cannot be written to .*ead-only"), open_store(disk / "state"):
+        pass
+    subprocess.run(["mount", "-o", "remount,rw", disk], check=True)
+    with open_store(disk / "state") as store:
+        assert load_setting(store.db, "before") == "1"
+        with store.write() as db:
+            save_setting(db, "after", "1")
+
+
+def test_a_database_that_is_there_is_opened_by_sqlite_only(state, monkeypatch):
+    """Closing any other descriptor of it would free the locks of every connection in this process."""
+    with open_store(state) as store:
+        opened = []
+        real = os.open
+        monkeypatch.setattr(
+            os, "open", lambda path, *rest, **more: (opened.append(path), real(path, *rest, **more))[1]
+        )
+        with open_store(state) as second, second.write() as db:
+            save_setting(db, "a", "1")
+        with store.write() as db:
+            save_setting(db, "b", "1")
+    assert opened
+    assert not [path for path in opened if Path(os.fsdecode(path)).name.startswith(DATABASE)]
+
+
+ONE_WRITE = """
+import sys, pathlib
+from faced.store.database import open_store
+from faced.store.settings import save_setting
+with open_store(pathlib.Path(sys.argv[1])) as store, store.write() as db:
+    save_setting(db, sys.argv[2], "1")
+"""
+
+
+def test_two_stores_of_a_process_keep_their_locks(state):
+    """The log is not taken from under them by another process that opens and closes: no row is lost."""
+    with open_store(state) as first:
+        with open_store(state) as passing, passing.write() as db:
+            save_setting(db, "passing", "1")
+        with open_store(state) as second:
+            log = (state / f"{DATABASE}-wal").stat().st_ino
+            for number in range(3):
+                for store, name in ((first, "first"), (second, "second")):
+                    with store.write() as db:
+                        save_setting(db, f"{name}{number}", "1")
+                other = start(ONE_WRITE, state, f"other{number}")
+                assert other.communicate()[1] == ""
+                assert load_setting(first.db, f"other{number}") == "1"
+            assert (state / f"{DATABASE}-wal").stat().st_ino == log
+    with open_reader(state) as db:
+        names = ("passing", *(f"{who}{n}" for who in ("first", "second", "other") for n in range(3)))
+        assert [name for name in names if load_setting(db, name) != "1"] == []
+        assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+def test_two_stores_of_a_process_and_another_process_at_once(state):
+    """All count; none ever fails, none of the counts is lost."""
+    with open_store(state):
+        pass
+    rounds = 60 if os.environ.get("FACED_LONG") else 6
+    failed = []
+
+    def count():
+        try:
+            for _ in range(rounds):
+                with open_store(state) as store:
+                    for _ in range(10):
+                        with store.write() as db:
+                            next_number(db, "n")
+        except Exception as error:
+            failed.append(error)
+
+    with open_store(state) as kept:
+        other = start(COUNTER, state, rounds)
+        threads = [threading.Thread(target=count) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert other.communicate()[1] == ""
+        assert failed == []
+        assert load_setting(kept.db, "n") == str(rounds * (2 * 10 + 5))
+        assert kept.db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+def test_whoever_opens_it_next_learns_that_it_was_not_closed(state):
+    """And only then: not beside others, not after a store that was closed, not after a reader."""
+    with open_store(state) as store:
+        assert not store.was_unclean
+        assert store.is_alone()
+        with store.write() as db:
+            save_setting(db, "a", "1")
+        with open_store(state) as second:
+            assert not second.was_unclean
+            assert not second.is_alone()
+            assert not store.is_alone()
+        assert store.is_alone()
+    with open_reader(state):
+        pass
+    writer = start(WRITER, state)
+    for _ in range(3):
+        writer.stdout.readline()
+    with open_store(state) as store:
+        assert not store.was_unclean
+        assert not store.is_alone()
+        with store.write() as db:
+            save_setting(db, "a", "2")
+    writer.send_signal(signal.SIGKILL)
+    writer.communicate()
+    with open_store(state) as store:
+        assert store.was_unclean
+        assert store.is_alone()
+    with open_store(state) as store:
+        assert not store.was_unclean
+
+
+def test_a_snapshot_is_one_state(state):
+    """What is committed meanwhile is seen after it."""
+    with open_store(state) as store:
+        with store.write() as db:
+            save_setting(db, "a", "1")
+        with open_reader(state) as reader:
+            with snapshot(reader) as db:
+                with store.write() as writing:
+                    save_setting(writing, "a", "2")
+                assert load_setting(db, "a") == "1"
+                assert load_setting(db, "a") == "1"
+            assert load_setting(reader, "a") == "2"
+            with pytest.raises(KeyError), snapshot(reader):
+                raise KeyError
+            with snapshot(reader) as db:
+                assert load_setting(db, "a") == "2"
 
 
 def test_threads_take_turns(state):

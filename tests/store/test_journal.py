@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from faced.errors import StateError
+from faced.errors import StateError, StorageFull
 from faced.model import EngineId, PersonId
 from faced.store import journal_file
 from faced.store.database import DATABASE, Store, open_reader, open_store
@@ -21,6 +21,7 @@ from faced.store.edits import Draft, from_line, read_lines
 from faced.store.journal import (
     add_edits,
     check_word,
+    last_edit,
     load_edits,
     load_lines,
     load_log,
@@ -159,6 +160,20 @@ def test_the_books_are_kept(store):
         ("name", "Ben"),
         ("persons", 7),
     ]
+
+
+def test_the_end_of_the_journal_is_known_at_once(store):
+    """A number that grows with every edit, an undo too, and with nothing else."""
+    assert last_edit(store.db) == 0
+    add_people(store, 1)
+    say(store, draft("name", 1, value="Anna"))
+    first = last_edit(store.db)
+    assert first == int(load_edits(store.db)[-1].id[:12])
+    say(store)
+    assert last_edit(store.db) == first
+    with store.write() as db:
+        undo_last(db, time=NOON)
+    assert last_edit(store.db) == first + 1
 
 
 def test_one_gesture_is_undone_together(store):
@@ -335,7 +350,7 @@ def test_a_full_disk_leaves_the_file_as_it_was(store, state, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(journal_file.os, "write", fill)
         patch.setattr(journal_file.os, "fsync", lambda handle: fill(handle, b""))
-        with pytest.raises(StateError, match=r"journal\.jsonl cannot be written \(No space left on device\)"):
+        with pytest.raises(StorageFull, match=r"the disk of .* is full"):
             append_journal(store, NOON)
     assert (state / JOURNAL).read_bytes() == before
     assert append_journal(store, NOON).appended == 1
