@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
-__all__ = ["PASS", "RUN", "WRITE", "Holder", "hold_lock", "hold_run", "read_holder"]
+__all__ = ["PASS", "RUN", "USE", "WRITE", "Holder", "Share", "hold_lock", "hold_run", "read_holder"]
 
 RUN = "faced.run"
 PASS = "faced.pass"
