@@ -74,12 +74,16 @@ def _set_paused(options: argparse.Namespace, paused: bool, words: str) -> int:
 
 
 def run_sync(options: argparse.Namespace) -> int:
-    """`faced sync [PHOTOS…] [--people DIR]`: 1 when a place was frozen."""
+    """`faced sync [PHOTOS…] [--people DIR]`: 1 when a place was frozen. Beside a daemon, the daemon does it."""
+    from faced.passes.beside import is_daemon_running
+
+    run = _open(options)
+    if is_daemon_running(run.state):
+        return _sync_beside(options, run)
     from faced.cli.progress import observe
     from faced.passes.full import run_pass
     from faced.passes.steps import TreeOptions
 
-    run = _open(options)
     with observe(quiet=options.json) as observer:
         tree = TreeOptions(now=options.now, rebuild=options.rebuild)
         report = run_pass(run, options.libraries, options.people, observer, tree)
@@ -89,6 +93,21 @@ def run_sync(options: argparse.Namespace) -> int:
         show.print_lines(show.sync_lines(report))
     show.print_problems(report.problems)
     return 1 if report.problems else 0
+
+
+def _sync_beside(options: argparse.Namespace, run: "Run") -> int:
+    from faced.passes.beside import sync_beside
+    from faced.passes.look import look_at_status
+    from faced.store.database import open_reader
+
+    sync_beside(run, options.libraries, options.people, now=options.now, rebuild=options.rebuild)
+    with open_reader(run.state) as db:
+        status = look_at_status(db)
+    if options.json:
+        show.print_json(show.status_json(status))
+    else:
+        show.print_lines(show.status_lines(status))
+    return 1 if status.problems else 0
 
 
 def _report(
@@ -111,9 +130,13 @@ def _report(
 
 def run_status(options: argparse.Namespace) -> int:
     """`faced status`."""
+    from faced.passes.beside import is_daemon_running
     from faced.passes.look import look_at_status
 
-    return _report(options, look_at_status, show.status_json, show.status_lines)
+    is_running = is_daemon_running(_open(options).state)
+    return _report(
+        options, lambda db: look_at_status(db, is_running=is_running), show.status_json, show.status_lines
+    )
 
 
 def run_people(options: argparse.Namespace) -> int:

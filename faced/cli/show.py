@@ -151,6 +151,7 @@ def status_lines(status: "Status") -> list[str]:
     lines = [
         f"{count(status.counts.photos, 'photo')}, {count(status.faces, 'face')}, {status.counts.queued} queued"
     ]
+    lines += _daemon_lines(status)
     for library in status.libraries:
         state = "" if library.online else " (offline)"
         lines.append(f"library {shown(library.root)}{state}: {count(library.photos, 'photo')}")
@@ -176,6 +177,20 @@ def status_lines(status: "Status") -> list[str]:
     return lines
 
 
+def _daemon_lines(status: "Status") -> list[str]:
+    """Whether faced runs, and what hinders it."""
+    paused = " (paused: `faced resume`)" if status.paused else ""
+    note = status.daemon
+    if note is None:
+        return [f"not running{paused}: `faced sync` looks once, `faced run` keeps watching"]
+    lines = [f"running, process {note.pid}{paused}; {note.sandbox}"]
+    if note.overflows:
+        lines.append(
+            f"  the kernel's queue of changes ran over {count(note.overflows, 'time')}; all was looked at"
+        )
+    return [*lines, *(f"  {note.troubles[topic]}" for topic in sorted(note.troubles))]
+
+
 def asks_json(asks: "Iterable[Ask]") -> list[Json]:
     """Questions to the user."""
     return [{"id": ask.id, "text": ask.text} for ask in asks]
@@ -184,8 +199,8 @@ def asks_json(asks: "Iterable[Ask]") -> list[Json]:
 def said_lines(said: "Said") -> list[str]:
     """What a command wrote, and that it will show later where it does not show yet."""
     lines = [log_line(edit, undone=False) for edit in said.edits if edit.kind not in BOOKS]
-    if said.tree is None:
-        lines.append("it is stored and will show with the next pass")
+    if not said.is_shown:
+        lines.append("it is stored and will show soon (`faced sync` waits for it)")
     return lines
 
 
@@ -251,7 +266,7 @@ def log_json(log: "Sequence[LogEntry]") -> list[Json]:
 
 
 def status_json(status: "Status") -> Json:
-    """The keys of DESIGN, and what else there is to say."""
+    """What `faced status` knows; others rely on the keys."""
     tree = status.tree
     return {
         "photos": status.counts.photos,
@@ -269,6 +284,15 @@ def status_json(status: "Status") -> Json:
         "left_alone": [{**path_json(path), "reason": reason} for path, reason in status.left_alone],
         "asks": asks_json(status.asks),
         "undecided": status.undecided,
+        "paused": status.paused,
+        "daemon": None
+        if status.daemon is None
+        else {
+            "pid": status.daemon.pid,
+            "sandbox": status.daemon.sandbox,
+            "overflows": status.daemon.overflows,
+            "troubles": [status.daemon.troubles[topic] for topic in sorted(status.daemon.troubles)],
+        },
     }
 
 

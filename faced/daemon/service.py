@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Final
 
@@ -173,12 +174,10 @@ class Service:
 
     def _look_into_store(self) -> None:
         """A command was here: what does it want?"""
-        places = choose_places(self._store, self._run, [], None)
-        if places.people != self._places.people:
-            raise Outdated
-        known = self._schedule.roots
-        self._places = places
-        if known != {library.root for library in load_libraries(self._store.db)}:
+        people = Path(os.fsdecode(self._places.people))
+        now_named = choose_places(self._store, self._run, [], people).named
+        self._places = Places((*self._places.named, *now_named), self._places.people)
+        if self._schedule.roots != {library.root for library in load_libraries(self._store.db)}:
             self._settle_in()
         now = time.monotonic()
         paused = is_paused(self._store.db)
@@ -234,7 +233,7 @@ class Service:
         self._ears.note_presence(scan.root, report.online)
         self._schedule.scanned(
             scan,
-            changed=report.is_changed,
+            changed=bool(report.changed or report.moved or report.gone),
             queued=bool(report.added or report.changed or scan.only is None),
             now=now,
             took=now - began,

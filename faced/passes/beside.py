@@ -5,19 +5,31 @@ Decides nothing about what the daemon does then.
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 from sqlite_utils import Database
 
-from faced.errors import FacedError
+from faced.errors import FacedError, UsageError, shown
+from faced.library.roots import absolute_root
+from faced.passes.places import Run, check_named, choose_places
 from faced.store.asks import add_request, is_request_done
 from faced.store.database import open_reader, open_store
 from faced.store.locks import read_holder
 from faced.store.settings import load_setting, save_setting
+from faced.store.tree import load_tree
 
-__all__ = ["PATIENCE", "is_paused", "leave_wishes", "set_paused", "wait_for_wishes", "wake_daemon"]
+__all__ = [
+    "PATIENCE",
+    "is_daemon_running",
+    "is_paused",
+    "leave_wishes",
+    "set_paused",
+    "sync_beside",
+    "wait_for_wishes",
+    "wake_daemon",
+]
 
 WAKE: Final = "wake"
 PATIENCE: Final = 10.0  # s that a command waits for the daemon to show what was said
@@ -31,6 +43,28 @@ def wake_daemon(state: Path) -> None:
     os.close(handle)
 
 
+def is_daemon_running(state: Path) -> bool:
+    """Whether a daemon has the state."""
+    holder = read_holder(state)
+    return holder is not None and holder.command == "run"
+
+
+def sync_beside(
+    run: Run, libraries: Sequence[Path], people: Path | None, *, now: bool, rebuild: bool
+) -> None:
+    """Have the running daemon look at everything, read it and show it; wait until it has. Raises FacedError."""
+    check_named(run, libraries, people)
+    with open_store(run.state) as store:
+        if is_paused(store.db):
+            raise FacedError("faced is paused: `faced resume` lets it go on")
+        tree = load_tree(store.db)
+        if people is not None and tree is not None and tree.root != absolute_root(people):
+            raise UsageError(f"the running faced fills {shown(tree.root)}, not another folder; stop it first")
+        choose_places(store, run, libraries, people or (None if tree else Path()))
+    kinds = ["sync", *(["now"] if now else []), *(["rebuild"] if rebuild else [])]
+    wait_for_wishes(run.state, leave_wishes(run.state, kinds), longest=None)
+
+
 def leave_wishes(state: Path, kinds: list[str]) -> list[int]:
     """Ask the daemon for something; returns what to wait for."""
     with open_store(state) as store, store.write() as db:
@@ -39,12 +73,10 @@ def leave_wishes(state: Path, kinds: list[str]) -> list[int]:
     return ids
 
 
-def wait_for_wishes(
-    state: Path, ids: list[int], *, longest: float | None, tell: Callable[[], None] | None = None
-) -> bool:
+def wait_for_wishes(state: Path, ids: Sequence[int], *, longest: float | None) -> bool:
     """Wait until the wishes are carried out. False: not within `longest` seconds.
 
-    tell: called once a second meanwhile. Raises FacedError when there is no daemon any more.
+    Raises FacedError when there is no daemon any more.
     """
     end = None if longest is None else time.monotonic() + longest
     with open_reader(state) as db:
@@ -53,8 +85,6 @@ def wait_for_wishes(
                 return False
             if read_holder(state) is None and not all(is_request_done(db, id_) for id_ in ids):
                 raise FacedError("faced ended meanwhile; say it again: nothing is lost")
-            if tell:
-                tell()
             time.sleep(_POLL)
     return True
 

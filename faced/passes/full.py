@@ -18,8 +18,8 @@ from faced.passes import steps
 from faced.passes.places import Places, Run, check_named, choose_places
 from faced.people.recluster import ReclusterReport
 from faced.store.asks import Ask, finish_requests, load_asks, load_requests
-from faced.store.database import Store
-from faced.store.locks import PASS, hold_lock
+from faced.store.database import Store, prepare_state
+from faced.store.locks import PASS, hold_lock, hold_run
 from faced.store.persons import load_names
 
 __all__ = ["Observer", "PassReport", "engine_settings", "run_pass"]
@@ -61,13 +61,15 @@ def run_pass(
 ) -> PassReport:
     """A whole pass, alone in its state. Raises FacedError when another process is in one."""
     check_named(run, libraries, people)
-    with steps.open_state(run) as store, hold_lock(run.state, PASS, wait=False) as mine:
-        if not mine:
+    prepare_state(run.state)
+    with hold_run(run.state, "sync") as mine, hold_lock(run.state, PASS, wait=mine) as ours:
+        if not (mine and ours):
             raise FacedError(
                 f"another faced is busy with the state in {run.state}; try again when it is done"
             )
-        places = choose_places(store, run, libraries, people)
-        return _run_steps(store, run, places, observer, options)
+        with steps.open_state(run) as store:
+            places = choose_places(store, run, libraries, people)
+            return _run_steps(store, run, places, observer, options)
 
 
 def engine_settings(run: Run) -> EngineSettings:

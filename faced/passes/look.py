@@ -8,8 +8,10 @@ from sqlite_utils import Database
 
 from faced.errors import FacedError, Unreadable, shown
 from faced.faces.quality import may_cluster
-from faced.model import Box, EngineId, ImageKey, PersonId
-from faced.passes.steps import SHOWN_ENGINE
+from faced.model import Box, ImageKey, PersonId
+from faced.passes.beside import is_paused
+from faced.passes.note import Note, load_note
+from faced.passes.steps import shown_engine
 from faced.pictures.hashing import image_key
 from faced.pictures.orientation import upright_box, upright_size
 from faced.pictures.read import read_photo
@@ -25,7 +27,6 @@ from faced.store.photos import (
     load_libraries,
     load_quarantine,
 )
-from faced.store.settings import load_setting
 from faced.store.tree import LeftAlone, Tree, load_left_alone, load_tree
 
 __all__ = ["FaceView", "Status", "look_at_faces", "look_at_log", "look_at_people", "look_at_status"]
@@ -45,6 +46,14 @@ class Status:
     left_alone: list[LeftAlone]
     asks: list[Ask]
     undecided: int
+    daemon: Note | None
+    paused: bool
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What keeps a place from being read or written."""
+        found = [library.problem for library in self.libraries if library.problem]
+        return (*found, *([self.tree.problem] if self.tree and self.tree.problem else []))
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +67,8 @@ class FaceView:
     why: str
 
 
-def shown_engine(db: Database) -> EngineId:
-    """The engine whose result is shown; one that never was, before the first pass."""
-    return EngineId(int(load_setting(db, SHOWN_ENGINE) or 0))
-
-
-def look_at_status(db: Database) -> Status:
-    """For `faced status`."""
+def look_at_status(db: Database, *, is_running: bool = False) -> Status:
+    """For `faced status`. is_running: whether there is a daemon now."""
     return Status(
         counts=load_counts(db),
         faces=count_faces(db, shown_engine(db)),
@@ -74,6 +78,8 @@ def look_at_status(db: Database) -> Status:
         left_alone=load_left_alone(db),
         asks=load_asks(db),
         undecided=sum(1 for row in load_undecided(db) if row.ask is None),
+        daemon=load_note(db) if is_running else None,
+        paused=is_paused(db),
     )
 
 

@@ -4,6 +4,7 @@ The people folder is read first, so that what was done there before is not lost.
 pass, the word is stored only; that pass or the next one shows it.
 """
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,6 +16,7 @@ from faced.folders.names import folder_name
 from faced.folders.sync import TreeReport
 from faced.model import EngineId, PersonId
 from faced.passes import steps
+from faced.passes.beside import PATIENCE, wait_for_wishes, wake_daemon
 from faced.passes.full import engine_settings
 from faced.passes.gestures import draft_name
 from faced.passes.persons import find_person, fold
@@ -23,7 +25,7 @@ from faced.store.asks import add_request, answer_ask, load_asks
 from faced.store.database import Store
 from faced.store.edits import Edit
 from faced.store.journal import add_edits, undo_last
-from faced.store.locks import PASS, hold_lock
+from faced.store.locks import PASS, hold_lock, read_holder
 from faced.store.persons import load_names
 from faced.store.tree import load_tree
 
@@ -34,10 +36,14 @@ Speak = Callable[[Database, EngineId], Sequence[Edit]]
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """edits: what was written. tree: what became of the people folder; None: another process will show it."""
+    """edits: what was written. tree: what became of the people folder; None: another process shows it.
+
+    is_shown: whether it has by now.
+    """
 
     edits: tuple[Edit, ...]
     tree: TreeReport | None
+    is_shown: bool = True
 
 
 def name_person(run: Run, who: str, name: str | None) -> Said:
@@ -85,30 +91,32 @@ def _refuse_twin(db: Database, person: PersonId, name: str) -> None:
 
 
 def _say(run: Run, speak: Speak, *, is_answer: bool = False) -> Said:
+    with steps.open_state(run) as store:
+        with hold_lock(run.state, PASS, wait=False) as mine:
+            tree = load_tree(store.db)
+            if mine and tree is not None and tree.place is not None:
+                return _say_and_show(store, run, tree.root, speak, is_answer=is_answer)
+        edits, wish = _write(store, speak, ask_for_a_pass=True)
+    wake_daemon(run.state)
+    is_shown = read_holder(run.state) is not None and wait_for_wishes(run.state, [wish], longest=PATIENCE)
+    return Said(tuple(edits), None, is_shown)
+
+
+def _say_and_show(store: Store, run: Run, root: bytes, speak: Speak, *, is_answer: bool) -> Said:
     config = run.config
-    with steps.open_state(run) as store, hold_lock(run.state, PASS, wait=False) as mine:
-        tree = load_tree(store.db)
-        if not mine or tree is None or tree.place is None:
-            edits = _write(store, speak, ask_for_a_pass=True)
-            return Said(tuple(edits), None)
-        edits = _write(store, speak) if is_answer else ()
-        read = steps.read_tree(store, config, tree.root, steps.TreeOptions())
-        if not is_answer:
-            edits = _write(store, speak)
-        record = engine_settings(run).record
-        _, shown = steps.show_persons(store, config, tree.root, record, read)
-        return Said(tuple(edits), shown)
+    edits: Sequence[Edit] = _write(store, speak)[0] if is_answer else ()
+    read = steps.read_tree(store, config, root, steps.TreeOptions())
+    if not is_answer:
+        edits, _ = _write(store, speak)
+    _, shown = steps.show_persons(store, config, root, engine_settings(run).record, read)
+    return Said(tuple(edits), shown)
 
 
-def _write(store: Store, speak: Speak, *, ask_for_a_pass: bool = False) -> Sequence[Edit]:
-    engine = steps.shown_engine(store)
+def _write(store: Store, speak: Speak, *, ask_for_a_pass: bool = False) -> tuple[Sequence[Edit], int]:
+    """The edits, and the wish that whoever is in a pass shows them (0: none)."""
+    engine = steps.shown_engine(store.db)
     with store.write() as db:
         edits = speak(db, engine)
-        if ask_for_a_pass:
-            add_request(db, "tree", _now_ns())
+        wish = add_request(db, "tree", time.time_ns()) if ask_for_a_pass else 0
     steps.keep_journal(store)
-    return edits
-
-
-def _now_ns() -> int:
-    return int(datetime.now(UTC).timestamp() * 1e9)
+    return edits, wish

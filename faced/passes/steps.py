@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from sqlite_utils import Database
+
 from faced.config import Config
 from faced.faces.engine import EngineRecord
 from faced.folders.plan import PhotoPath, ShownPerson
@@ -118,14 +120,14 @@ def scan_one(
     return report
 
 
-def shown_engine(store: Store) -> EngineId:
+def shown_engine(db: Database) -> EngineId:
     """The engine whose result is shown; one that never was, before the first pass."""
-    return EngineId(int(load_setting(store.db, SHOWN_ENGINE) or 0))
+    return EngineId(int(load_setting(db, SHOWN_ENGINE) or 0))
 
 
 def choose_engine(store: Store, record: EngineRecord) -> EngineId:
     """The engine whose result is shown: a new one only when it is done with every image."""
-    known = shown_engine(store)
+    known = shown_engine(store.db)
     with store.write() as db:
         wanted = ensure_engine(db, record.key, record.to_json())
     if known == wanted or (known and count_unencoded(store.db, wanted)):
@@ -156,7 +158,7 @@ def read_tree(store: Store, config: Config, root: bytes, options: TreeOptions) -
 def look_at_tree(store: Store, config: Config, root: bytes, options: TreeOptions) -> ReadReport:
     """One look at the people folder, as it is now; what the user did there goes into the journal."""
     now = time.time_ns()
-    engine = shown_engine(store)
+    engine = shown_engine(store.db)
     word = load_word(store.db)
     since = datetime.fromtimestamp((now - DAY_NS) / 1e9, UTC)
     rejected: dict[int, set[str]] = {}
