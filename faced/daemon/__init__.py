@@ -1,0 +1,1 @@
+"""The service: threads, signals and the schedule of `faced run`."""
