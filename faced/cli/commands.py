@@ -4,6 +4,7 @@ The rooms are imported inside the functions, so that `faced --help` answers at o
 """
 
 import argparse
+import os
 import shlex
 import sys
 from collections.abc import Callable
@@ -50,6 +51,8 @@ def run_run(options: argparse.Namespace) -> int:
 
     if not is_child():
         return run_parent(sys.argv[1:])
+    for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
+        os.environ[name] = "1"  # numpy's threads would be there before the kernel's rules, and not be bound by them
     from faced.daemon.child import run_child
 
     return run_child(options.state, options.config, options.libraries, options.people)

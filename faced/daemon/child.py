@@ -18,8 +18,8 @@ from faced.daemon.service import Outdated, Service
 from faced.errors import ConfigError, FacedError
 from faced.passes import steps
 from faced.passes.places import Places, Run, check_named, choose_places, open_run
-from faced.sandbox import Sandbox, confine, identity_of
-from faced.store.database import Store, prepare_state
+from faced.sandbox import SWITCHED_OFF, Sandbox, confine, identity_of, is_shut_out
+from faced.store.database import DATABASE, Store, prepare_state
 from faced.store.locks import hold_run, read_holder
 from faced.store.tree import load_tree
 
@@ -73,24 +73,28 @@ def _prepare(
         _make_people(store, places.people)
         writable = _writable(run, places)
         if run.config.sandbox == "off":
-            sandbox = Sandbox(
-                False, 0, "switched off: faced relies on its own care not to write to your photos"
-            )
+            sandbox = SWITCHED_OFF
         else:
-            sandbox = confine(list(writable))
+            sandbox = confine([path for path in writable if os.path.isdir(path)], files=[b"/dev/null"])
         _log.info("%s", sandbox.text)
-        identities = {path: identity_of(path) for path in writable}
+        yield store, places, sandbox, _remember(run, places, sandbox)
 
-        def fits(now: Places) -> bool:
-            """Whether the rules still mean the folders that are there; one that is away has none to mean."""
-            if now.people != places.people:
-                return False
-            kept = (path for path in (os.fsencode(run.state), os.fsencode(run.cache), now.people))
-            return not sandbox.active or all(
-                not os.path.exists(path) or identities.get(path) == identity_of(path) for path in kept
-            )
 
-        yield store, places, sandbox, fits
+def _remember(run: Run, places: Places, sandbox: Sandbox) -> Callable[[Places], bool]:
+    """What says whether the rules still mean the folders that are there; one that is away has none to mean."""
+    kept = (os.fsencode(run.state), os.fsencode(run.cache), places.people)
+    identities = {path: identity_of(path) for path in kept}
+    inside = (os.path.join(os.fsencode(run.state), DATABASE.encode()), os.path.join(places.people, b".faced"))
+
+    def fits(now: Places) -> bool:
+        if now.people != places.people:
+            return False
+        if not sandbox.active:
+            return True
+        is_other = any(identity_of(path) not in (None, identities[path]) for path in kept)
+        return not is_other and not any(map(is_shut_out, inside))
+
+    return fits
 
 
 def _make_people(store: Store, root: bytes) -> None:
@@ -107,8 +111,7 @@ def _writable(run: Run, places: Places) -> tuple[bytes, ...]:
     temporary.mkdir(mode=0o700)
     os.environ["TMPDIR"] = tempfile.tempdir = str(temporary)
     run.cache.mkdir(mode=0o700, parents=True, exist_ok=True)
-    wanted = [os.fsencode(run.state), os.fsencode(run.cache), places.people, b"/dev/shm", b"/dev/null"]
-    return tuple(path for path in wanted if os.path.exists(path))
+    return (os.fsencode(run.state), os.fsencode(run.cache), places.people, b"/dev/shm")
 
 
 def _reload(run: Run, path: Path | None) -> None:

@@ -9,7 +9,6 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from faced.errors import shown
 from faced.library.watch import Scope, Watcher
 from faced.mounts import find_mount, is_network, read_mounts
 from faced.passes.places import Run
@@ -84,19 +83,12 @@ class Ears:
             return min(self._config.library_rescan_network, self._config.library_rescan)
         return self._config.library_rescan
 
-    def verify(self, root: bytes) -> str | None:
-        """Whether every folder of a place is heard; if not, it is watched anew once. The sentence that says so."""
-        if root not in self._nodes or not self._config.library_watch:
-            return None
-        deaf = self._watcher.check(root)
-        self._deaf.discard(root)
-        if not deaf:
-            return None
-        self._deaf.add(root)
-        return (
-            f"{deaf} folders in {shown(root)} are not heard and are looked at from time to time only: "
-            "raise the kernel's limit with `sysctl fs.inotify.max_user_watches=1048576`"
-        )
+    def verify(self, root: bytes) -> None:
+        """See that every folder of a place is heard; if not, it is watched anew. What stays deaf is a problem."""
+        if root in self._nodes and self._config.library_watch and self._watcher.check(root):
+            self._deaf.add(root)
+        else:
+            self._deaf.discard(root)
 
     def note_presence(self, root: bytes, is_there: bool) -> None:
         """Whether a place could be used when it was last tried."""

@@ -20,7 +20,7 @@ from faced.daemon.encoder import Advanced, Encoder, EncoderEvent, Ended
 from faced.daemon.notify import Notifier, watchdog_interval
 from faced.daemon.schedule import Encode, Pass, Scan, Schedule, Times, Verify, Wait
 from faced.daemon.troubles import Troubles
-from faced.errors import FacedError, StateError
+from faced.errors import FacedError, StateError, shown
 from faced.folders.quiet import newest_change
 from faced.library.ready import Settling
 from faced.passes import steps
@@ -92,6 +92,11 @@ class Service:
             self._settle_in()
             self._look_into_store()
             self._notifier.notify(READY="1", STATUS="looking at the libraries")
+            _log.info(
+                "watching %s for %s",
+                ", ".join(map(shown, sorted(self._schedule.roots))),
+                shown(self._places.people),
+            )
             while True:
                 self._beat()
                 self._take_in()
@@ -207,7 +212,7 @@ class Service:
             case Pass():
                 self._pass()
             case Verify(root):
-                self._verify(root)
+                self._ears.verify(root)
             case Wait(until):
                 self._wait(until)
 
@@ -223,11 +228,11 @@ class Service:
                 settling=self._settling,
             )
         except Exception as error:
-            self._fail(f"library {os.fsdecode(scan.root)}", error)
+            self._fail(f"library {shown(scan.root)}", error)
             self._schedule.scan_failed(scan, time.monotonic())
             return
         now = time.monotonic()
-        self._troubles.say(f"library {os.fsdecode(scan.root)}", None if report is None else report.problem)
+        self._troubles.say(f"library {shown(scan.root)}", None if report is None else report.problem)
         if report is None:
             return
         self._ears.note_presence(scan.root, report.online)
@@ -241,10 +246,6 @@ class Service:
         due = self._settling.due()
         if due is not None:
             self._schedule.look_again(scan.root, self._settling.folders(scan.root), due)
-
-    def _verify(self, root: bytes) -> None:
-        deaf = self._ears.verify(root)
-        self._troubles.say(f"deaf {os.fsdecode(root)}", deaf)
 
     def _pass(self) -> None:
         try:

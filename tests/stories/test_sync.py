@@ -360,3 +360,9 @@ def test_on_a_terminal_the_progress_shows_rate_and_time_left(small: App) -> None
     assert "photos/s" in text
     assert re.search(r"\d:\d\d:\d\d", text)
     assert "13 new photos" in summary
+
+
+def test_promise_9_nothing_is_left_in_the_home(small: App) -> None:
+    """No library of ours writes an identifier or a report of its own anywhere (ONNX Runtime would)."""
+    small.sync()
+    assert {path.name for path in small.home.iterdir()} == {"Pictures", "People", "state", "config"}

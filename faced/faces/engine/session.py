@@ -1,12 +1,17 @@
 """Networks on ONNX Runtime, one thread each: cores are filled with processes, not with threads."""
 
+import os
 from typing import Any
 
 import numpy as np
-import onnxruntime
 
 from faced.faces.engine.protocol import INPUT
 from faced.model import Floats, Pixels
+
+# Before the import: from 1.32 on ONNX Runtime gives the machine an id and reports to its makers. Not from here.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+
+import onnxruntime  # noqa: E402
 
 __all__ = ["Network"]
 
