@@ -11,7 +11,7 @@ from faced.model import Floats, Pixels
 # Before the import: from 1.32 on ONNX Runtime gives the machine an id and reports to its makers. Not from here.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
-import onnxruntime  # noqa: E402
+import onnxruntime
 
 __all__ = ["Network"]
 
