@@ -156,7 +156,7 @@ class _Child:
             self._process = subprocess.Popen(
                 command, env=environment, pass_fds=[theirs.fileno()], process_group=0
             )
-        self._is_ready = False
+        self._is_ready = self._is_ending = False
         self._held_back: list[int] = []
 
     def serve(self, signals: socket.socket, note: Callable[[int], None]) -> int:
@@ -185,8 +185,12 @@ class _Child:
             return False
         if not message:
             return False
-        deliver(message)
-        if b"READY=1" in message.split(b"\n"):
+        lines = message.split(b"\n")
+        if not self._is_ending:  # the child ends, but the service does not: a manager would count the seconds
+            lines = [line for line in lines if line != b"STOPPING=1"]
+        if lines:
+            deliver(b"\n".join(lines))
+        if b"READY=1" in lines:
             self._is_ready = True
             for number in self._held_back:
                 self._process.send_signal(number)
@@ -194,6 +198,7 @@ class _Child:
         return True
 
     def _pass_down(self, number: int) -> None:
+        self._is_ending = self._is_ending or number in _END
         if number in _AT_ONCE or (number in _WHEN_READY and self._is_ready):
             self._process.send_signal(number)
         elif number in _WHEN_READY and number not in self._held_back:

@@ -146,9 +146,13 @@ def test_messages_reach_the_manager_from_the_parent(tmp_path: Path, abstract: bo
     """In order, unchanged, the last words too; their sender is the main process of the service."""
     body = """
     notifier = Notifier()
+    def end(*_):
+        notifier.notify(STOPPING=1, STATUS="ending")
+        sys.exit(0)
+    signal.signal(signal.SIGTERM, end)
     notifier.notify(READY=1, STATUS="3 photos\\nleft")
     for number in range(50): notifier.notify(STATUS=f"Zoë {number}")
-    notifier.notify(STOPPING=1)
+    while True: signal.pause()
     """
     with started(tmp_path, body, abstract=abstract) as parent:
         parent.manager.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
@@ -157,8 +161,27 @@ def test_messages_reach_the_manager_from_the_parent(tmp_path: Path, abstract: bo
             message, more, _, _ = parent.manager.recvmsg(4096, socket.CMSG_SPACE(12))
             assert message == f"STATUS=Zoë {number}".encode()
             assert all(int.from_bytes(data[:4], sys.byteorder) == parent.process.pid for _, _, data in more)
-        assert parent.message() == b"STOPPING=1"
+        parent.signal(signal.SIGTERM)
+        assert parent.message() == b"STOPPING=1\nSTATUS=ending"
         assert parent.end() == 0
+
+
+def test_a_successor_is_no_end_of_the_service(tmp_path: Path) -> None:
+    """A manager that is told STOPPING=1 kills what has not ended soon after."""
+    body = """
+    notifier = Notifier()
+    if os.path.exists(sys.argv[1]):
+        notifier.notify(READY=1, STATUS="again")
+        time.sleep(1000)
+    open(sys.argv[1], "w").close()
+    notifier.notify(READY=1)
+    notifier.notify(STOPPING=1)
+    notifier.notify(STOPPING=1, STATUS="one moment")
+    sys.exit(RESTART)
+    """
+    with started(tmp_path, body, str(tmp_path / "was here")) as parent:
+        messages = [parent.message() for _ in range(4)]
+    assert messages == [b"READY=1", b"STATUS=one moment", b"WATCHDOG=1", b"READY=1\nSTATUS=again"]
 
 
 def test_a_manager_that_went_away_stops_nothing(tmp_path: Path) -> None:
