@@ -1,5 +1,6 @@
 """What to say when something cannot be watched, and what to do about it. Values in, sentences out."""
 
+import contextlib
 import errno
 from pathlib import Path
 
@@ -18,10 +19,12 @@ def read_watch_limit() -> int | None:
 
 
 def _read_limit(name: str) -> int | None:
-    try:
-        return int(Path("/proc/sys/fs/inotify", name).read_text())
-    except (OSError, ValueError):
-        return None
+    """The lower one of the system's and, in a container, the container's."""
+    found = []
+    for path in (f"fs/inotify/{name}", f"user/{name.replace('user', 'inotify')}"):
+        with contextlib.suppress(OSError, ValueError):
+            found.append(int(Path("/proc/sys", path).read_text()))
+    return min(found, default=None)
 
 
 def limit_problem(root: bytes, deaf: int | None = None) -> str:

@@ -40,8 +40,8 @@ class _Root:
     scope: Scope
     apart: frozenset[bytes] = frozenset()
     observer: RootObserver | None = None
-    deaf: frozenset[Node] = frozenset()
-    """What a renewal did not help."""
+    deaf: frozenset[tuple[Node, bool]] = frozenset()
+    """What a renewal did not help, and whether it could be read then."""
     limit: int | None = None
     """The limit of watches when it did not help."""
     breaks: int = 0
@@ -51,12 +51,14 @@ class _Root:
 class Watcher:
     """Watches roots until it is closed. One thread calls its methods; `take` may be called by any.
 
-    problems: root → a sentence for its user. overflows: how often the kernel's queue ran over.
+    problems: root → a sentence for its user. overflows: how often the kernel's queue ran over. failures: how
+    often watchdog itself failed and was replaced.
     """
 
     def __init__(self, wake: Callable[[], None]) -> None:
         """wake: called from any thread when there is something to take. It must be quick and not raise."""
         self.overflows = 0
+        self.failures = 0
         self._problems: dict[bytes, str] = {}
         self._box = HintBox(wake)
         self._roots: dict[bytes, _Root] = {}
@@ -121,7 +123,7 @@ class Watcher:
                     self._renew(kept)
                     deaf = self._find_deaf(kept, self._walk(kept))
                     kept.limit = read_watch_limit()
-            kept.deaf = frozenset(deaf.values())
+            kept.deaf = _with_access(kept.path, deaf)
             if kept.observer is not None:
                 self._tell_deaf(kept, len(deaf))
             return len(deaf)
@@ -186,7 +188,7 @@ class Watcher:
         return find_deaf(root.path, folders, watches)
 
     def _is_worth_renewing(self, root: _Root, deaf: Mapping[bytes, Node]) -> bool:
-        if not root.deaf.issuperset(deaf.values()):
+        if not root.deaf.issuperset(_with_access(root.path, deaf)):
             return True
         return bool(deaf) and root.limit != read_watch_limit()
 
@@ -223,6 +225,7 @@ class Watcher:
             if root.observer is not broken:
                 return
             self.overflows += overflow
+            self.failures += not overflow
             self._stop(root)
             delay = _next_delay(root)
         if self._closed.wait(delay):
@@ -231,6 +234,10 @@ class Watcher:
             if self._roots.get(root.path) is root and root.observer is None and not self._closed.is_set():
                 self._renew(root)
                 self._box.lose(root.path)
+
+
+def _with_access(root: bytes, deaf: Mapping[bytes, Node]) -> frozenset[tuple[Node, bool]]:
+    return frozenset((node, os.access(os.path.join(root, path), os.R_OK)) for path, node in deaf.items())
 
 
 def _next_delay(root: _Root) -> float:
