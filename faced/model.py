@@ -6,7 +6,7 @@ their own; nothing that a result depends on may compare them.
 """
 
 from dataclasses import dataclass
-from typing import NewType
+from typing import NamedTuple, NewType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -89,11 +89,11 @@ class EncodedPicture:
     faces: tuple[DetectedFace, ...] | None
 
 
-@dataclass(frozen=True, slots=True)
-class FileStamp:
+class FileStamp(NamedTuple):
     """What a file looks like from outside: while it is the same, the content is taken to be the same.
 
-    size: bytes. mtime_ns, ctime_ns: UTC nanoseconds since 1970. ino: inode.
+    size: bytes. mtime_ns, ctime_ns: UTC nanoseconds since 1970. ino: inode. A tuple, for a scan compares
+    one for every photo.
     """
 
     size: int

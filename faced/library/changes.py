@@ -6,8 +6,8 @@ hash then tells that it is the same picture, and nothing is encoded twice.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Set
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Set
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from faced.model import FileStamp
@@ -18,15 +18,18 @@ __all__ = [
     "Move",
     "Scan",
     "count_lost",
+    "defer",
     "diff_photos",
     "find_adopted",
+    "find_new",
     "hold_losses",
     "is_below",
     "is_held",
     "note_inodes",
 ]
 
-Known = Mapping[bytes, FileStamp]
+Known = Mapping[bytes, tuple[int, int, int, int]]
+"""Photos by path, with the fields of their FileStamp."""
 
 LOSS_COUNT = 50
 LOSS_SHARE = 0.2
@@ -37,7 +40,8 @@ ADOPTED_SHARE = 0.9
 class Scan:
     """What one walk saw. All paths are relative to the library's root; b"" is the root itself.
 
-    files: the photos. unlisted: folders (or single files) that could not be looked at, each with the
+    files: the photos, but for those of `known` that are as they were known. other: those of `known` that are
+    not: they are in `files`, or were not seen. unlisted: folders (or single files) that could not be looked at, each with the
     reason; nothing is known about what is in them. skipped: folders and files that were passed over by
     the user's word (`exclude`) or because they are a people folder, the state, or were seen already.
     """
@@ -45,6 +49,25 @@ class Scan:
     files: Mapping[bytes, FileStamp]
     unlisted: Mapping[bytes, str]
     skipped: frozenset[bytes]
+    known: Known = field(default_factory=dict)
+    other: Known = field(default_factory=dict)
+
+    def find(self, path: bytes) -> FileStamp | None:
+        """The photo of that path; None when none was seen."""
+        if path in self.known and path not in self.other:
+            return FileStamp(*self.known[path])
+        return self.files.get(path)
+
+    @property
+    def paths(self) -> Iterator[bytes]:
+        """Of all photos that were seen."""
+        yield from self.files
+        yield from (path for path in self.known if path not in self.other)
+
+    @property
+    def empty(self) -> bool:
+        """Whether no photo was seen."""
+        return not self.files and len(self.other) == len(self.known)
 
     @property
     def complete(self) -> bool:
@@ -109,7 +132,7 @@ class Changes:
 
 
 def diff_photos(known: Known, scan: Scan, inodes: Inodes = Inodes.STABLE) -> Changes:
-    """The changes that lead from the known photos to what the scan saw.
+    """The changes that lead from the known photos to what the scan saw; it asked about these or about none.
 
     A file is unchanged while its size, modification time and inode are; the change time alone (new
     permissions, a hard link) makes it no other photo.
@@ -122,14 +145,15 @@ def diff_photos(known: Known, scan: Scan, inodes: Inodes = Inodes.STABLE) -> Cha
         if before is None:
             added[path] = seen
         elif before != seen:
-            if not _is_same_content(before, seen, inodes):
+            if not _is_same_content(FileStamp(*before), seen, inodes):
                 changed[path] = seen
-            elif inodes is not Inodes.UNSTABLE or before.ctime_ns != seen.ctime_ns:
+            elif inodes is not Inodes.UNSTABLE or FileStamp(*before).ctime_ns != seen.ctime_ns:
                 touched[path] = seen
-    unseen = known.keys() - scan.files.keys()
+    unseen = (scan.other if scan.known else known).keys() - scan.files.keys()
     kept = frozenset(path for path in unseen if is_below(path, scan.unlisted))
     gone = unseen - kept
-    moved = _pair_moves({path: known[path] for path in gone}, added) if inodes is Inodes.STABLE else ()
+    vanished = {path: FileStamp(*known[path]) for path in gone}
+    moved = _pair_moves(vanished, added) if inodes is Inodes.STABLE else ()
     for move in moved:
         del added[move.new]
     return Changes(added, changed, touched, moved, frozenset(gone - {move.old for move in moved}), kept)
@@ -143,7 +167,7 @@ def _is_same_content(before: FileStamp, seen: FileStamp, inodes: Inodes) -> bool
     )
 
 
-def _pair_moves(gone: Known, added: Known) -> tuple[Move, ...]:
+def _pair_moves(gone: Mapping[bytes, FileStamp], added: Mapping[bytes, FileStamp]) -> tuple[Move, ...]:
     olds, news = _by_content(gone), _by_content(added)
     moves = []
     for content in olds.keys() & news.keys():
@@ -153,7 +177,7 @@ def _pair_moves(gone: Known, added: Known) -> tuple[Move, ...]:
     return tuple(sorted(moves, key=lambda move: move.old))
 
 
-def _by_content(photos: Known) -> dict[tuple[int, int, int], list[bytes]]:
+def _by_content(photos: Mapping[bytes, FileStamp]) -> dict[tuple[int, int, int], list[bytes]]:
     groups = defaultdict(list)
     for path, stamp in photos.items():
         groups[stamp.ino, stamp.size, stamp.mtime_ns].append(path)
@@ -184,6 +208,25 @@ def hold_losses(changes: Changes) -> Changes:
     return replace(changes, gone=frozenset(), kept=changes.kept | changes.gone)
 
 
+def find_new(changes: Changes) -> dict[bytes, FileStamp]:
+    """What is to be read because of these changes: for that a file must be ready."""
+    doubtful = {move.new: move.stamp for move in changes.moved if not move.sure}
+    return {**changes.added, **changes.changed, **doubtful}
+
+
+def defer(changes: Changes, unready: Set[bytes]) -> Changes:
+    """The same changes without these files, which are still being written: what was known of them stays.
+
+    A photo that may have become one of them is not gone either.
+    """
+    return replace(
+        changes,
+        added={path: stamp for path, stamp in changes.added.items() if path not in unready},
+        changed={path: stamp for path, stamp in changes.changed.items() if path not in unready},
+        moved=tuple(move for move in changes.moved if move.sure or move.new not in unready),
+    )
+
+
 def note_inodes(changes: Changes, known: Known, scan: Scan, unread: Set[bytes]) -> Changes:
     """The same changes, and the inodes of photos still to be read, where inodes change by themselves.
 
@@ -196,7 +239,7 @@ def note_inodes(changes: Changes, known: Known, scan: Scan, unread: Set[bytes]) 
         if path not in changes.changed
         and path in known
         and path in scan.files
-        and known[path].ino != scan.files[path].ino
+        and FileStamp(*known[path]).ino != scan.files[path].ino
     }
     return replace(changes, touched={**new, **changes.touched} if new else changes.touched)
 
@@ -209,7 +252,7 @@ def find_adopted(candidates: Mapping[bytes, Known], scan: Scan) -> bytes | None:
     best: tuple[int, bytes] | None = None
     for root, known in sorted(candidates.items(), reverse=True):
         common = sum(
-            seen is not None and _is_same_content(before, seen, Inodes.RENUMBERED)
+            seen is not None and _is_same_content(FileStamp(*before), seen, Inodes.RENUMBERED)
             for before, seen in ((before, scan.files.get(path)) for path, before in known.items())
         )
         if known and common >= ADOPTED_SHARE * len(known) and (best is None or common >= best[0]):

@@ -39,11 +39,11 @@ def read_library(
 ) -> Scan:
     """Walk a library. apart: absolute paths of folders that are never part of it (people, state).
 
-    known: photos of which only a change is of interest: as long as they are the same they are `unchanged`.
+    known: photos of which only a change is of interest: as long as they are the same they are not in `files`.
     The same tree gives the same scan, in whatever order the disk lists it. A root that cannot be looked
     at gives a scan in which the root is unlisted; this never raises OSError.
     """
-    return _Walk(root, excludes or Excludes(), apart, known or {}).run()
+    return _Walk(root, excludes or Excludes(), apart, known).run()
 
 
 def read_part(
@@ -57,18 +57,20 @@ def read_part(
     Of one that is not there, or no folder of the library, the nearest above that is one is looked at. Returns
     what was seen, and what part of the library that is. Does not notice a folder that is mounted twice.
     """
-    return _Walk(root, excludes or Excludes(), apart, {}).run_part(only)
+    return _Walk(root, excludes or Excludes(), apart).run_part(only)
 
 
 class _Walk:
-    def __init__(self, root: bytes, excludes: Excludes, apart: Iterable[bytes], known: Known) -> None:
+    def __init__(
+        self, root: bytes, excludes: Excludes, apart: Iterable[bytes], known: Known | None = None
+    ) -> None:
         self.root = os.path.join(root, b"")
         self.real_root = os.path.join(os.path.realpath(root), b"")
         self.excludes = excludes
         self.any_excludes = excludes.expression is not None
-        self.known = known
+        self.known: Known = known or {}
         self.files: dict[bytes, FileStamp] = {}
-        self.unchanged: dict[bytes, tuple[int, int, int, int]] = {}
+        self.other = dict(self.known)  # taking out costs less than noting down a hundred thousand paths
         self.unlisted: dict[bytes, str] = {}
         self.skipped: set[bytes] = set()
         self.links: list[bytes] = []
@@ -95,7 +97,11 @@ class _Walk:
 
     def run_part(self, only: Mapping[bytes, bool]) -> tuple[Scan, Part]:
         self.approached = {}
-        folders, trees, closed = set(), set(), set()
+        if self._is_marked(b""):
+            return self._finish(), make_part((), (b"",))
+        folders: set[bytes] = set()
+        trees: set[bytes] = set()
+        closed: set[bytes] = set()
         for folder, below in only.items():
             near, lost = self._approach(folder)
             if lost is not None:
@@ -120,7 +126,7 @@ class _Walk:
     def _finish(self) -> Scan:
         for link in self.links:
             self._look_behind(link)
-        return Scan(self.files, self.unlisted, frozenset(self.skipped), self.unchanged)
+        return Scan(self.files, self.unlisted, frozenset(self.skipped), self.known, self.other)
 
     def _approach(self, folder: bytes) -> tuple[bytes, bytes | None]:
         """The folder, if a walk from the root would list it; else the last above it that it would, and what stops it."""
@@ -178,10 +184,7 @@ class _Walk:
     def _list(self, folder: bytes) -> list[bytes]:
         """Take the photos of one folder; return its subfolders."""
         prefix = folder + b"/" if folder else b""
-        known = self.known
-        files: dict[bytes, FileStamp] = {}
-        unchanged: dict[bytes, tuple[int, int, int, int]] = {}
-        links: list[bytes] = []
+        files, other = self.files, self.other
         subfolders: list[bytes] = []
         marked = False
         try:
@@ -208,20 +211,24 @@ class _Walk:
                         continue
                     if stat.S_ISREG(status.st_mode):
                         seen = (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
-                        if known.get(path) == seen:
-                            unchanged[path] = seen
+                        if other.get(path) == seen:
+                            del other[path]
                         else:
                             files[path] = FileStamp(*seen)
                     elif stat.S_ISLNK(status.st_mode):
-                        links.append(path)
+                        self.links.append(path)
         except OSError as error:
             self._note(folder, error)
         if marked and self._is_marked(folder):
+            self._take_back(folder)
             return []
-        self.files.update(files)
-        self.unchanged.update(unchanged)
-        self.links += links
         return subfolders
+
+    def _take_back(self, folder: bytes) -> None:
+        """The photos directly in it are none."""
+        self.files = {path: stamp for path, stamp in self.files.items() if parent_of(path) != folder}
+        self.other |= {path: stamp for path, stamp in self.known.items() if parent_of(path) == folder}
+        self.links = [path for path in self.links if parent_of(path) != folder]
 
     def _look_behind(self, link: bytes) -> None:
         """A link to a file of this library is a photo, with the stamp of that file; any other is nothing."""

@@ -1,31 +1,39 @@
 """The library step: look at each library of the set and write down what changed, or freeze it.
 
-Read, decide, write: the walk is in `scan`, the decisions in `changes`, the rows in store.photos. A
-library that is not what it was (missing, empty, another disk) keeps every row that it had.
+Read, decide, write: the walk is in `scan`, the decisions in `changes` and `ready`, the rows in store.photos.
+A library that is not what it was (missing, empty, another disk) keeps every row that it had. A look at a few
+folders is worth as much as one at everything, or becomes one.
 """
 
 import os
 import stat
-from collections.abc import Collection
-from dataclasses import dataclass
+import time
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 
 from faced.errors import shown
 from faced.library.changes import (
     Changes,
     Inodes,
+    Known,
     Scan,
     count_lost,
+    defer,
     diff_photos,
     find_adopted,
+    find_new,
     hold_losses,
     is_below,
     is_held,
     note_inodes,
 )
+from faced.library.disks import Frozen, check_mounts, count_photos, has_mounts, read_root, sentence
 from faced.library.exclude import Excludes
-from faced.library.scan import read_library
+from faced.library.partial import Part
+from faced.library.ready import Settling
+from faced.library.scan import read_library, read_part
 from faced.model import FileStamp, LibraryId, Place
-from faced.mounts import has_stable_inodes, read_mounts, read_place
+from faced.mounts import has_stable_inodes, read_place
 from faced.store import photos as rows
 from faced.store.database import Store
 from faced.store.photos import Library
@@ -40,7 +48,8 @@ class LibraryReport:
 
     online: it was there. problem: why it is frozen or held, or what in it could not be read; one plain
     sentence. lost: not seen, and kept as they were because of the problem. held: only because so many are
-    not seen, or all; whoever says that this is right, `accept_losses`, is believed.
+    not seen, or all; whoever says that this is right, `accept_losses`, is believed. unready: new or changed,
+    but perhaps still being written, so left for a later scan and not counted as either.
     """
 
     root: bytes
@@ -52,11 +61,16 @@ class LibraryReport:
     gone: int = 0
     lost: int = 0
     held: bool = False
+    unready: int = 0
 
-    @property
-    def is_changed(self) -> bool:
-        """Whether photos came, went, moved or changed."""
-        return bool(self.added or self.changed or self.moved or self.gone)
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """What the database says of a library as a whole."""
+
+    online: bool
+    problem: str | None
+    place: Place | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,18 +81,23 @@ class _Findings:
     problem: str | None
     scan: Scan
     changes: Changes
-    mounts: dict[bytes, Place]
     inodes: Inodes
+    mounts: Mapping[bytes, Place] = field(default_factory=dict)
     adopted: Library | None = None
     held: bool = False
+    unready: int = 0
 
 
-class _Frozen(Exception):
-    """The library is not to be believed now; the sentence says why. held: unless the user says that it is right."""
+@dataclass(frozen=True, slots=True)
+class _Terms:
+    """How to look, and when that began. apart: folders that are no part of any library. accept: believe losses."""
 
-    def __init__(self, why: str, *, held: bool = False) -> None:
-        super().__init__(why)
-        self.held = held
+    excludes: Excludes | None
+    apart: tuple[bytes, ...]
+    settling: Settling | None
+    accept: bool = False
+    began_ns: int = field(default_factory=time.time_ns)
+    began: float = field(default_factory=time.monotonic)
 
 
 def scan_libraries(
@@ -111,24 +130,40 @@ def scan_library(
     excludes: Excludes | None = None,
     named: Collection[bytes] = (),
     accept_losses: bool = False,
+    only: Mapping[bytes, bool] | None = None,
+    settling: Settling | None = None,
 ) -> LibraryReport:
     """Bring the rows of one library up to what is on the disk, in one transaction; none when nothing changed.
 
     people: the people folder, absolute; it and the state are never scanned. named: the roots that the user
     asks for in this run; none of them is taken for the old place of another. accept_losses: believe
-    what is there even if it is another disk, empty, or most of the photos are gone.
+    what is there even if it is another disk, empty, or most of the photos are gone. only: folders below the
+    root, b"", that may have changed (True: and all below); they may be gone. Unless they alone can tell what
+    became of every photo known in them, everything is looked at. settling: what it finds unready is left out;
+    without, every file is taken as it is.
     """
+    apart = (os.fsencode(store.folder), *([people] if people is not None else []))
+    if only is not None and not accept_losses:
+        report = _scan_part(store, library_id, only, _Terms(excludes, apart, settling))
+        if report is not None:
+            return report
     everything = rows.load_libraries(store.db, detached=True)
     library = next(row for row in everything if row.id == library_id)
-    apart = [os.fsencode(store.folder), *([people] if people is not None else [])]
     others = [row for row in everything if row.id != library_id and row.root not in named]
     try:
-        findings = _look(store, library, others, apart, excludes, accept_losses)
-    except _Frozen as frozen:
+        findings = _look(store, library, others, _Terms(excludes, apart, settling, accept_losses))
+    except Frozen as frozen:
+        if settling is not None:
+            settling.forget(library.root)
         return _freeze(store, library, frozen)
-    _write(store, library, findings)
+    owner = findings.adopted or library
+    _write(store, library.id, _State(library.online, library.problem, owner.place), findings)
+    return _report(library.root, findings)
+
+
+def _report(root: bytes, findings: _Findings) -> LibraryReport:
     return LibraryReport(
-        library.root,
+        root,
         online=True,
         problem=findings.problem,
         added=len(findings.changes.added),
@@ -137,80 +172,122 @@ def scan_library(
         gone=len(findings.changes.gone),
         lost=len(findings.changes.kept),
         held=findings.held,
+        unready=findings.unready,
     )
 
 
-def _look(
-    store: Store,
-    library: Library,
-    others: list[Library],
-    apart: list[bytes],
-    excludes: Excludes | None,
-    accept: bool,
-) -> _Findings:
-    place = _read_root(library)
+def _scan_part(
+    store: Store, library_id: LibraryId, only: Mapping[bytes, bool], terms: _Terms
+) -> LibraryReport | None:
+    """None: only a look at everything can tell. Costs as much as there is in these folders."""
+    sound = rows.load_sound_place(store.db, library_id)
+    if sound is None or rows.load_mounts(store.db, library_id):
+        return None
+    root, before = sound
+    findings = _look_at_part(store, library_id, root, before, only, terms)
+    if findings is not None:
+        _write(store, library_id, _State(True, None, before), findings)
+        return _report(root, findings)
+    return None
+
+
+def _look_at_part(
+    store: Store, library_id: LibraryId, root: bytes, before: Place, only: Mapping[bytes, bool], terms: _Terms
+) -> _Findings | None:
+    if not _is_at(root, before) or has_mounts(root):
+        return None
+    scan, part = read_part(root, only, terms.excludes, terms.apart)
+    if part.is_everything or b"" in scan.unlisted or not _is_at(root, before):
+        return None
+    known = rows.load_stamps_within(store.db, library_id, part.folders, part.trees)
+    inodes = Inodes.STABLE if has_stable_inodes(before.fstype) else Inodes.UNSTABLE
+    changes = _diff(store, library_id, root, known, scan, inodes)
+    if changes.gone:
+        return None  # they may have moved, or be too many to be believed
+    changes, unready = _settle(root, changes, terms, part)
+    problem = _describe_unlisted(root, scan, changes)
+    return _Findings(before, problem, _without(scan, unready), changes, inodes, unready=len(unready))
+
+
+def _is_at(root: bytes, place: Place) -> bool:
+    try:
+        return read_place(root) == place and stat.S_ISDIR(os.stat(root).st_mode)
+    except OSError:
+        return False
+
+
+def _look(store: Store, library: Library, others: list[Library], terms: _Terms) -> _Findings:
+    place = read_root(library)
     remembered = rows.load_mounts(store.db, library.id)
-    scan = read_library(library.root, excludes, apart)
+    known = rows.load_stamps(store.db, library.id)
+    here = library.place is not None and library.place.is_same(place)
+    scan = read_library(library.root, terms.excludes, terms.apart, known if here else None)
     if b"" in scan.unlisted:
-        raise _Frozen(_sentence(library, f"cannot be read ({scan.unlisted[b'']})"))
-    mounts, away = _check_mounts(library.root, {} if accept else remembered, scan)
-    scan = Scan(scan.files, {**scan.unlisted, **away}, scan.skipped)
+        raise Frozen(sentence(library, f"cannot be read ({scan.unlisted[b'']})"))
+    mounts, away = check_mounts(library.root, {} if terms.accept else remembered, scan)
+    scan = replace(scan, unlisted={**scan.unlisted, **away})
     # Was it unmounted while we looked? Then what we did not see is not gone.
-    if _read_root(library) != place:
-        raise _Frozen(_sentence(library, "was unmounted or replaced while it was scanned"))
+    if read_root(library) != place:
+        raise Frozen(sentence(library, "was unmounted or replaced while it was scanned"))
 
     adopted = _find_old_place(store, library, others, scan) if library.place is None else None
     owner = adopted or library
-    known = rows.load_stamps(store.db, owner.id)
-    inodes = _judge_inodes(owner, place, known, scan, accept)
-    changes = _keep_existing(library.root, diff_photos(known, scan, inodes), scan)
-    if inodes is Inodes.UNSTABLE:
-        changes = note_inodes(changes, known, scan, rows.load_unread(store.db, owner.id))
-    problem = _describe_unlisted(library, scan, changes)
+    if adopted:
+        known = rows.load_stamps(store.db, adopted.id)
+    inodes = _judge_inodes(owner, place, known, scan, terms.accept)
+    changes = _diff(store, owner.id, library.root, known, scan, inodes)
+    problem, held = _describe_unlisted(library.root, scan, changes), False
     lost = count_lost(changes, scan)
-    held = False
-    if lost and not accept:
-        if not scan.files and not changes.kept:
-            raise _Frozen(_sentence(library, "is empty"), held=True)
+    if lost and not terms.accept:
+        if scan.empty and not changes.kept:
+            raise Frozen(sentence(library, "is empty"), held=True)
         if is_held(lost, len(known)):
             changes, held = hold_losses(changes), True
             problem = (
-                f"{lost} of the {_photos(len(known))} in {shown(library.root)} are missing, so they are kept "
+                f"{lost} of the {count_photos(len(known))} in {shown(library.root)} are missing, so they are kept "
                 "as they were in case a disk or folder is away: bring them back and sync again"
             )
-    return _Findings(place, problem, scan, changes, mounts, inodes, adopted, held)
+    changes, unready = _settle(library.root, changes, terms)
+    return _Findings(
+        place, problem, _without(scan, unready), changes, inodes, mounts, adopted, held, len(unready)
+    )
 
 
-def _sentence(library: Library, what: str) -> str:
-    """Where, what is wrong, what became of the data."""
-    held = f" but held {_photos(library.photos)}" if library.photos else ""
-    return f"{shown(library.root)} {what}{held}; nothing was changed"
+def _diff(store: Store, library: LibraryId, root: bytes, known: Known, scan: Scan, inodes: Inodes) -> Changes:
+    changes = _keep_existing(root, diff_photos(known, scan, inodes), scan)
+    if inodes is Inodes.UNSTABLE:
+        changes = note_inodes(changes, known, scan, rows.load_unread(store.db, library))
+    return changes
 
 
-def _photos(count: int) -> str:
-    return "1 photo" if count == 1 else f"{count} photos"
+def _settle(
+    root: bytes, changes: Changes, terms: _Terms, part: Part | None = None
+) -> tuple[Changes, frozenset[bytes]]:
+    if terms.settling is None:
+        return changes, frozenset()
+    unready = terms.settling.find_unready(
+        root,
+        find_new(changes),
+        now_ns=terms.began_ns,
+        clock=terms.began,
+        ended=time.monotonic(),
+        within=part.holds if part else lambda path: True,
+    )
+    return (defer(changes, unready) if unready else changes), unready
 
 
-def _read_root(library: Library) -> Place:
-    try:
-        place = read_place(library.root)
-        if not stat.S_ISDIR(os.stat(library.root).st_mode):
-            raise _Frozen(_sentence(library, "is not a folder"))
-    except FileNotFoundError:
-        raise _Frozen(_sentence(library, "is not there")) from None
-    except OSError as error:
-        raise _Frozen(_sentence(library, f"cannot be read ({error.strerror})")) from None
-    return place
+def _without(scan: Scan, files: Collection[bytes]) -> Scan:
+    if not files:
+        return scan
+    return replace(scan, files={path: stamp for path, stamp in scan.files.items() if path not in files})
 
 
-def _judge_inodes(
-    library: Library, place: Place, known: dict[bytes, FileStamp], scan: Scan, accept: bool
-) -> Inodes:
-    """What inodes tell in this scan. Raises _Frozen when it is another disk with other photos."""
+def _judge_inodes(library: Library, place: Place, known: Known, scan: Scan, accept: bool) -> Inodes:
+    """What inodes tell in this scan. Raises Frozen when it is another disk with other photos."""
     moved_here = library.place is not None and not library.place.is_same(place)
     if moved_here and find_adopted({library.root: known}, scan) is None and known and not accept:
-        raise _Frozen(
-            f"{shown(library.root)} is another disk or folder than the one that held {_photos(len(known))}; "
+        raise Frozen(
+            f"{shown(library.root)} is another disk or folder than the one that held {count_photos(len(known))}; "
             "nothing was changed: mount the right one and sync again"
         )
     if not has_stable_inodes(place.fstype):
@@ -227,36 +304,6 @@ def _find_old_place(store: Store, library: Library, others: list[Library], scan:
     }
     root = find_adopted({root: rows.load_stamps(store.db, row.id) for root, row in left.items()}, scan)
     return None if root is None else left[root]
-
-
-def _check_mounts(
-    root: bytes, remembered: dict[bytes, Place], scan: Scan
-) -> tuple[dict[bytes, Place], dict[bytes, str]]:
-    """The disks mounted inside the library now or before, and those that are away.
-
-    A mount point that was removed is forgotten; one with another disk, or none, waits for its own.
-    """
-    mounts = read_mounts()
-    real = os.path.join(os.path.realpath(root), b"")
-    places: dict[bytes, Place] = {}
-    away: dict[bytes, str] = {}
-    for path, before in remembered.items():
-        try:
-            if not read_place(real + path, mounts).is_same(before):
-                away[path] = "another disk, or none, is mounted there"
-            places[path] = before
-        except (FileNotFoundError, NotADirectoryError):
-            continue
-        except OSError as error:
-            places[path], away[path] = before, error.strerror or "it cannot be read"
-    for point in {mount.point for mount in mounts if mount.point.startswith(real)}:
-        path = point[len(real) :]
-        if path not in places and any(file.startswith(path + b"/") for file in scan.files):
-            try:
-                places[path] = read_place(point, mounts)
-            except OSError as error:
-                away[path] = error.strerror or "it cannot be read"
-    return places, away
 
 
 def _keep_existing(root: bytes, changes: Changes, scan: Scan) -> Changes:
@@ -285,16 +332,16 @@ def _may_exist(root: bytes, path: bytes) -> bool:
         return True
 
 
-def _describe_unlisted(library: Library, scan: Scan, changes: Changes) -> str | None:
+def _describe_unlisted(root: bytes, scan: Scan, changes: Changes) -> str | None:
     if not scan.unlisted:
         return None
     path, reason = min(scan.unlisted.items())
     more = f" and {len(scan.unlisted) - 1} more" if len(scan.unlisted) > 1 else ""
-    kept = f"; {_photos(len(changes.kept))} known there stay as they were" if changes.kept else ""
-    return f"{shown(os.path.join(library.root, path))}{more} cannot be read ({reason}){kept}"
+    kept = f"; {count_photos(len(changes.kept))} known there stay as they were" if changes.kept else ""
+    return f"{shown(os.path.join(root, path))}{more} cannot be read ({reason}){kept}"
 
 
-def _freeze(store: Store, library: Library, frozen: _Frozen) -> LibraryReport:
+def _freeze(store: Store, library: Library, frozen: Frozen) -> LibraryReport:
     problem = str(frozen)
     if library.online or library.problem != problem:
         with store.write() as db:
@@ -302,28 +349,27 @@ def _freeze(store: Store, library: Library, frozen: _Frozen) -> LibraryReport:
     return LibraryReport(library.root, online=False, problem=problem, lost=library.photos, held=frozen.held)
 
 
-def _write(store: Store, library: Library, found: _Findings) -> None:
-    owner = found.adopted or library
-    seen_again = _changed_quarantine(store, owner.id, found)
-    state_is_new = (library.online, library.problem, owner.place) != (True, found.problem, found.place)
-    mounts_are_new = rows.load_mounts(store.db, owner.id) != found.mounts
+def _write(store: Store, library: LibraryId, before: _State, found: _Findings) -> None:
+    owner = found.adopted.id if found.adopted else library
+    seen_again = _changed_quarantine(store, owner, found)
+    state_is_new = before != _State(True, found.problem, found.place)
+    mounts_are_new = rows.load_mounts(store.db, owner) != found.mounts
     if not (found.changes or found.adopted or seen_again or state_is_new or mounts_are_new):
         return
     with store.write() as db:
         if found.adopted:
-            rows.adopt_library(db, owner.id, library.id)
-        rows.save_library_state(db, owner.id, online=True, problem=found.problem, place=found.place)
+            rows.adopt_library(db, owner, library)
+        rows.save_library_state(db, owner, online=True, problem=found.problem, place=found.place)
         if mounts_are_new:
-            rows.save_mounts(db, owner.id, found.mounts)
+            rows.save_mounts(db, owner, found.mounts)
         if found.changes or seen_again:
             number = next_number(db, "scan")
             changes = found.changes
-            rows.delete_photos(db, owner.id, changes.gone)
-            rows.move_photos(db, owner.id, ((m.old, m.new, m.stamp) for m in changes.moved))
-            rows.save_stamps(db, owner.id, changes.touched)
-            doubtful = {move.new: move.stamp for move in changes.moved if not move.sure}
-            rows.save_photos(db, owner.id, {**changes.added, **changes.changed, **doubtful}, number)
-            rows.release_quarantine(db, owner.id, seen_again, number)
+            rows.delete_photos(db, owner, changes.gone)
+            rows.move_photos(db, owner, ((m.old, m.new, m.stamp) for m in changes.moved))
+            rows.save_stamps(db, owner, changes.touched)
+            rows.save_photos(db, owner, find_new(changes), number)
+            rows.release_quarantine(db, owner, seen_again, number)
 
 
 def _changed_quarantine(store: Store, library: LibraryId, found: _Findings) -> list[bytes]:
@@ -332,7 +378,7 @@ def _changed_quarantine(store: Store, library: LibraryId, found: _Findings) -> l
     changed = []
     for path, failed in rows.load_quarantine_stamps(store.db, library).items():
         now = moved.get(path, path)
-        seen = found.scan.files.get(now)
+        seen = found.scan.find(now)
         if seen is not None and _is_other_file(failed, seen, found.inodes):
             changed.append(now)
     return changed

@@ -17,6 +17,7 @@ __all__ = [
     "Library",
     "PlacedPhoto",
     "Quarantined",
+    "Stamp",
     "adopt_library",
     "delete_photos",
     "load_absent_images",
@@ -26,7 +27,9 @@ __all__ = [
     "load_photos_of_images",
     "load_quarantine",
     "load_quarantine_stamps",
+    "load_sound_place",
     "load_stamps",
+    "load_stamps_within",
     "load_unread",
     "move_photos",
     "release_quarantine",
@@ -36,6 +39,10 @@ __all__ = [
     "save_stamps",
     "set_libraries",
 ]
+
+
+Stamp = tuple[int, int, int, int]
+"""The fields of a FileStamp. A scan loads one for every photo and needs the names of few."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +104,16 @@ def load_libraries(db: Database, *, detached: bool = False) -> list[Library]:
     ]
 
 
+def load_sound_place(db: Database, library: LibraryId) -> tuple[bytes, Place] | None:
+    """Root and place of a library that was there, as a whole, at its last scan; None: it was not."""
+    row = db.execute(
+        "SELECT root, fsid, source, fstype, ino FROM libraries WHERE id = ? AND online AND problem IS NULL",
+        [library],
+    ).fetchone()
+    place = _place(*row[1:]) if row else None
+    return (row[0], place) if place else None
+
+
 def _place(fsid: int | None, source: str | None, fstype: str | None, ino: int | None) -> Place | None:
     if fsid is None or ino is None:
         return None
@@ -148,12 +165,55 @@ def save_mounts(db: Database, library: LibraryId, mounts: Mapping[bytes, Place])
     )
 
 
-def load_stamps(db: Database, library: LibraryId) -> dict[bytes, FileStamp]:
-    """Every photo of the library as it was last seen, by path."""
-    rows = db.conn.execute(
-        "SELECT path, size, mtime_ns, ctime_ns, ino FROM photos WHERE library = ?", [library]
-    )
-    return {path: FileStamp(size, mtime, ctime, ino) for path, size, mtime, ctime, ino in rows}
+_STAMPS = "SELECT path, size, mtime_ns, ctime_ns, ino FROM photos WHERE library = ?"
+
+
+def load_stamps(db: Database, library: LibraryId) -> dict[bytes, Stamp]:
+    """Every photo of the library as it was last seen, by path: the fields of its FileStamp."""
+    return {row[0]: row[1:] for row in db.conn.execute(_STAMPS, [library])}
+
+
+def load_stamps_within(
+    db: Database, library: LibraryId, folders: Iterable[bytes], trees: Iterable[bytes]
+) -> dict[bytes, Stamp]:
+    """As load_stamps, of the photos directly in one of `folders`, or that are one of `trees` or anywhere below it.
+
+    All are paths below the library's root, which is b"". Costs as much as there is in them.
+    """
+    found: dict[bytes, Stamp] = {}
+    for tree in trees:
+        if tree:
+            found.update(_load_range(db, library, tree, tree + b"\0"))
+        found.update(_load_range(db, library, *_bounds(tree)))
+    for folder in folders:
+        start, end = _bounds(folder)
+        first: bytes | None = start
+        while first is not None:
+            first = _load_until_subfolder(db, library, first, end, len(start), found)
+    return found
+
+
+def _bounds(folder: bytes) -> tuple[bytes, bytes]:
+    """Between them are all paths below the folder: `0` comes after `/`."""
+    return (folder + b"/", folder + b"0") if folder else (b"", b"\xff" * 256)  # no name is that long
+
+
+def _load_range(db: Database, library: LibraryId, first: bytes, end: bytes) -> dict[bytes, Stamp]:
+    rows = db.conn.execute(f"{_STAMPS} AND path >= ? AND path < ?", [library, first, end])
+    return {row[0]: row[1:] for row in rows}
+
+
+def _load_until_subfolder(
+    db: Database, library: LibraryId, first: bytes, end: bytes, depth: int, found: dict[bytes, Stamp]
+) -> bytes | None:
+    """Take photos in the order of their paths up to the first in a subfolder; where to go on behind that."""
+    rows = db.conn.execute(f"{_STAMPS} AND path >= ? AND path < ? ORDER BY path", [library, first, end])
+    for row in rows:
+        slash = row[0].find(b"/", depth)
+        if slash >= 0:
+            return bytes(row[0][:slash]) + b"0"
+        found[row[0]] = row[1:]
+    return None
 
 
 def load_unread(db: Database, library: LibraryId) -> set[bytes]:

@@ -1,0 +1,96 @@
+"""Which new files are written to the end: those that have been left alone, as two looks can tell.
+
+Remembers how the unready ones looked; looks at no file and asks no clock itself. It is a guess all the same:
+whoever reads the file compares its stamp again.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from faced.model import FileStamp
+
+__all__ = ["Settling"]
+
+_BETWEEN_LOOKS: Final = 1.0  # s, at least, between the two that must agree
+_TRUSTED_AGE: Final = 60.0  # s; what has not changed for so long is looked at once only
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """since: when the file was first seen like this. due: when it may be ready. Monotonic seconds."""
+
+    mark: tuple[int, int, int]
+    since: float
+    due: float
+
+
+class Settling:
+    """The memory of looks, as large as what is unready. One for all libraries; not for several threads."""
+
+    def __init__(self, settle: float) -> None:
+        """settle: seconds for which a file must have been left alone."""
+        self._settle = settle
+        self._looks: dict[bytes, dict[bytes, _Look]] = {}
+
+    def find_unready(
+        self,
+        root: bytes,
+        files: Mapping[bytes, FileStamp],
+        *,
+        now_ns: int,
+        clock: float,
+        ended: float | None = None,
+        within: Callable[[bytes], bool] = lambda path: True,
+    ) -> frozenset[bytes]:
+        """Those of the new or changed files that are still to be left alone.
+
+        root: their library. now_ns: wall clock. clock: monotonic seconds; both from when the look began.
+        ended: monotonic, when it ended. within: whether a path was looked at; one that was, and is not
+        among the files, is forgotten.
+
+        A file is ready when its last change is `settle` old. Younger than a minute, or changed in the future
+        (by another machine's clock), it must also have looked the same at an earlier look: a second before,
+        or `settle` before.
+        """
+        before = self._looks.get(root, {})
+        after = {path: look for path, look in before.items() if not within(path)}
+        for path, stamp in files.items():
+            look = self._judge(stamp, before.get(path), now_ns, clock, clock if ended is None else ended)
+            if look is not None:
+                after[path] = look
+        self._looks[root] = after
+        self._drop_if_empty(root)
+        return frozenset(after.keys() & files.keys())
+
+    def _judge(
+        self, stamp: FileStamp, before: _Look | None, now_ns: int, clock: float, ended: float
+    ) -> _Look | None:
+        """None: it is ready."""
+        mark = (stamp.size, stamp.mtime_ns, stamp.ctime_ns)  # not the inode, which some disks make up
+        since = before.since if before is not None and before.mark == mark else ended
+        age = (now_ns - max(stamp.mtime_ns, stamp.ctime_ns)) / 1e9
+        if age < 0:
+            due = since + self._settle
+            return None if since < ended and due <= clock else _Look(mark, since, due)
+        old_enough = clock + self._settle - age
+        seen_twice = since + _BETWEEN_LOOKS if age < _TRUSTED_AGE else clock
+        if age >= self._settle and seen_twice <= clock:
+            return None
+        return _Look(mark, since, max(old_enough, seen_twice))
+
+    def due(self) -> float | None:
+        """When the next of them may be ready, in monotonic seconds; None: none waits."""
+        return min((look.due for looks in self._looks.values() for look in looks.values()), default=None)
+
+    def folders(self, root: bytes) -> frozenset[bytes]:
+        """The folders of the library in which files wait: where to look when they are due."""
+        return frozenset(path[: max(path.rfind(b"/"), 0)] for path in self._looks.get(root, ()))
+
+    def forget(self, root: bytes) -> None:
+        """Of a library that cannot be looked at; what is new in it is new again when it is back."""
+        self._looks.pop(root, None)
+
+    def _drop_if_empty(self, root: bytes) -> None:
+        if not self._looks[root]:
+            del self._looks[root]
