@@ -7,17 +7,15 @@ about what is heard.
 import os
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import TypeAlias
 
 from faced.library.watch import Scope, Watcher
-from faced.mounts import find_mount, is_network, read_mounts
+from faced.mounts import Mount, find_mount, is_network, read_mounts
 from faced.passes.places import Run
 
 __all__ = ["Ears", "Heard"]
 
-_Node = tuple[int, int, str, str]
-
-_NOWHERE: Final = None
+_Node: TypeAlias = "tuple[int, int, frozenset[Mount]]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +62,7 @@ class Ears:
         problems = {
             os.fsdecode(root): text
             for root, text in self._watcher.problems.items()
-            if self._nodes.get(root) is not _NOWHERE
+            if self._nodes.get(root) is not None
         }
         return Heard(
             {root: folders for root, folders in hints.folders.items() if root != self._state},
@@ -109,10 +107,12 @@ class Ears:
 
 
 def _node(root: bytes) -> _Node | None:
-    """What a place is, within one run of the machine; None: not there."""
+    """What a place is, within one run of the machine, with what is mounted below it; None: not there."""
     try:
         status = os.stat(root)
     except OSError:
         return None
-    mount = find_mount(os.path.realpath(root), read_mounts())
-    return status.st_dev, status.st_ino, mount.source if mount else "", mount.fstype if mount else ""
+    mounts, real = read_mounts(), os.path.realpath(root)
+    on = find_mount(real, mounts)
+    below = {mount for mount in mounts if mount.point.startswith(os.path.join(real, b""))}
+    return status.st_dev, status.st_ino, frozenset({*([on] if on else []), *below})

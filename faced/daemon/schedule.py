@@ -18,7 +18,7 @@ _SPARE: Final = (
 _VERIFY_AFTER: Final = 5.0  # s after a burst of new folders: are all of them heard?
 _UNREST: Final = 60.0  # s after which a people folder that is never quiet is read all the same
 _FIRST_PASS: Final = 30.0  # s into a long import; then twice as long each time, up to `every`
-_RETRIES: Final = (5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 300.0)  # s, after a failure, or for files not finished
+_RETRIES: Final = (5.0, 10.0, 20.0, 40.0, 60.0)  # s, after a failure, or for files not finished
 
 
 @dataclass(frozen=True, slots=True)

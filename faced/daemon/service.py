@@ -15,9 +15,11 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Final
 
+from faced.daemon.deciding import Deciding
 from faced.daemon.ears import Ears
 from faced.daemon.encoder import Advanced, Encoder, EncoderEvent, Ended
 from faced.daemon.notify import Notifier, watchdog_interval
+from faced.daemon.parent import RESTART
 from faced.daemon.schedule import Encode, Pass, Scan, Schedule, Times, Verify, Wait
 from faced.daemon.troubles import Troubles
 from faced.errors import FacedError, StateError, shown
@@ -25,12 +27,9 @@ from faced.folders.quiet import newest_change
 from faced.library.ready import Settling
 from faced.passes import steps
 from faced.passes.beside import is_paused
-from faced.passes.decide import Question
-from faced.passes.decider import Decider
 from faced.passes.full import engine_settings
 from faced.passes.note import Note
 from faced.passes.places import Places, Run, choose_places
-from faced.people.recluster import Decision
 from faced.sandbox import Sandbox
 from faced.store.asks import Request, finish_requests, load_requests
 from faced.store.database import Store
@@ -41,7 +40,6 @@ __all__ = ["Outdated", "Service"]
 
 _log = logging.getLogger("faced")
 _GRACE: Final = 4.5  # s after which an ending process ends, whatever it does; what is half done is found at the next start
-_KEEP: Final = 60.0  # s that the process that decides outlives its last answer
 _BUSY: Final = 0.5  # s until a pass is tried again that another command is in
 _ABSENT: Final = 10.0  # s between two looks for a place that is not there
 
@@ -70,8 +68,7 @@ class Service:
         self._troubles = Troubles(store, Note(os.getpid(), sandbox.text))
         self._ears = Ears(run, self._wake)
         self._encoder = Encoder(run, self._inbox.put)
-        self._decider = Decider()
-        self._decider_until = 0.0
+        self._deciding = Deciding(store, self._beat)
         self._settling = Settling(run.config.library_settle)
         self._schedule = Schedule(Times(run.config.recluster_every, {}), time.monotonic())
         self._own_change = 0  # ns: the newest change in the people folder that is our own doing
@@ -103,19 +100,25 @@ class Service:
                 self._take_step()
         except _Stopping:
             _log.info("ending")
-        finally:
             self._notifier.notify(STOPPING="1")
-            _end_within(_GRACE)
-            self._ears.close()
-            self._decider.close()
-            self._encoder.close()
+            self._close(0)
+        except BaseException as error:
+            self._close(RESTART if isinstance(error, Outdated) else 1)
+            raise
+
+    def _close(self, status: int) -> None:
+        """End all that runs beside us; whatever that takes, this process ends soon, with this status."""
+        _end_within(_GRACE, status)
+        self._ears.close()
+        self._deciding.close()
+        self._encoder.close()
 
     def _on_signal(self, number: int, _: object) -> None:
         if number == signal.SIGHUP:
             self._hup = True
         else:
             self._stopping = True
-            _end_within(_GRACE)
+            _end_within(_GRACE, 0)
         self._inbox.put(None)
 
     def _wake(self) -> None:
@@ -155,15 +158,15 @@ class Service:
             self._schedule.hint(root, folders, now)
             self._warm()
         if people in heard.folders or people in heard.lost:
-            self._schedule.touched(now, self._run.config.people_settle)
+            is_ours = newest_change(people) == self._own_change
+            self._schedule.touched(now, 0.0 if is_ours else self._run.config.people_settle)
         self._troubles.say_all("hearing", heard.problems, heard.overflows)
 
     def _warm(self) -> None:
         """Somebody is about to need those who take a second or two to get up."""
         if not self._schedule.paused:
             self._encoder.warm()
-            self._decider.warm()
-            self._decider_until = time.monotonic() + _KEEP
+            self._deciding.warm()
 
     def _settle_in(self) -> None:
         """The places as they are now: watch those that are there, rescan as often as their disks need it."""
@@ -257,11 +260,10 @@ class Service:
                 self._pass_alone()
         except _Stopping:
             raise
-        except StateError:
-            raise
         except Exception as error:
+            self._deciding.forget()
             self._fail("people folder", error)
-            if not self._is_current(self._places) or _is_forbidden(error):
+            if not self._is_current(self._places):
                 raise Outdated from error
             self._schedule.pass_failed(time.monotonic())
 
@@ -281,7 +283,7 @@ class Service:
         began = time.monotonic()
         read = steps.look_at_tree(store, config, root, options)
         _, tree = steps.show_persons(
-            store, config, root, engine_settings(self._run).record, read, self._decide
+            store, config, root, engine_settings(self._run).record, read, self._deciding.decide
         )
         self._own_change = newest_change(root)
         now = time.monotonic()
@@ -293,17 +295,17 @@ class Service:
         self._troubles.say("people folder", tree.frozen)
         for edit in read.edits:
             _log.info("understood: %s", edit.why)
-        self._finish(wishes, is_settled and read.due_ns is None)
+        self._finish(wishes, is_settled, is_decided=read.due_ns is None)
         self._tell_status()
 
-    def _finish(self, wishes: list[Request], is_settled: bool) -> None:
-        """Carried out; a sync only when all that was there when it was asked for is encoded and shown."""
-        done = [wish.id for wish in wishes if is_settled or wish.kind == "tree"]
+    def _finish(self, wishes: list[Request], is_settled: bool, is_decided: bool) -> None:
+        """Carried out; a sync only when all that was there when it was asked for is encoded, read and shown."""
+        is_done = is_settled and is_decided
+        done = [wish.id for wish in wishes if is_done or wish.kind == "tree"]
         if done:
             with self._store.write() as db:
                 finish_requests(db, done)
-        if len(done) < len(wishes):
-            self._sync_waits = True
+        self._sync_waits = any(wish.kind == "sync" for wish in wishes) and not is_settled
 
     def _unquiet_for(self, root: bytes) -> float:
         """Seconds until the people folder will have been quiet long enough, if nothing happens."""
@@ -315,12 +317,6 @@ class Service:
                 self._strange_since = (newest, time.monotonic())
             return self._strange_since[1] + self._run.config.people_settle - time.monotonic()
         return newest / 1e9 + self._run.config.people_settle - now / 1e9
-
-    def _decide(self, question: Question) -> Decision | None:
-        try:
-            return self._decider.decide(question, self._beat)
-        finally:
-            self._decider_until = time.monotonic() + _KEEP
 
     def _on_encoder(self, event: EncoderEvent) -> None:
         now = time.monotonic()
@@ -337,18 +333,19 @@ class Service:
                     self._schedule.encoded(now)
                     _log.info("read %d photos, %d faces", report.encoded + report.known, report.faces)
                 self._schedule.encoding_ended(now, unfinished=report.later)
-                if self._sync_waits:
-                    self._sync_waits = False
-                    self._schedule.want_pass(now)
 
     def _wait(self, until: float | None) -> None:
         self._tell_status()
         now = time.monotonic()
+        if self._sync_waits and self._schedule.is_settled:
+            self._sync_waits = False
+            self._schedule.want_pass(now)
+            return
         dues = [until] if until is not None else []
         if self._ping_every is not None:
             dues.append(self._pinged + self._ping_every)
-        if self._decider.is_running:
-            dues.append(self._decider_until)
+        if self._deciding.due is not None:
+            dues.append(self._deciding.due)
         if self._ears.is_missing_any:
             dues.append(now + _ABSENT)
         with suppress(Empty):
@@ -356,14 +353,15 @@ class Service:
             if event is not None:
                 self._on_encoder(event)
         now = time.monotonic()
-        if self._decider.is_running and now >= self._decider_until:
-            self._decider.close()
+        self._deciding.end_idle(now)
         if self._ears.is_missing_any and self._ears.has_changed():
             self._settle_in()
 
     # Telling
 
     def _fail(self, topic: str, error: Exception) -> None:
+        if isinstance(error, StateError):
+            raise Outdated from error  # a new process checks the database as it opens it
         words = str(error) if isinstance(error, FacedError) else f"{type(error).__name__}: {error}"
         self._troubles.say(topic, words)
         if not isinstance(error, FacedError):
@@ -379,14 +377,8 @@ class Service:
             self._notifier.notify(STATUS=words)
 
 
-def _is_forbidden(error: BaseException) -> bool:
-    """Whether the kernel's rules, made for a folder that was there before, may be what refused it."""
-    cause = error.__cause__ if isinstance(error, FacedError) else error
-    return isinstance(cause, PermissionError)
-
-
-def _end_within(seconds: float) -> None:
+def _end_within(seconds: float, status: int) -> None:
     """End in any case: what a killed process leaves half done is found at the next start."""
-    timer = threading.Timer(seconds, os._exit, (0,))
+    timer = threading.Timer(seconds, os._exit, (status,))
     timer.daemon = True
     timer.start()
