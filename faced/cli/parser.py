@@ -8,6 +8,7 @@ from typing import Any
 
 from faced import __version__
 from faced.cli import commands
+from faced.cli.service import add_service
 
 __all__ = ["build_parser"]
 
@@ -45,6 +46,7 @@ def build_parser() -> argparse.ArgumentParser:
         for argument in command.arguments:
             action.add_argument(*argument.names, **argument.rest)
         action.set_defaults(run=command.run)
+    add_service(actions)
     return parser
 
 
