@@ -287,7 +287,8 @@ class _Run:
         else:
             assert picture is not None
             self._failures = 0
-            self._end(flight, Reading(flight.job.photo, flight.job.stamp, key, picture))
+            reading = Reading(flight.job.photo, flight.job.stamp, key, picture)
+            self._end(flight, Verdict(None, again=True) if _is_changed(flight.job) else reading)
 
     def _on_worker_failed(self, flight: Flight, error: WorkerFailed) -> None:
         self._failures += 1
@@ -365,3 +366,15 @@ class _Run:
             for photo in suspects:
                 jobs.release_alone(db, photo)
             jobs.release_in_flight(db, [*others, *self._backlog.pending()])
+
+
+def _is_changed(job: jobs.Job) -> bool:
+    """Whether the file is another by now: then what was read may have been half of it, and a scan will tell.
+
+    One that is not to be had is not changed.
+    """
+    try:
+        now = os.stat(job.file)
+    except OSError:
+        return False
+    return (now.st_size, now.st_mtime_ns) != (job.stamp.size, job.stamp.mtime_ns)

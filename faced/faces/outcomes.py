@@ -89,7 +89,8 @@ def write_ended(db: Database, engine: EngineId, ended: Ended) -> tuple[Counts, l
     for _, reading in ended.readings:
         _write_reading(db, engine, reading, counts)
     for flight, verdict in ended.verdicts:
-        over.append(flight.job.photo)
+        if not verdict.again:
+            over.append(flight.job.photo)
         _write_verdict(db, flight, verdict, counts)
     for flight, reason in ended.deaths:
         deaths = jobs.add_death(db, flight.job.photo)

@@ -24,7 +24,8 @@ class Verdict:
     """What to do with a photo that gave no picture.
 
     reason: for its row in quarantine; None: no row. later: it is tried again by each run. forget_image:
-    it is known to hold no longer what it held. failed: it counts as a failure, not as one for later.
+    it is known to hold no longer what it held. failed: it counts as a failure, not as one for later. again:
+    the same run may come back to it.
     """
 
     reason: str | None
@@ -32,6 +33,7 @@ class Verdict:
     forget_image: bool = False
     failed: bool = False
     vanished: bool = False
+    again: bool = False
 
 
 def judge_unreadable(

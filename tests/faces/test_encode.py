@@ -306,6 +306,35 @@ def test_a_photo_that_a_scan_finds_changed_while_it_is_encoded_stays_stale(album
     assert len(album.faces()) == 1
 
 
+def test_a_file_that_is_written_on_while_it_is_encoded_is_not_believed(album: Album, quick: Pool) -> None:
+    """No scan has seen it yet: a picture of half a file is not stored, not even until the next scan."""
+    album.put("a.jpg", jpeg(seed=1))
+    album.put("b.jpg", jpeg(seed=3))
+    album.scan()
+    changes = iter([jpeg(seed=2)])
+
+    def write_on() -> None:
+        for data in changes:
+            album.put("a.jpg", data)
+            album.put("b.jpg", data)
+
+    report = album.encode(Through(quick, write_on))
+    assert report.encoded == 0
+    assert album.rows("SELECT count(*), sum(stale), count(image) FROM photos") == [(2, 2, 0)]
+    assert album.rows("SELECT (SELECT count(*) FROM attempts), (SELECT count(*) FROM quarantine)") == [(0, 0)]
+    album.scan()
+    report = album.encode(quick)
+    assert (report.encoded, report.known) == (1, 1)
+    assert album.rows("SELECT count(*), sum(stale) FROM photos") == [(2, 0)]
+
+
+def test_a_photo_that_goes_while_it_is_encoded_is_no_change(album: Album, quick: Pool) -> None:
+    """What it held is stored; the scan says that it is gone."""
+    path = album.put("a.jpg", jpeg(seed=1))
+    album.scan()
+    assert album.encode(Through(quick, lambda: path.unlink())).encoded == 1
+
+
 POISON = {
     "segfault": (workers.SEGFAULT, "it crashed the decoder (SIGSEGV), twice"),
     "exit": (workers.EXIT, "it crashed the decoder (exit status 3), twice"),
