@@ -21,7 +21,7 @@ from faced.folders.writer import TreeWriter
 from faced.model import Place
 from faced.mounts import read_place
 from faced.store.database import Store
-from faced.store.follow import save_adopting
+from faced.store.follow import is_adopting, save_adopting
 from faced.store.settings import load_setting, read_installation
 from faced.store.tree import (
     Tree,
@@ -133,7 +133,9 @@ def _open_known(store: Store, known: Tree, place: Place) -> HeldTree:
         installation = load_setting(store.db, "installation") or ""
         held = HeldTree(known.root, handle, installation, known.probe)
         generation = load_generation(store.db)
-        if load_intents(store.db):
+        if is_adopting(store.db):  # the database was made anew, from a backup or from nothing
+            _catch_up(store, _own_marker(handle, known.root, installation))
+        elif load_intents(store.db):
             held.check_generation(generation, generation - 1)
         else:
             held.check_generation(generation)
@@ -144,6 +146,12 @@ def _open_known(store: Store, known: Tree, place: Place) -> HeldTree:
         os.close(handle)
         raise
     return held
+
+
+def _catch_up(store: Store, generation: int) -> None:
+    if generation != load_generation(store.db):
+        with store.write() as db:
+            save_generation(db, generation)
 
 
 def _open_root(root: bytes) -> int:

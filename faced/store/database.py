@@ -110,6 +110,8 @@ def open_store(folder: Path) -> Iterator[Store]:
         request_check(folder)
         raise
     except sqlite3.DatabaseError as error:
+        if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_ERROR:  # no such table?
+            request_check(folder)
         if not is_damage(error):
             raise
         request_check(folder)
@@ -217,6 +219,9 @@ def open_reader(folder: Path) -> Iterator[Database]:
         if version < newest_version():
             raise StateError(f"the database {path} is of an older faced: run `faced sync` once to renew it")
         yield Database(connection, execute_plugins=False)
+    except Damaged:
+        request_check(folder)
+        raise
     except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
         if is_damage(error):
             request_check(folder)

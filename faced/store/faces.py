@@ -1,16 +1,25 @@
 """Faces and encodings as clustering wants them: all of an engine, in columns."""
 
 import zlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from sqlite_utils import Database
 
-from faced.errors import StateError
-from faced.model import EngineId, Floats, ImageKey
+from faced.errors import Damaged
+from faced.model import EngineId, Floats, ImageId, ImageKey
 
-__all__ = ["IN_SIGHT", "FaceColumns", "count_unencoded", "load_face_ids", "load_faces"]
+__all__ = [
+    "IN_SIGHT",
+    "FaceColumns",
+    "count_unencoded",
+    "find_damaged",
+    "forget_encodings",
+    "load_face_ids",
+    "load_faces",
+]
 
 DIMENSIONS = 128
 IN_SIGHT = """
@@ -38,15 +47,20 @@ class FaceColumns:
 
 
 def load_face_ids(db: Database, engine: EngineId) -> NDArray[np.int64]:
-    """(n,) int64, ascending: the faces of images that a listed library holds."""
-    rows = db.execute(f"SELECT id FROM faces WHERE engine = ? AND {IN_SIGHT} ORDER BY id", [engine])
+    """(n,) int64, ascending: the faces of images that a listed library holds and the engine is done with."""
+    rows = db.execute(
+        f"""SELECT id FROM faces WHERE engine = ? AND {IN_SIGHT}
+            AND EXISTS (SELECT 1 FROM encodings WHERE image = faces.image AND engine = faces.engine)
+            ORDER BY id""",
+        [engine],
+    )
     return np.fromiter((row[0] for row in rows), dtype=np.int64)
 
 
 def load_faces(db: Database, engine: EngineId) -> FaceColumns:
-    """The faces of images that a listed library holds.
+    """The faces of images that a listed library holds and the engine is done with.
 
-    Raises StateError when a stored embedding is not what was written.
+    Raises Damaged when a stored embedding is not what was written.
     """
     ids = load_face_ids(db, engine)
     count = len(ids)
@@ -64,8 +78,8 @@ def load_faces(db: Database, engine: EngineId) -> FaceColumns:
     for row, (face, key, left, top, width, height, orientation, dhash, side, embedding, crc) in enumerate(
         rows
     ):
-        if zlib.crc32(embedding) != crc or len(embedding) != 4 * DIMENSIONS:
-            raise StateError(
+        if not _is_sound(embedding, crc):
+            raise Damaged(
                 f"the database is damaged: the stored embedding of face {face} is not what was written"
             )
         images.append(ImageKey(key))
@@ -82,6 +96,23 @@ def load_faces(db: Database, engine: EngineId) -> FaceColumns:
         sides,
         embeddings,
     )
+
+
+def _is_sound(embedding: bytes, crc: int) -> bool:
+    return zlib.crc32(embedding) == crc and len(embedding) == 4 * DIMENSIONS
+
+
+def find_damaged(db: Database) -> list[tuple[ImageId, EngineId]]:
+    """Images with a face whose embedding is not what was written, for each engine."""
+    rows = db.conn.execute("SELECT image, engine, embedding, crc FROM faces")
+    return sorted(
+        {(image, engine) for image, engine, embedding, crc in rows if not _is_sound(embedding, crc)}
+    )
+
+
+def forget_encodings(db: Database, pairs: Iterable[tuple[ImageId, EngineId]]) -> None:
+    """These images are to be encoded again. Until then their faces do not count, but stay whose they were."""
+    db.conn.executemany("DELETE FROM encodings WHERE image = ? AND engine = ?", pairs)
 
 
 def count_unencoded(db: Database, engine: EngineId) -> int:

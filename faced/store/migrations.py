@@ -13,20 +13,30 @@ from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
 
-from faced.errors import StateError
+from faced.errors import Damaged, StateError
 
 __all__ = [
     "APPLICATION_ID",
     "KEEP_BACKUPS",
+    "Foreign",
+    "back_up",
     "check_version",
     "load_migrations",
     "migrate",
     "newest_version",
+    "read_version",
+    "split_statements",
     "transaction",
 ]
 
 APPLICATION_ID = 0x66616365  # "face"
 KEEP_BACKUPS = 3
+HIGHEST_VERSION = 9999
+"""Four digits. Above it a number is damage."""
+
+
+class Foreign(StateError):
+    """The database is another program's, or the head of its file is damaged."""
 
 
 def load_migrations() -> list[tuple[int, str]]:
@@ -62,6 +72,10 @@ def check_version(connection: sqlite3.Connection, folder: Path) -> int:
     Raises StateError for a database of another program or of a newer faced.
     """
     version = read_version(connection)
+    if not 0 <= version <= HIGHEST_VERSION:
+        raise Damaged(
+            f"the database in {folder} has a schema that no faced ever had ({version}): it is damaged"
+        )
     if version > newest_version():
         raise StateError(
             f"the database in {folder} was written by a newer faced (schema {version}, this one knows "
@@ -71,13 +85,13 @@ def check_version(connection: sqlite3.Connection, folder: Path) -> int:
 
 
 def read_version(connection: sqlite3.Connection) -> int:
-    """0 for an empty database. Raises StateError for one of another program."""
+    """0 for an empty database. Raises Foreign for one of another program."""
     (application,) = connection.execute("PRAGMA application_id").fetchone()
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     if application == APPLICATION_ID or (application == 0 and version == 0 and tables == 0):
         return int(version)
-    raise StateError("faced.db is not a database of faced; choose another folder with --state")
+    raise Foreign("faced.db is not a database of faced; choose another folder with --state")
 
 
 def back_up(connection: sqlite3.Connection, folder: Path, version: int) -> Path:
@@ -87,9 +101,16 @@ def back_up(connection: sqlite3.Connection, folder: Path, version: int) -> Path:
     partial = target.with_suffix(".partial")
     for unfinished in folder.glob("faced-*.partial"):
         unfinished.unlink()
-    os.close(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-    connection.execute("VACUUM INTO ?", (str(partial),))
-    partial.replace(target)
+    handle = os.open(partial, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        connection.execute("VACUUM INTO ?", (str(partial),))
+        os.fsync(handle)
+        partial.replace(target)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+    finally:
+        os.close(handle)
     for old in sorted(folder.glob("faced-*.db"))[:-KEEP_BACKUPS]:
         old.unlink()
     return target

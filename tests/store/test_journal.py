@@ -16,10 +16,9 @@ import pytest
 from faced.errors import StateError, StorageFull
 from faced.model import EngineId, PersonId
 from faced.store import journal_file
-from faced.store.database import DATABASE, Store, open_reader, open_store
-from faced.store.edits import Draft, from_line, read_lines
+from faced.store.database import DATABASE, open_reader, open_store
+from faced.store.edits import from_line, read_lines
 from faced.store.journal import (
-    add_edits,
     check_word,
     last_edit,
     load_edits,
@@ -35,6 +34,7 @@ from faced.store.persons import add_persons, load_names, load_person_rows
 from faced.store.settings import load_setting, read_installation
 from faced.store.word import PersonWord, Word, fold
 from faced.store.word_tables import load_word
+from tests.support.said import add_people, damage, lose_database, say, say_much
 from tests.support.words import NOON, draft, face, spot
 
 LONG = bool(os.environ.get("FACED_LONG"))
@@ -51,39 +51,6 @@ def store(state):
     """An empty store."""
     with open_store(state) as store:
         yield store
-
-
-def say(store: Store, *drafts: Draft, origin: str = "folder") -> list:
-    """One gesture, without the file."""
-    with store.write() as db:
-        return add_edits(db, drafts, origin=origin, time=NOON)
-
-
-def add_people(store: Store, count: int) -> None:
-    """Persons 1 to count."""
-    with store.write() as db:
-        add_persons(db, count)
-
-
-def say_much(store: Store) -> Word:
-    """Something of every kind, in the database and in the file. Returns the word."""
-    add_people(store, 6)
-    say(store, draft("name", 1, value="Anna"), draft("anchor", 1, face(1), face(2), face(3)))
-    say(store, draft("name", 2, value="Be\nn \udcff👩"), draft("born", 2, value=1990))
-    say(store, draft("pin", 1, face(4)), draft("reject", 2, face(4)))
-    say(store, draft("reject", 1, face(2)), draft("hide", 3), draft("place", 1, value="Family/Om\udce4"))
-    say(store, draft("merge", 4, value=1), draft("pin", 4, face(5)))
-    say(store, draft("name", 5, value="Nobody"))
-    with store.write() as db:
-        undo_last(db, time=NOON)
-    append_journal(store, NOON)
-    return load_word(store.db)
-
-
-def lose_database(state: Path) -> None:
-    """Set the database aside."""
-    for name in (DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm"):
-        (state / name).unlink(missing_ok=True)
 
 
 def recover(state: Path, *, is_damaged: bool = False) -> Word:
@@ -546,14 +513,6 @@ def test_random_damage_to_the_database_costs_no_word(state, tmp_path):
         assert (persons, again.pins) == (word.persons, word.pins), f"seed {seed}, trial {trial}"
         assert (again.rejections, again.anchors) == (word.rejections, word.anchors), f"seed {seed}"
         assert again.person(6) in (PersonWord(), PersonWord("After")), f"seed {seed}, trial {trial}"
-
-
-def damage(path: Path, dice: random.Random) -> None:
-    """64 random bytes somewhere behind the file's header."""
-    with path.open("r+b") as file:
-        size = path.stat().st_size
-        file.seek(dice.randrange(100, size - 64))
-        file.write(dice.randbytes(64))
 
 
 # ---- killed ----
