@@ -63,13 +63,12 @@ def save_backup(store: Store) -> Path:
     Raises StorageFull where there is no room for it.
     """
     folder = store.folder / BACKUP
-    try:
-        # A connection of its own: whoever waits for the store need not wait for this.
-        with open_reader(store.folder) as db:
+    with open_reader(store.folder) as db:  # of its own: whoever waits for the store need not wait for this
+        try:
             return back_up(db.conn, folder, read_version(db.conn))
-    except (OSError, sqlite3.DatabaseError) as error:
-        raise_full(folder, error)
-        raise
+        except (OSError, sqlite3.DatabaseError) as error:
+            raise_full(folder, error)
+            raise
 
 
 def list_backups(folder: Path) -> list[Path]:
