@@ -200,7 +200,7 @@ def test_folders_made_filled_and_renamed_at_once_are_heard_or_found(ear: Ear, li
 def test_folders_that_come_back_do_not_deafen(ear: Ear, lib: Path, tmp_path: Path) -> None:
     """A folder moved out, made anew and deleted, then the one moved out deleted: what comes later is heard."""
     ear.watch(photos=lib)
-    for number in range(5):
+    for number in range(2):
         (lib / "a/b").rename(tmp_path / "out")
         (lib / "a/b").mkdir()
         ear.wait_for(lib, b"a/b", below=True)

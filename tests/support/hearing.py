@@ -1,8 +1,8 @@
 """A Watcher with an ear: what it handed over so far, and waiting until it has said something.
 
-Run as a module it is a process to be stopped, limited or overwhelmed: it takes commands on its standard input
-(`set ROOT SCOPE`, `check`, `limit NAME NUMBER` in a user namespace, `quit`, paths hex) and answers each, and tells each hint, with one line of
-JSON.
+Run as a module it is a process to be stopped, limited or overwhelmed: it takes commands on its standard
+input (`set ROOT SCOPE` with the path in hex, `check`, `limit NAME NUMBER` in a user namespace, `say`, `quit`)
+and answers each, and tells each hint, with one line of JSON.
 """
 
 import json

@@ -84,6 +84,15 @@ class RootObserver(InotifyObserver):
         """Whether the kernel has refused a watch because this user has too many."""
         return self._inotify_fd.limit_reached
 
+    def forget_limit(self) -> None:
+        """Say it again only when it happens again."""
+        self._inotify_fd.limit_reached = False
+
+    def is_well(self) -> bool:
+        """Whether it hears."""
+        threads = [self, self._inotify_fd, *self.emitters]
+        return not self.is_broken and all(thread.is_alive() for thread in threads)
+
     def open(self) -> None:
         """Watch. Raises OSError, and is closed then, when the root itself cannot be watched."""
         wake = self.scope is Scope.WAKE

@@ -71,7 +71,18 @@ class Watcher:
     def problems(self) -> Mapping[bytes, str]:
         """Root → why it, or a part of it, is not watched, and what to do. A copy."""
         with self._lock:
-            return dict(self._problems)
+            limited = {
+                root.path: limit_problem(root.path)
+                for root in self._roots.values()
+                if root.observer is not None and root.observer.limit_reached
+            }
+            return {**limited, **self._problems}
+
+    def is_well(self) -> bool:
+        """Whether all threads that hear are alive."""
+        with self._lock:
+            observers = [root.observer for root in self._roots.values() if root.observer is not None]
+            return all(observer.is_well() for observer in observers)
 
     def set_roots(self, roots: Mapping[bytes, Scope]) -> None:
         """Watch these absolute paths and no others.
@@ -109,8 +120,8 @@ class Watcher:
     def check(self, root: bytes) -> int:
         """Find folders in no watch, renew the root if that may help, and return how many stay deaf.
 
-        What stays deaf is in `problems`, and is no reason to renew again until the limit of watches is another
-        one. KeyError as in renew.
+        What stays deaf is in `problems` and no reason to renew again until it can be read or, at the limit of
+        watches, until that is another one. KeyError as in renew.
         """
         with self._lock:
             kept = self._roots[root]
@@ -125,7 +136,7 @@ class Watcher:
                     kept.limit = read_watch_limit()
             kept.deaf = _with_access(kept.path, deaf)
             if kept.observer is not None:
-                self._tell_deaf(kept, len(deaf))
+                self._tell_deaf(kept, kept.observer, len(deaf))
             return len(deaf)
 
     def close(self) -> None:
@@ -174,8 +185,6 @@ class Watcher:
             self._problems[root.path] = open_problem(root.path, error)
         else:
             root.observer = observer
-            if observer.limit_reached:
-                self._problems[root.path] = limit_problem(root.path)
         if heard or root.observer is not None:
             self._box.lose(root.path)
 
@@ -188,14 +197,18 @@ class Watcher:
         return find_deaf(root.path, folders, watches)
 
     def _is_worth_renewing(self, root: _Root, deaf: Mapping[bytes, Node]) -> bool:
-        if not root.deaf.issuperset(_with_access(root.path, deaf)):
-            return True
-        return bool(deaf) and root.limit != read_watch_limit()
+        if not deaf:
+            return False
+        at_limit = root.observer is not None and root.observer.limit_reached
+        if root.limit is not None and at_limit:
+            return root.limit != read_watch_limit()
+        return not root.deaf.issuperset(_with_access(root.path, deaf))
 
-    def _tell_deaf(self, root: _Root, deaf: int) -> None:
+    def _tell_deaf(self, root: _Root, observer: RootObserver, deaf: int) -> None:
         if not deaf:
             self._problems.pop(root.path, None)
-        elif root.observer is not None and root.observer.limit_reached:
+            observer.forget_limit()  # what was refused is gone
+        elif observer.limit_reached:
             self._problems[root.path] = limit_problem(root.path, deaf)
         else:
             self._problems[root.path] = deaf_problem(root.path, deaf)
