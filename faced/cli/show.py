@@ -306,7 +306,7 @@ def people_lines(people: "Sequence[PersonRow]") -> list[str]:
 
 
 def people_json(people: "Sequence[PersonRow]") -> list[Json]:
-    """The keys of DESIGN."""
+    """The keys stay as they are: programs read them."""
     return [
         {
             "id": row.id,
@@ -332,7 +332,7 @@ def faces_lines(faces: "Sequence[FaceView]") -> list[str]:
 
 
 def faces_json(faces: "Sequence[FaceView]") -> list[Json]:
-    """The keys of DESIGN."""
+    """The keys stay as they are: programs read them."""
     return [
         {
             "box": list(face.box),

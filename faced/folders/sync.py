@@ -1,7 +1,7 @@
 """The step that brings the people folder up to date: recover, look, plan, and change it batch by batch.
 
 Each batch is committed as intents before its first change, made, flushed to the disk, and then base becomes what
-the disk says (FACTS: the tree protocol). Whatever dies, whenever: the next run finds the intents and looks. When
+the disk says. Whatever dies, whenever: the next run finds the intents and looks. When
 nothing is to be done nothing is written, neither in the tree nor in the database.
 """
 

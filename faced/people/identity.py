@@ -8,7 +8,7 @@ In the order of their rank:
 4. What is left of the clusters are persons without a name, numbered as at the last run (see `numbers`).
 
 Everything but those numbers follows from the faces and the word alone, and not from their order, their ids or
-what was computed before. Joining, time and suggestions (DESIGN, Identity 4 to 6) have their place between
+what was computed before. Joining, time and suggestions will have their place between
 the owned clusters and the unnamed ones.
 """
 

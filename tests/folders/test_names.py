@@ -1,4 +1,4 @@
-"""Names of folders and links: the table of R6.1, and the laws that no name can break."""
+"""Names of folders and links: a table of examples, and the laws that no name can break."""
 
 import os
 import unicodedata
@@ -68,7 +68,7 @@ file_names = st.one_of(
     ],
 )
 def test_folder_names(name, folder):
-    """The rows of R6.1, and what must stay as it is."""
+    """Examples of what is changed, and what must stay as it is."""
     assert folder_name(name) == folder
 
 

@@ -1,4 +1,4 @@
-"""R3.5: somebody renames, deletes and replaces at random while faced works on the same folders.
+"""Somebody renames, deletes and replaces at random while faced works on the same folders.
 
 No file of theirs is ever lost: each is found at the end, in People or in what they took out of it themselves.
 3 seconds; 10 minutes with FACED_LONG=1. The seed is in the failure.

@@ -135,7 +135,7 @@ CREATE TABLE tree (
   source TEXT,
   fstype TEXT,
   ino INTEGER,
-  probe TEXT,                     -- JSON: what the file system can do (R3.6), asked once per place
+  probe TEXT,                     -- JSON: what the file system can do, asked once per place
   problem TEXT                    -- why it is frozen, one plain sentence; NULL: nothing wrong
 ) STRICT;
 
