@@ -21,18 +21,15 @@ from faced.store.asks import (
     save_undecided,
 )
 from faced.store.database import open_store
+from tests.support.said import add_images, add_people
 
 
 @pytest.fixture
 def store(tmp_path):
     """Two persons and two images."""
     with open_store(tmp_path / "state") as store:
-        with store.write() as db:
-            db.conn.executemany("INSERT INTO persons (id) VALUES (?)", [(1,), (2,)])
-            db.conn.executemany(
-                "INSERT INTO images (id, key, format, width, height) VALUES (?, ?, 'JPEG', 1, 1)",
-                [(number, f"b1:{number}") for number in (1, 2)],
-            )
+        add_people(store, 2)
+        add_images(store, 2)
         yield store
 
 

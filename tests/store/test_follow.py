@@ -16,18 +16,16 @@ from faced.store.follow import (
     save_adopting,
 )
 from faced.store.tree import forget_base, is_known_text, load_base
+from tests.support.said import add_images, add_people
 
 
 @pytest.fixture
 def store(tmp_path):
     """Two persons, each with a folder of two links."""
     with open_store(tmp_path / "state") as store:
+        add_people(store, 2)
+        add_images(store, 3)
         with store.write() as db:
-            db.conn.executemany("INSERT INTO persons (id) VALUES (?)", [(1,), (2,)])
-            db.conn.executemany(
-                "INSERT INTO images (id, key, format, width, height) VALUES (?, ?, 'JPEG', 1, 1)",
-                [(number, f"b1:{number}") for number in (1, 2, 3)],
-            )
             adopt_folders(db, [folder(b"A", 1, 11, 1, 2), folder(b"B", 2, 12, 2, 3)])
         yield store
 

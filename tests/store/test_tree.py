@@ -29,6 +29,7 @@ from faced.store.tree import (
     save_problem,
     save_tree,
 )
+from tests.support.said import add_images, add_people
 
 ANNA, BEN = PersonId(1), PersonId(2)
 
@@ -37,12 +38,9 @@ ANNA, BEN = PersonId(1), PersonId(2)
 def store(tmp_path):
     """Two persons and three images; two folders with a link each, one folder inside another."""
     with open_store(tmp_path / "state") as store:
+        add_images(store, 3)
+        add_people(store, 2)
         with store.write() as db:
-            db.conn.executemany(
-                "INSERT INTO images (id, key, format, width, height) VALUES (?, ?, 'JPEG', 1, 1)",
-                [(number, f"b1:{number}") for number in (1, 2, 3)],
-            )
-            db.conn.executemany("INSERT INTO persons (id) VALUES (?)", [(1,), (2,)])
             change = BaseChange(
                 made=[(b"A", ANNA, 11), (b"A/in", None, 12), (b"B", BEN, 13)],
                 links=[link(b"A", b"1", 1, ANNA), link(b"A/in", b"2", 2, ANNA), link(b"B", b"1", 1, BEN)],

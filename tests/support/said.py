@@ -12,7 +12,7 @@ from faced.store.word import Word
 from faced.store.word_tables import load_word
 from tests.support.words import NOON, draft, face
 
-__all__ = ["add_people", "damage", "lose_database", "say", "say_much"]
+__all__ = ["add_images", "add_people", "damage", "lose_database", "say", "say_much"]
 
 
 def say(store: Store, *drafts: Draft, origin: str = "folder") -> list[Edit]:
@@ -25,6 +25,15 @@ def add_people(store: Store, count: int) -> None:
     """Persons 1 to count."""
     with store.write() as db:
         add_persons(db, count)
+
+
+def add_images(store: Store, count: int) -> None:
+    """Images 1 to count, with keys b1:1 and so on, of which no photo is known."""
+    with store.write() as db:
+        db.conn.executemany(
+            "INSERT INTO images (id, key, format, width, height) VALUES (?, ?, 'JPEG', 1, 1)",
+            [(number, f"b1:{number}") for number in range(1, count + 1)],
+        )
 
 
 def say_much(store: Store) -> Word:
