@@ -15,7 +15,7 @@ from faced.passes.places import Run
 
 __all__ = ["Ears", "Heard"]
 
-_Node: TypeAlias = "tuple[int, int, frozenset[Mount]]"
+_Node: TypeAlias = tuple[int, int, frozenset[Mount]]
 
 
 @dataclass(frozen=True, slots=True)
