@@ -147,6 +147,11 @@ class Process:
         """The next line of hints whose value under `key` is as wanted; those before it are forgotten."""
         return self._next(self._hints, lambda line: found(line[key]))
 
+    def wait_for(self, root: Path, folder: str) -> None:
+        """Until the folder is hinted at, alone or, because its root was just set or renewed, with all of it."""
+        key = str(root)
+        self._next(self._hints, lambda line: key in line["lost"] or folder in line["folders"].get(key, []))
+
     def _next(
         self, lines: list[dict[str, Any]], wanted: Callable[[dict[str, Any]], bool] = bool
     ) -> dict[str, Any]:
