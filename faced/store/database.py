@@ -85,7 +85,9 @@ class Store:
 
     def close(self) -> None:
         """Closing checkpoints, so it is done under the write lock too."""
-        with self._mutex, hold_lock(self.folder, WRITE):
+        with self._mutex, ExitStack() as stack:
+            with suppress(OSError):  # not to be had where nothing can be written: then closing writes nothing
+                stack.enter_context(hold_lock(self.folder, WRITE))
             self._connection.close()
             self._share.close()
 
@@ -144,6 +146,8 @@ def _open(folder: Path) -> Store:
                 f"the database {path} cannot be used ({error}); it was left as it is: move faced.db* away and sync again,"
                 " photos are then read anew and every name comes back from journal.jsonl beside it"
             ) from error
+        if was_unclean:
+            request_check(folder)
         undo.pop_all()
     return Store(folder, connection, share, was_unclean=was_unclean)
 

@@ -67,8 +67,6 @@ def open_sound_store(folder: Path, now: datetime) -> Iterator[Store]:
 
 def _enter(stack: ExitStack, folder: Path, now: datetime) -> Store:
     store = stack.enter_context(open_store(folder))
-    if store.was_unclean:
-        request_check(folder)
     try:
         if ((folder / CHECK).exists() or is_check_due(store.db, now)) and store.is_alone():
             check_health(store, now)
