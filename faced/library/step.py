@@ -31,13 +31,13 @@ from faced.library.disks import Frozen, check_mounts, count_photos, has_mounts, 
 from faced.library.exclude import Excludes
 from faced.library.partial import Part
 from faced.library.ready import Settling
+from faced.library.record import Findings, State, write_findings, write_frozen
 from faced.library.scan import read_library, read_part
-from faced.model import FileStamp, LibraryId, Place
+from faced.model import LibraryId, Place
 from faced.mounts import has_stable_inodes, read_place
 from faced.store import photos as rows
 from faced.store.database import Store
 from faced.store.photos import Library
-from faced.store.settings import next_number
 
 __all__ = ["LibraryReport", "scan_libraries", "scan_library"]
 
@@ -60,30 +60,6 @@ class LibraryReport:
     moved: int = 0
     gone: int = 0
     lost: int = 0
-    held: bool = False
-    unready: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class _State:
-    """What the database says of a library as a whole."""
-
-    online: bool
-    problem: str | None
-    place: Place | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Findings:
-    """What is to be written. adopted: the library of which this one is the new place."""
-
-    place: Place
-    problem: str | None
-    scan: Scan
-    changes: Changes
-    inodes: Inodes
-    mounts: Mapping[bytes, Place] = field(default_factory=dict)
-    adopted: Library | None = None
     held: bool = False
     unready: int = 0
 
@@ -155,13 +131,16 @@ def scan_library(
     except Frozen as frozen:
         if settling is not None:
             settling.forget(library.root)
-        return _freeze(store, library, frozen)
+        write_frozen(store, library, str(frozen))
+        return LibraryReport(
+            library.root, online=False, problem=str(frozen), lost=library.photos, held=frozen.held
+        )
     owner = findings.adopted or library
-    _write(store, library.id, _State(library.online, library.problem, owner.place), findings)
+    write_findings(store, library.id, State(library.online, library.problem, owner.place), findings)
     return _report(library.root, findings)
 
 
-def _report(root: bytes, findings: _Findings) -> LibraryReport:
+def _report(root: bytes, findings: Findings) -> LibraryReport:
     return LibraryReport(
         root,
         online=True,
@@ -186,14 +165,14 @@ def _scan_part(
     root, before = sound
     findings = _look_at_part(store, library_id, root, before, only, terms)
     if findings is not None:
-        _write(store, library_id, _State(True, None, before), findings)
+        write_findings(store, library_id, State(True, None, before), findings)
         return _report(root, findings)
     return None
 
 
 def _look_at_part(
     store: Store, library_id: LibraryId, root: bytes, before: Place, only: Mapping[bytes, bool], terms: _Terms
-) -> _Findings | None:
+) -> Findings | None:
     if not _is_at(root, before) or has_mounts(root):
         return None
     scan, part = read_part(root, only, terms.excludes, terms.apart)
@@ -206,7 +185,7 @@ def _look_at_part(
         return None  # they may have moved, or be too many to be believed
     changes, unready = _settle(root, changes, terms, part)
     problem = _describe_unlisted(root, scan, changes)
-    return _Findings(before, problem, _without(scan, unready), changes, inodes, unready=len(unready))
+    return Findings(before, problem, _without(scan, unready), changes, inodes, unready=len(unready))
 
 
 def _is_at(root: bytes, place: Place) -> bool:
@@ -216,7 +195,7 @@ def _is_at(root: bytes, place: Place) -> bool:
         return False
 
 
-def _look(store: Store, library: Library, others: list[Library], terms: _Terms) -> _Findings:
+def _look(store: Store, library: Library, others: list[Library], terms: _Terms) -> Findings:
     place = read_root(library)
     remembered = rows.load_mounts(store.db, library.id)
     known = rows.load_stamps(store.db, library.id)
@@ -248,7 +227,7 @@ def _look(store: Store, library: Library, others: list[Library], terms: _Terms) 
                 "as they were in case a disk or folder is away: bring them back and sync again"
             )
     changes, unready = _settle(library.root, changes, terms)
-    return _Findings(
+    return Findings(
         place, problem, _without(scan, unready), changes, inodes, mounts, adopted, held, len(unready)
     )
 
@@ -339,52 +318,3 @@ def _describe_unlisted(root: bytes, scan: Scan, changes: Changes) -> str | None:
     more = f" and {len(scan.unlisted) - 1} more" if len(scan.unlisted) > 1 else ""
     kept = f"; {count_photos(len(changes.kept))} known there stay as they were" if changes.kept else ""
     return f"{shown(os.path.join(root, path))}{more} cannot be read ({reason}){kept}"
-
-
-def _freeze(store: Store, library: Library, frozen: Frozen) -> LibraryReport:
-    problem = str(frozen)
-    if library.online or library.problem != problem:
-        with store.write() as db:
-            rows.save_library_state(db, library.id, online=False, problem=problem, place=library.place)
-    return LibraryReport(library.root, online=False, problem=problem, lost=library.photos, held=frozen.held)
-
-
-def _write(store: Store, library: LibraryId, before: _State, found: _Findings) -> None:
-    owner = found.adopted.id if found.adopted else library
-    seen_again = _changed_quarantine(store, owner, found)
-    state_is_new = before != _State(True, found.problem, found.place)
-    mounts_are_new = rows.load_mounts(store.db, owner) != found.mounts
-    if not (found.changes or found.adopted or seen_again or state_is_new or mounts_are_new):
-        return
-    with store.write() as db:
-        if found.adopted:
-            rows.adopt_library(db, owner, library)
-        rows.save_library_state(db, owner, online=True, problem=found.problem, place=found.place)
-        if mounts_are_new:
-            rows.save_mounts(db, owner, found.mounts)
-        if found.changes or seen_again:
-            number = next_number(db, "scan")
-            changes = found.changes
-            rows.delete_photos(db, owner, changes.gone)
-            rows.move_photos(db, owner, ((m.old, m.new, m.stamp) for m in changes.moved))
-            rows.save_stamps(db, owner, changes.touched)
-            rows.save_photos(db, owner, find_new(changes), number)
-            rows.release_quarantine(db, owner, seen_again, number)
-
-
-def _changed_quarantine(store: Store, library: LibraryId, found: _Findings) -> list[bytes]:
-    """Quarantined files that are not as they were when they failed, by the path they have now."""
-    moved = {move.old: move.new for move in found.changes.moved}
-    changed = []
-    for path, failed in rows.load_quarantine_stamps(store.db, library).items():
-        now = moved.get(path, path)
-        seen = found.scan.find(now)
-        if seen is not None and _is_other_file(failed, seen, found.inodes):
-            changed.append(now)
-    return changed
-
-
-def _is_other_file(failed: FileStamp, seen: FileStamp, inodes: Inodes) -> bool:
-    before = (failed.size, failed.mtime_ns, failed.ctime_ns)
-    after = (seen.size, seen.mtime_ns, seen.ctime_ns)
-    return before != after or (inodes is Inodes.STABLE and failed.ino != seen.ino)

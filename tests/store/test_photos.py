@@ -16,7 +16,9 @@ from faced.store.photos import (
     load_photos_of_images,
     load_quarantine,
     load_quarantine_stamps,
+    load_sound_place,
     load_stamps,
+    load_stamps_within,
     load_unread,
     move_photos,
     release_quarantine,
@@ -225,3 +227,58 @@ def test_counts_are_of_the_set(db):
     assert load_counts(db) == Counts(photos=5, images=1, queued=2, quarantined=2)
     set_libraries(db, [b"/b"], exact=True)
     assert load_counts(db) == Counts(photos=0, images=0, queued=0, quarantined=0)
+
+
+PATHS = [
+    b"a",
+    b"a/1",
+    b"a/b/2",
+    b"a/b/c/3",
+    b"a/b.jpg",
+    b"a/b-/4",
+    b"a/b0",
+    b"a0",
+    b"a-/5",
+    b"b/6",
+    b"\xff" * 20,
+]
+
+
+@pytest.mark.parametrize(
+    ("folders", "trees", "expected"),
+    [
+        ([], [], []),
+        ([b""], [], [b"a", b"a0", b"\xff" * 20]),
+        ([b"a"], [], [b"a/1", b"a/b.jpg", b"a/b0"]),
+        ([], [b"a"], [b"a", b"a/1", b"a/b/2", b"a/b/c/3", b"a/b.jpg", b"a/b-/4", b"a/b0"]),
+        ([b"a"], [b"a/b"], [b"a/1", b"a/b/2", b"a/b/c/3", b"a/b.jpg", b"a/b0"]),
+        ([b"nowhere"], [b"b", b"a0"], [b"b/6", b"a0"]),
+        ([], [b""], PATHS),
+    ],
+)
+def test_stamps_of_a_part_are_those_in_it(db, folders, trees, expected):
+    """Directly in a folder, or anywhere below a tree; of one library; names that begin alike are others."""
+    set_libraries(db, [b"/b"], exact=False)
+    for root in (b"/a", b"/b"):
+        save_photos(db, id_of(db, root), dict.fromkeys(PATHS, STAMP), 1)
+    assert load_stamps_within(db, id_of(db), folders, trees) == dict.fromkeys(expected, STAMP)
+
+
+def test_a_part_is_found_by_the_index(db):
+    """So that it costs what is in it."""
+    plan = db.execute(
+        "EXPLAIN QUERY PLAN SELECT path, size FROM photos"
+        " WHERE library = 1 AND path >= ? AND path < ? ORDER BY path",
+        [b"a/", b"a0"],
+    ).fetchall()
+    assert [row[3] for row in plan] == [
+        "SEARCH photos USING INDEX sqlite_autoindex_photos_1 (library=? AND path>? AND path<?)"
+    ]
+
+
+def test_the_place_of_a_sound_library_is_told(db):
+    """Of one that is offline, has a problem or was never seen it is not."""
+    assert load_sound_place(db, id_of(db)) is None
+    for online, problem, told in ((True, None, True), (True, "held", False), (False, None, False)):
+        save_library_state(db, id_of(db), online=online, problem=problem, place=PLACE)
+        assert load_sound_place(db, id_of(db)) == ((b"/a", PLACE) if told else None)
