@@ -137,6 +137,8 @@ def test_a_people_folder_inside_a_library_is_heard_as_people_only(ear: Ear, lib:
     (people / ".faced").mkdir(parents=True)
     (people / "Anna").mkdir()
     ear.watch(photos=lib, everything=people)
+    inside = [b"people", b"people/Anna"]
+    assert ear.watcher.find_deaf(os.fsencode(lib), inside) == inside  # nor is it watched twice
     write(people / ".faced/tree.json")
     (people / "Anna/photo.jpg").symlink_to("../../a/old.jpg")
     (people / "Anna/notes.txt").touch()

@@ -128,7 +128,7 @@ class RootObserver(InotifyObserver):
     def is_wanted(self, path: bytes) -> bool:
         """Whether a folder, an absolute path, is watched at all."""
         relative = self._relative(path)
-        return relative is not None and is_entered(self.scope, relative) and relative not in self.apart
+        return relative is not None and is_entered(self.scope, relative) and not self._is_apart(relative)
 
     def take(self, kind: str, paths: Iterable[bytes], *, is_folder: bool) -> None:
         """Turn an event into hints. kind, paths (absolute): see `folders_for`."""
