@@ -93,6 +93,11 @@ class Ears:
         (self._offline.discard if is_there else self._offline.add)(root)
 
     @property
+    def is_well(self) -> bool:
+        """Whether all that listens still does."""
+        return self._watcher.is_well()
+
+    @property
     def is_missing_any(self) -> bool:
         """Whether a place is away, so that its return is to be looked for."""
         return bool(self._offline)

@@ -129,7 +129,9 @@ class Service:
         if self._stopping:
             raise _Stopping
         now = time.monotonic()
-        if self._ping_every is not None and now - self._pinged >= self._ping_every and self._encoder.is_alive:
+        if self._ping_every is None or now - self._pinged < self._ping_every:
+            return
+        if self._encoder.is_alive and self._ears.is_well:
             self._notifier.notify(WATCHDOG="1")
             self._pinged = now
 
