@@ -160,7 +160,7 @@ def _scan_part(
 ) -> LibraryReport | None:
     """None: only a look at everything can tell. Costs as much as there is in these folders."""
     sound = rows.load_sound_place(store.db, library_id)
-    if sound is None or rows.load_mounts(store.db, library_id):
+    if only.get(b"") or sound is None or rows.load_mounts(store.db, library_id):
         return None
     root, before = sound
     findings = _look_at_part(store, library_id, root, before, only, terms)

@@ -276,7 +276,8 @@ def delete_photos(db: Database, library: LibraryId, paths: Iterable[bytes]) -> N
 def load_quarantine_stamps(db: Database, library: LibraryId) -> dict[bytes, FileStamp]:
     """What the quarantined files looked like when they failed, by path."""
     rows = db.execute(
-        "SELECT path, q.size, q.mtime_ns, q.ctime_ns, q.ino FROM quarantine q JOIN photos p ON p.id = q.photo"
+        # CROSS JOIN: the few in quarantine are gone through, never all photos of the library.
+        "SELECT path, q.size, q.mtime_ns, q.ctime_ns, q.ino FROM quarantine q CROSS JOIN photos p ON p.id = q.photo"
         " WHERE library = ?",
         [library],
     )
