@@ -23,6 +23,8 @@ def test_a_damaged_database_costs_no_name_and_no_link(known: App, has_backup: bo
             save_backup(store)
     (known.people / second).rename(known.people / "Ben")
     sorted((known.people / "Anna").iterdir())[0].unlink()
+    moved = known.photos / sorted(known.folders()["Ben"])[-1]
+    moved.rename(moved.with_name("moved.jpg"))  # so that faced has links to write since the backup
     known.sync("--now")
     before, edits = known.folders(), known.json("log")
     links = inodes_of(known)
