@@ -6,6 +6,7 @@ whoever reads the file compares its stamp again.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final
 
 from faced.model import FileStamp
@@ -32,6 +33,7 @@ class Settling:
         """settle: seconds for which a file must have been left alone."""
         self._settle = settle
         self._looks: dict[bytes, dict[bytes, _Look]] = {}
+        self._sources: dict[bytes, dict[bytes, bytes]] = {}
 
     def find_unready(
         self,
@@ -42,12 +44,14 @@ class Settling:
         clock: float,
         ended: float | None = None,
         within: Callable[[bytes], bool] = lambda path: True,
+        sources: Mapping[bytes, bytes] = MappingProxyType({}),
     ) -> frozenset[bytes]:
         """Those of the new or changed files that are still to be left alone.
 
         root: their library. now_ns: wall clock. clock: monotonic seconds; both from when the look began.
         ended: monotonic, when it ended. within: whether a path was looked at; one that was, and is not
-        among the files, is forgotten.
+        among the files, is forgotten. sources: by path, where a file may have been before; what became of the
+        photo there is open as long as it waits.
 
         A file is ready when its last change is `settle` old. Younger than a minute, or changed in the future
         (by another machine's clock), it must also have looked the same at an earlier look: a second before,
@@ -60,6 +64,8 @@ class Settling:
             if look is not None:
                 after[path] = look
         self._looks[root] = after
+        known = {**self._sources.get(root, {}), **sources}
+        self._sources[root] = {path: old for path, old in known.items() if path in after}
         self._drop_if_empty(root)
         return frozenset(after.keys() & files.keys())
 
@@ -84,13 +90,15 @@ class Settling:
         return min((look.due for looks in self._looks.values() for look in looks.values()), default=None)
 
     def folders(self, root: bytes) -> frozenset[bytes]:
-        """The folders of the library in which files wait: where to look when they are due."""
-        return frozenset(path[: max(path.rfind(b"/"), 0)] for path in self._looks.get(root, ()))
+        """The folders of the library in which files wait, or may have been before: where to look when they are due."""
+        files = (*self._looks.get(root, ()), *self._sources.get(root, {}).values())
+        return frozenset(path[: max(path.rfind(b"/"), 0)] for path in files)
 
     def forget(self, root: bytes) -> None:
         """Of a library that cannot be looked at; what is new in it is new again when it is back."""
         self._looks.pop(root, None)
+        self._sources.pop(root, None)
 
     def _drop_if_empty(self, root: bytes) -> None:
         if not self._looks[root]:
-            del self._looks[root]
+            self.forget(root)

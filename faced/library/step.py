@@ -251,6 +251,7 @@ def _settle(
         clock=terms.began,
         ended=time.monotonic(),
         within=part.holds if part else lambda path: True,
+        sources={move.new: move.old for move in changes.moved if not move.sure},
     )
     return (defer(changes, unready) if unready else changes), unready
 

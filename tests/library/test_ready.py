@@ -170,3 +170,14 @@ def test_a_young_file_is_never_taken_at_one_look_or_two_close_ones(age, apart, s
     watch, files = Watch(settle), {b"a.jpg": stamp(-age)}
     assert watch.look(0, files) == {b"a.jpg"}
     assert watch.look(apart, files) == {b"a.jpg"}
+
+
+def test_where_a_file_may_have_come_from_is_looked_at_with_it():
+    """A photo renamed to another folder waits there; the folder it left is looked at again, or it is known twice."""
+    watch, files = Watch(), {b"new/b.jpg": stamp(0)}
+    watch.look(0.1, files, sources={b"new/b.jpg": b"old/a.jpg"})
+    assert watch.settling.folders(ROOT) == {b"new", b"old"}
+    watch.look(1.0, files)
+    assert watch.settling.folders(ROOT) == {b"new", b"old"}
+    assert watch.look(2.1, files) == set()
+    assert watch.settling.folders(ROOT) == set()
