@@ -272,6 +272,25 @@ def test_a_root_deleted_and_made_again(ear: Ear, lib: Path) -> None:
     ear.wait_for(lib, b"")
 
 
+def test_a_root_that_is_renamed_is_gone(ear: Ear, lib: Path) -> None:
+    """What happens under its new name is nobody's; a folder below it that is renamed takes nothing away."""
+    root = os.fsencode(lib)
+    ear.watch(photos=lib)
+    (lib / "a").rename(lib / "b")
+    ear.wait_for(lib, b"b", below=True)
+    assert not ear.watcher.problems
+    ear.forget()
+    lib.rename(lib.with_name("elsewhere"))
+    ear.wait(lambda ear: root in ear.lost and root in ear.watcher.problems)
+    assert "is gone" in ear.watcher.problems[root]
+    lib.with_name("elsewhere").rename(lib)
+    ear.watcher.renew(root)
+    assert not ear.watcher.problems
+    ear.forget()
+    write(lib / "b" / "x.jpg")
+    ear.wait_for(lib, b"b")
+
+
 def test_roots_no_longer_wanted_are_silent(ear: Ear, lib: Path, tmp_path: Path) -> None:
     """What is dropped gives no hint any more and leaves no thread, no handle and no problem behind."""
     other = tmp_path / "other"

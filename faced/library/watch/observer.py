@@ -16,7 +16,14 @@ from dataclasses import dataclass, field
 from watchdog import events
 from watchdog.observers.api import BaseObserver
 from watchdog.observers.inotify import InotifyEmitter, InotifyObserver, InotifyWatchGroup
-from watchdog.observers.inotify_c import InotifyEvent, InotifyFD, Mask, Watch, WatchDescriptor
+from watchdog.observers.inotify_c import (
+    InotifyConstants,
+    InotifyEvent,
+    InotifyFD,
+    Mask,
+    Watch,
+    WatchDescriptor,
+)
 
 from faced.library.watch.scope import Scope, folders_for, is_entered
 
@@ -125,6 +132,10 @@ class RootObserver(InotifyObserver):
             self.is_broken = True
             self._broken(self, overflow)
 
+    def lose_root(self) -> None:
+        """The root was deleted or has another name now: what is heard from here on is not of it."""
+        self._gone(self)
+
     def is_wanted(self, path: bytes) -> bool:
         """Whether a folder, an absolute path, is watched at all."""
         relative = self._relative(path)
@@ -136,7 +147,7 @@ class RootObserver(InotifyObserver):
             return
         relative = [path for path in map(self._relative, paths) if path is not None]
         if is_folder and kind == "deleted" and b"" in relative:
-            self._gone(self)
+            self.lose_root()
             return
         if self.apart:
             relative = [path for path in relative if not self._is_apart(path)]
@@ -229,6 +240,10 @@ class _Group(InotifyWatchGroup):
             super()._add_callback(path)
 
     def on_event(self, event: InotifyEvent) -> None:
+        if event.is_move_self:  # of a folder below, its parent tells too; nobody does of the root
+            if self._build_event_source_path(event) == self.observer.root:
+                self.observer.lose_root()
+            return
         if event.is_directory or not event.name:
             super().on_event(event)
             return
@@ -263,7 +278,7 @@ class _Emitter(InotifyEmitter):
             self._inotify_fd,
             os.fsencode(self.watch.path),
             is_recursive=self.watch.is_recursive,
-            event_mask=self.get_event_mask_from_filter(),
+            event_mask=Mask(self.get_event_mask_from_filter() | InotifyConstants.IN_MOVE_SELF),
             observer=self._observer,
         )
 
