@@ -152,6 +152,7 @@ def status_lines(status: "Status") -> list[str]:
         f"{count(status.counts.photos, 'photo')}, {count(status.faces, 'face')}, {status.counts.queued} queued"
     ]
     lines += _daemon_lines(status)
+    lines += [f"note: {notice.text}" for notice in status.notices]
     for library in status.libraries:
         state = "" if library.online else " (offline)"
         lines.append(f"library {shown(library.root)}{state}: {count(library.photos, 'photo')}")
@@ -285,6 +286,7 @@ def status_json(status: "Status") -> Json:
         "asks": asks_json(status.asks),
         "undecided": status.undecided,
         "paused": status.paused,
+        "notices": [notice.text for notice in status.notices],
         "daemon": None
         if status.daemon is None
         else {

@@ -15,7 +15,7 @@ from faced.config import load_config
 from faced.daemon.logs import set_up_logging
 from faced.daemon.parent import RESTART, attach_to_parent, is_child
 from faced.daemon.service import Outdated, Service
-from faced.errors import ConfigError, FacedError
+from faced.errors import ConfigError, Damaged, FacedError
 from faced.passes import steps
 from faced.passes.places import Places, Run, check_named, choose_places, open_run
 from faced.sandbox import SWITCHED_OFF, Sandbox, confine, identity_of, is_shut_out
@@ -40,6 +40,9 @@ def run_child(state: Path | None, config: Path | None, libraries: Sequence[Path]
     try:
         with _hold_state(run.state), _prepare(run, libraries, people) as (store, places, sandbox, fits):
             Service(run, store, places, sandbox, fits).serve(lambda: _reload(run, config))
+    except Damaged as error:
+        _log.error("%s", error)
+        return RESTART
     except Outdated:
         _log.info("beginning anew")
         return RESTART

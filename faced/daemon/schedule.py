@@ -161,6 +161,10 @@ class Schedule:
             its.everything, its.due = True, now + _retry(its.failures)
             its.failures += 1
 
+    def want_encoding(self, now: float) -> None:
+        """There are photos in the queue."""
+        self._encode_at = now
+
     def encoding_began(self) -> None:
         """The queue is being worked off."""
         self._encoding = True

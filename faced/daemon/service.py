@@ -22,14 +22,16 @@ from faced.daemon.notify import Notifier, watchdog_interval
 from faced.daemon.parent import RESTART
 from faced.daemon.schedule import Encode, Pass, Scan, Schedule, Times, Verify, Wait
 from faced.daemon.troubles import Troubles
-from faced.errors import FacedError, StateError, shown
+from faced.errors import Damaged, FacedError, shown
 from faced.folders.quiet import newest_change
 from faced.library.ready import Settling
 from faced.passes import steps
 from faced.passes.beside import is_paused
+from faced.passes.decide import Question
 from faced.passes.full import engine_settings
 from faced.passes.note import Note
 from faced.passes.places import Places, Run, choose_places
+from faced.people.recluster import Decision
 from faced.sandbox import Sandbox
 from faced.store.asks import Request, finish_requests, load_requests
 from faced.store.database import Store
@@ -85,6 +87,8 @@ class Service:
         self._reload = reload
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, self._on_signal)
+        for number in (signal.SIGUSR1, signal.SIGUSR2):
+            signal.signal(number, signal.SIG_IGN)
         try:
             self._settle_in()
             self._look_into_store()
@@ -297,8 +301,16 @@ class Service:
         self._troubles.say("people folder", tree.frozen)
         for edit in read.edits:
             _log.info("understood: %s", edit.why)
+        steps.keep_safe(store)
         self._finish(wishes, is_settled, is_decided=read.due_ns is None)
         self._tell_status()
+
+    def _decide(self, question: Question) -> Decision | None:
+        try:
+            return self._deciding.decide(question)
+        except Damaged:
+            self._schedule.want_encoding(time.monotonic())  # of what is about to be forgotten
+            raise
 
     def _finish(self, wishes: list[Request], is_settled: bool, is_decided: bool) -> None:
         """Carried out; a sync only when all that was there when it was asked for is encoded, read and shown."""
@@ -362,8 +374,8 @@ class Service:
     # Telling
 
     def _fail(self, topic: str, error: Exception) -> None:
-        if isinstance(error, StateError):
-            raise Outdated from error  # a new process checks the database as it opens it
+        if isinstance(error, Damaged):
+            raise error  # a new process mends the database as it opens it
         words = str(error) if isinstance(error, FacedError) else f"{type(error).__name__}: {error}"
         self._troubles.say(topic, words)
         if not isinstance(error, FacedError):

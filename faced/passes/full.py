@@ -101,6 +101,7 @@ def _run_steps(
     if waiting and tree.frozen is None:
         with store.write() as db:
             finish_requests(db, waiting)
+    steps.keep_safe(store)
     return PassReport(
         tuple(scans), encoding, read, clustering, tree, load_names(store.db), tuple(load_asks(store.db))
     )

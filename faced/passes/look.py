@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from sqlite_utils import Database
@@ -18,6 +19,7 @@ from faced.pictures.read import read_photo
 from faced.store.asks import Ask, load_asks, load_undecided
 from faced.store.journal import LogEntry, load_log
 from faced.store.lookup import FaceRow, count_faces, find_photo, has_image, load_faces_of_image
+from faced.store.notices import Notice, load_notices
 from faced.store.persons import PersonRow, load_person_rows
 from faced.store.photos import (
     Counts,
@@ -48,6 +50,7 @@ class Status:
     undecided: int
     daemon: Note | None
     paused: bool
+    notices: tuple[Notice, ...]
 
     @property
     def problems(self) -> tuple[str, ...]:
@@ -80,6 +83,7 @@ def look_at_status(db: Database, *, is_running: bool = False) -> Status:
         undecided=sum(1 for row in load_undecided(db) if row.ask is None),
         daemon=load_note(db) if is_running else None,
         paused=is_paused(db),
+        notices=load_notices(db, datetime.now(UTC)),
     )
 
 

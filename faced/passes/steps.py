@@ -2,13 +2,14 @@
 
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from sqlite_utils import Database
 
 from faced.config import Config
+from faced.errors import Damaged, StorageFull
 from faced.faces.engine import EngineRecord
 from faced.folders.plan import PhotoPath, ShownPerson
 from faced.folders.quiet import wait_until_quiet
@@ -24,14 +25,16 @@ from faced.passes.places import Places, Run
 from faced.passes.word import pass_on_numbers
 from faced.people.recluster import Clustering, ReclusterReport, write_decision
 from faced.store.asks import add_ask, delete_asks, load_asks
-from faced.store.database import Store, open_store
+from faced.store.database import Store
 from faced.store.faces import count_unencoded
+from faced.store.health import check_health, is_check_due, mend, open_sound_store
 from faced.store.jobs import ensure_engine
 from faced.store.journal import load_last_id, load_recent
-from faced.store.journal_file import append_journal, restore_journal
+from faced.store.journal_file import append_journal
 from faced.store.persons import load_images_of_persons
 from faced.store.photos import load_absent_images, load_libraries, load_photos_of_images
 from faced.store.settings import load_setting, save_setting
+from faced.store.upkeep import is_due, run_daily
 from faced.store.word_tables import load_word
 
 __all__ = [
@@ -39,6 +42,7 @@ __all__ = [
     "choose_engine",
     "decide_persons",
     "keep_journal",
+    "keep_safe",
     "look_at_tree",
     "open_state",
     "read_tree",
@@ -64,13 +68,22 @@ class TreeOptions:
 
 @contextmanager
 def open_state(run: Run) -> Iterator[Store]:
-    """The database, with the journal beside it brought up to it; a lost one has its words back."""
-    with open_store(run.state) as store:
-        report = append_journal(store, datetime.now(UTC))
-        if report.ahead:
-            restore_journal(store, report.ahead)
-            append_journal(store, datetime.now(UTC))
+    """The database, sound, with the journal beside it brought up to it; a lost one has its words back."""
+    with open_sound_store(run.state, datetime.now(UTC)) as store:
         yield store
+
+
+def keep_safe(store: Store) -> None:
+    """Daily the word is exported, weekly the database checked and copied. A disk that is full is no hindrance.
+
+    Raises Damaged when the check finds what only a new process can mend.
+    """
+    now = datetime.now(UTC)
+    if is_check_due(store.db, now):
+        check_health(store, now)
+    if is_due(store.db, now):
+        with suppress(StorageFull):
+            run_daily(store, now)
 
 
 def keep_journal(store: Store) -> None:
@@ -216,7 +229,11 @@ def decide_persons(
     question = Question(store.folder, engine, settings)
     for _ in range(ROUNDS):
         word = load_last_id(store.db)
-        decision = decide(question)
+        try:
+            decision = decide(question)
+        except Damaged:
+            mend(store)  # what cannot be read is encoded again
+            decision = decide(question)
         if load_last_id(store.db) == word:
             break  # else a command has said something meanwhile
     report = write_decision(store, engine, decision)

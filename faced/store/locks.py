@@ -6,6 +6,7 @@ holder dies.
 import errno
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -51,13 +52,22 @@ def hold_run(folder: Path, command: str, *, wait: bool = False) -> Iterator[bool
     """Have the state for oneself within the block, and say so to others (see read_holder)."""
     handle = os.open(folder / RUN, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        mine = _take(handle, wait)
+        mine = _take(handle, wait) or _try_again(handle)
         if mine:
             os.ftruncate(handle, 0)
             os.pwrite(handle, f"{os.getpid()} {command}\n".encode(), 0)
         yield mine
     finally:
         os.close(handle)
+
+
+def _try_again(handle: int) -> bool:
+    """Somebody may have only looked who holds it (read_holder)."""
+    for _ in range(5):
+        time.sleep(0.02)
+        if _take(handle, wait=False):
+            return True
+    return False
 
 
 def read_holder(folder: Path) -> Holder | None:
