@@ -73,7 +73,6 @@ class _Root:
     everything: bool = True
     due: float = 0.0
     free_at: float = 0.0  # not before then: it was looked at just now
-    verify_at: float | None = None
     failures: int = 0
 
 
@@ -83,6 +82,7 @@ class Schedule:
     def __init__(self, times: Times, now: float) -> None:
         self._times = times
         self._roots: dict[bytes, _Root] = {}
+        self._verify: dict[bytes, float] = {}
         self._encode_at: float | None = now
         self._unfinished = 0  # retries of files that are not written to the end
         self._encoding = False
@@ -117,7 +117,11 @@ class Schedule:
         for folder, below in folders.items():
             its.folders[folder] = its.folders.get(folder, False) or below
         if any(folders.values()):
-            its.verify_at = now + _VERIFY_AFTER
+            self.verify(root, now + _VERIFY_AFTER)
+
+    def verify(self, root: bytes, at: float) -> None:
+        """New folders may not be heard; a later wish takes the place of an earlier one."""
+        self._verify[root] = at
 
     def lose(self, root: bytes, now: float) -> None:
         """Hints may have been lost: all of it is to be looked at."""
@@ -138,7 +142,7 @@ class Schedule:
             its.failures = 0
             if scan.only is None:
                 its.rescan_at = now + self._times.rescan[scan.root]
-                its.verify_at = now
+                self.verify(scan.root, now)
         if queued:
             self._encode_at, self._unfinished = now, 0
         if changed:
@@ -258,9 +262,9 @@ class Schedule:
         if (due := self._pass_due(now)) is not None and due <= now:
             self._look_again_at = None
             return Pass()
-        for root, its in sorted(self._roots.items()):
-            if its.verify_at is not None and its.verify_at <= now:
-                its.verify_at = None
+        for root, at in sorted(self._verify.items()):
+            if at <= now:
+                del self._verify[root]
                 return Verify(root)
         return Wait(self._next_due(now))
 
@@ -289,8 +293,7 @@ class Schedule:
 
     def _next_due(self, now: float) -> float | None:
         dues = [self._scan_due(its) for its in self._roots.values()]
-        dues += [its.verify_at for its in self._roots.values()]
-        dues += [self._pass_due(now)]
+        dues += [*self._verify.values(), self._pass_due(now)]
         if not self._encoding:
             dues.append(self._encode_at)
         return min((due for due in dues if due is not None), default=None)

@@ -20,10 +20,10 @@ from faced.daemon.ears import Ears
 from faced.daemon.encoder import Advanced, Encoder, EncoderEvent, Ended
 from faced.daemon.notify import Notifier, watchdog_interval
 from faced.daemon.parent import RESTART
+from faced.daemon.quiet import Quiet
 from faced.daemon.schedule import Encode, Pass, Scan, Schedule, Times, Verify, Wait
 from faced.daemon.troubles import Troubles
 from faced.errors import Damaged, FacedError, shown
-from faced.folders.quiet import newest_change
 from faced.library.ready import Settling
 from faced.passes import steps
 from faced.passes.beside import is_paused
@@ -43,6 +43,8 @@ __all__ = ["Outdated", "Service"]
 _log = logging.getLogger("faced")
 _GRACE: Final = 4.5  # s after which an ending process ends, whatever it does; what is half done is found at the next start
 _BUSY: Final = 0.5  # s until a pass is tried again that another command is in
+_TROUBLED: Final = 5.0  # s of rest after a fault of our own
+_VERIFY_AFTER: Final = 5.0  # s after a burst of new person folders: are all of them heard?
 _ABSENT: Final = 10.0  # s between two looks for a place that is not there
 
 
@@ -73,8 +75,7 @@ class Service:
         self._deciding = Deciding(store, self._beat)
         self._settling = Settling(run.config.library_settle)
         self._schedule = Schedule(Times(run.config.recluster_every, {}), time.monotonic())
-        self._own_change = 0  # ns: the newest change in the people folder that is our own doing
-        self._strange_since: tuple[int, float] | None = None
+        self._quiet = Quiet(places.people, run.config.people_settle)
         self._status = ""
         self._notifier = Notifier()
         self._ping_every = watchdog_interval()
@@ -100,8 +101,7 @@ class Service:
             )
             while True:
                 self._beat()
-                self._take_in()
-                self._take_step()
+                self._live()
         except _Stopping:
             _log.info("ending")
             self._notifier.notify(STOPPING="1")
@@ -109,6 +109,20 @@ class Service:
         except BaseException as error:
             self._close(RESTART if isinstance(error, Outdated) else 1)
             raise
+
+    def _live(self) -> None:
+        """Take in what happened and take a step. What nobody thought of is said, and is no reason to end."""
+        try:
+            self._take_in()
+            self._take_step()
+        except (_Stopping, Outdated, Damaged):
+            raise
+        except Exception as error:
+            self._fail("faced", error)
+            self._schedule.lose_all(time.monotonic())
+            self._wait(time.monotonic() + _TROUBLED)
+        else:
+            self._troubles.say("faced", None)
 
     def _close(self, status: int) -> None:
         """End all that runs beside us; whatever that takes, this process ends soon, with this status."""
@@ -164,8 +178,9 @@ class Service:
             self._schedule.hint(root, folders, now)
             self._warm()
         if people in heard.folders or people in heard.lost:
-            is_ours = newest_change(people) == self._own_change
-            self._schedule.touched(now, 0.0 if is_ours else self._run.config.people_settle)
+            self._schedule.touched(now, self._quiet.settle_now)
+            if people in heard.lost or any(heard.folders[people].values()):
+                self._schedule.verify(people, now + _VERIFY_AFTER)
         self._troubles.say_all("hearing", heard.problems, heard.overflows)
 
     def _warm(self) -> None:
@@ -264,7 +279,7 @@ class Service:
                     self._schedule.not_quiet(now, now + _BUSY)
                     return
                 self._pass_alone()
-        except _Stopping:
+        except (_Stopping, Outdated):
             raise
         except Exception as error:
             self._deciding.forget()
@@ -280,7 +295,7 @@ class Service:
         wishes = load_requests(store.db)
         kinds = {wish.kind for wish in wishes}
         options = steps.TreeOptions(now="now" in kinds, rebuild="rebuild" in kinds)
-        if not options.now and (wait := self._unquiet_for(root)) > 0:
+        if not options.now and (wait := self._quiet.seconds_left()) > 0:
             now = time.monotonic()
             if not self._schedule.is_unruly(now):
                 self._schedule.not_quiet(now, now + wait)
@@ -289,9 +304,9 @@ class Service:
         began = time.monotonic()
         read = steps.look_at_tree(store, config, root, options)
         _, tree = steps.show_persons(
-            store, config, root, engine_settings(self._run).record, read, self._deciding.decide
+            store, config, root, engine_settings(self._run).record, read, self._decide
         )
-        self._own_change = newest_change(root)
+        self._quiet.note_own()
         now = time.monotonic()
         self._schedule.passed(began)
         self._schedule.second_look(
@@ -302,7 +317,8 @@ class Service:
         for edit in read.edits:
             _log.info("understood: %s", edit.why)
         steps.keep_safe(store)
-        self._finish(wishes, is_settled, is_decided=read.due_ns is None)
+        self._finish(wishes, is_done=is_settled and read.due_ns is None, is_shown=tree.frozen is None)
+        self._sync_waits = "sync" in kinds and not is_settled
         self._tell_status()
 
     def _decide(self, question: Question) -> Decision | None:
@@ -312,25 +328,12 @@ class Service:
             self._schedule.want_encoding(time.monotonic())  # of what is about to be forgotten
             raise
 
-    def _finish(self, wishes: list[Request], is_settled: bool, is_decided: bool) -> None:
-        """Carried out; a sync only when all that was there when it was asked for is encoded, read and shown."""
-        is_done = is_settled and is_decided
-        done = [wish.id for wish in wishes if is_done or wish.kind == "tree"]
+    def _finish(self, wishes: list[Request], *, is_done: bool, is_shown: bool) -> None:
+        """Carried out: a sync when all that was there when it was asked for is encoded and read, a word when it shows."""
+        done = [wish.id for wish in wishes if is_done or (wish.kind == "tree" and is_shown)]
         if done:
             with self._store.write() as db:
                 finish_requests(db, done)
-        self._sync_waits = any(wish.kind == "sync" for wish in wishes) and not is_settled
-
-    def _unquiet_for(self, root: bytes) -> float:
-        """Seconds until the people folder will have been quiet long enough, if nothing happens."""
-        newest, now = newest_change(root), time.time_ns()
-        if newest == self._own_change:
-            return 0.0
-        if newest > now:  # another machine's clock: it counts from when we saw it
-            if self._strange_since is None or self._strange_since[0] != newest:
-                self._strange_since = (newest, time.monotonic())
-            return self._strange_since[1] + self._run.config.people_settle - time.monotonic()
-        return newest / 1e9 + self._run.config.people_settle - now / 1e9
 
     def _on_encoder(self, event: EncoderEvent) -> None:
         now = time.monotonic()
