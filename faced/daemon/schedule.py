@@ -101,11 +101,13 @@ class Schedule:
     # What happened
 
     def set_roots(self, rescan: Mapping[bytes, float], now: float) -> None:
-        """The libraries of now; new ones are looked at as a whole."""
+        """The libraries of now; new ones are looked at as a whole. What is to be looked at more often, is from now on."""
         self._times = Times(self._times.every, rescan)
         self._roots = {
             root: self._roots.get(root) or _Root(now + every, due=now) for root, every in rescan.items()
         }
+        for root, its in self._roots.items():
+            its.rescan_at = min(its.rescan_at, now + rescan[root])
 
     def hint(self, root: bytes, folders: Mapping[bytes, bool], now: float) -> None:
         """Something may have changed in these folders."""

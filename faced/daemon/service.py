@@ -9,7 +9,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -196,10 +196,15 @@ class Service:
         roots = [library.root for library in load_libraries(self._store.db)]
         moved = self._ears.listen(roots, self._places.people)
         now = time.monotonic()
-        self._schedule.set_roots({root: self._ears.rescan_every(root) for root in roots}, now)
+        self._set_rescans(roots)
         for root in moved:
             self._schedule.lose(root, now)
         self._schedule.want_pass(now)
+
+    def _set_rescans(self, roots: Collection[bytes]) -> None:
+        """Not only by their disks: what turns out not to be heard is looked at as often as what cannot be."""
+        every = {root: self._ears.rescan_every(root) for root in roots}
+        self._schedule.set_roots(every, time.monotonic())
 
     def _look_into_store(self) -> None:
         """A command was here: what does it want?"""
@@ -237,6 +242,7 @@ class Service:
                 self._pass()
             case Verify(root):
                 self._ears.verify(root)
+                self._set_rescans(self._schedule.roots)
             case Wait(until):
                 self._wait(until)
 

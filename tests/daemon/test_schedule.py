@@ -295,3 +295,12 @@ def test_whatever_happens_it_comes_to_rest_with_nothing_left_undone(events: list
     assert not wanted
     assert schedule.is_settled
     assert not any(isinstance(step, Pass) for step in take_all(schedule, now))
+
+
+def test_a_library_that_is_to_be_looked_at_more_often_is_so_from_now_on() -> None:
+    """Folders that turn out not to be heard do not wait for the look that was due in six hours."""
+    schedule = begun()
+    assert due(schedule, 10.0) == 6 * 3600.0
+    schedule.set_roots({ROOT: 300.0}, 10.0)
+    assert due(schedule, 10.0) == 310.0
+    assert take_all(schedule, 310.0)[0] == Scan(ROOT, None)
