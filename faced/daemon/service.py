@@ -33,7 +33,7 @@ from faced.passes.note import Note
 from faced.passes.places import Places, Run, choose_places
 from faced.people.recluster import Decision
 from faced.sandbox import Sandbox
-from faced.store.asks import Request, finish_requests, load_requests
+from faced.store.asks import Request, finish_requests, load_asks, load_requests
 from faced.store.database import Store
 from faced.store.locks import PASS, hold_lock
 from faced.store.photos import load_counts, load_libraries
@@ -223,7 +223,8 @@ class Service:
             _log.info("going on")
             self._schedule.resume(now)
         wishes = load_requests(self._store.db)
-        if any(wish.kind == "sync" for wish in wishes):
+        answers = (ask.kind for ask in load_asks(self._store.db) if ask.answer is not None)
+        if any(wish.kind == "sync" for wish in wishes) or "library" in answers:
             self._schedule.lose_all(now)
         if wishes:
             self._schedule.want_pass(now)

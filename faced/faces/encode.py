@@ -313,7 +313,7 @@ class _Run:
             reading=reading,
             stale=job.stale,
             gone=error.lost and not (os.path.lexists(job.file) and os.path.isdir(job.root)),
-            forbidden=not os.access(job.file, os.R_OK),
+            forbidden=not os.access(job.file, os.R_OK, effective_ids=True),
         )
         self._end(flight, verdict)
 

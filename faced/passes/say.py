@@ -78,7 +78,9 @@ def answer_asks(run: Run, ids: Sequence[int], *, yes: bool) -> Said:
             answer_ask(db, number, yes)
         return ()
 
-    return _say(run, speak, is_answer=True)
+    said = _say(run, speak, is_answer=True)
+    wake_daemon(run.state)  # a library is for the daemon to look at again
+    return said
 
 
 def _refuse_twin(db: Database, person: PersonId, name: str) -> None:

@@ -204,7 +204,7 @@ class _Inotify(InotifyFD):
         self._fail(True)
 
     def _get_or_create_watch(self, path: bytes, mask: Mask) -> Watch:
-        if not os.access(path, os.R_OK):  # watchdog takes EACCES for success
+        if not os.access(path, os.R_OK, effective_ids=True):  # watchdog takes EACCES for success
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
         try:
             watch = super()._get_or_create_watch(path, mask)

@@ -250,7 +250,10 @@ class Watcher:
 
 
 def _with_access(root: bytes, deaf: Mapping[bytes, Node]) -> frozenset[tuple[Node, bool]]:
-    return frozenset((node, os.access(os.path.join(root, path), os.R_OK)) for path, node in deaf.items())
+    return frozenset(
+        (node, os.access(os.path.join(root, path), os.R_OK, effective_ids=True))
+        for path, node in deaf.items()
+    )
 
 
 def _next_delay(root: _Root) -> float:
