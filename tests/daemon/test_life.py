@@ -11,8 +11,6 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
 from faced.store.locks import read_holder
 from tests.daemon.conftest import SEEN, Crowd, Waiting
 from tests.support.app import App
@@ -74,14 +72,13 @@ def test_it_ends_soon_while_folders_are_made(crowded: App, crowd: Crowd) -> None
     assert crowded.json("log") == []
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_it_ends_soon_when_it_is_idle(waiting: Waiting, number: int) -> None:
+def test_it_ends_soon_when_it_is_idle(waiting: Waiting) -> None:
     """And says so to whoever asks: no daemon in `faced status`."""
     with running(waiting.app) as daemon:
         daemon.wait_for_folders(lambda folders: len(folders) == 3)
         daemon.quiet()
         assert waiting.app.json("status")["daemon"]["pid"] == daemon.child()
-        end_soon(daemon, number)
+        end_soon(daemon, signal.SIGTERM)
     assert waiting.app.json("status")["daemon"] is None
 
 
