@@ -93,9 +93,13 @@ class Daemon:
 
     def wait_for_folders(self, wanted: Callable[[dict[str, frozenset[str]]], bool]) -> None:
         """Wait until the people folder is like that."""
-        wait_for(
-            lambda: self.app.people.exists() and wanted(self.app.folders()), "the folders never came to be so"
-        )
+
+        def are_there() -> bool:
+            with contextlib.suppress(OSError):  # what goes while it is looked at
+                return self.app.people.exists() and wanted(self.app.folders())
+            return False
+
+        wait_for(are_there, "the folders never came to be so")
 
     def child(self) -> int:
         """The process that does the work."""
