@@ -33,6 +33,8 @@ class Config:
     library_watch: bool = True
     engine: str = "dlib-onnx"
     detect_size: int = 800
+    detect_proposals: str = "mtcnn"
+    detect_turned: bool = True
     embed_views: int = 2
     encode_workers: int | None = None
     encode_timeout: float = 60.0
@@ -112,6 +114,14 @@ def _auto_or_off(value: object, _: Path) -> object:
     return "auto" if value == "auto" else "off"
 
 
+def _proposals(value: object, folder: Path) -> object:
+    if value in ("mtcnn", "none"):
+        return value
+    if not isinstance(value, str) or not value.lower().endswith(".onnx"):
+        raise ValueError
+    return str(_path(value, folder))
+
+
 def _path(value: object, folder: Path) -> object:
     if not isinstance(value, str) or not value or "\0" in value:
         raise ValueError
@@ -161,6 +171,8 @@ KEYS: dict[str, Key] = {
     "library.watch": Key("library_watch", _truth, "true or false"),
     "engine": Key("engine", _choice("dlib-onnx", "face_recognition"), "dlib-onnx or face_recognition"),
     "detect.size": Key("detect_size", _integer(160, 8000), "a whole number of pixels from 160 to 8000"),
+    "detect.proposals": Key("detect_proposals", _proposals, "mtcnn, none, or a YuNet file (FILE.onnx)"),
+    "detect.turned": Key("detect_turned", _truth, "true or false"),
     "embed.views": Key("embed_views", _choice(1, 2), "1 or 2"),
     "encode.workers": Key("encode_workers", _integer(1, 256), "a whole number from 1 to 256"),
     "encode.timeout": Key("encode_timeout", _with_unit(_SECONDS, 0, 86400), "a time above 0, such as 60 s"),

@@ -9,7 +9,16 @@ from pathlib import Path
 from typing import Final
 
 from faced.errors import FacedError
-from faced.faces.engine import Engine, EngineRecord, UprightFace, encode_upright, engine_record, open_engine
+from faced.faces.engine import (
+    MTCNN,
+    Engine,
+    EngineRecord,
+    Proposals,
+    UprightFace,
+    encode_upright,
+    engine_record,
+    open_engine,
+)
 from faced.model import DetectedFace, EncodedPicture, Pixels
 from faced.pictures.decode import Header, decode, read_header
 from faced.pictures.dhash import difference_hash
@@ -29,11 +38,19 @@ class EngineSettings:
     detect_size: int
     views: int
     cache: Path
+    proposals: Proposals = MTCNN
+    turned: bool = True
 
     @property
     def record(self) -> EngineRecord:
         """What makes this engine's vectors. Loads no model."""
-        return engine_record(self.name, detect_size=self.detect_size, views=self.views)
+        return engine_record(
+            self.name,
+            detect_size=self.detect_size,
+            views=self.views,
+            proposals=self.proposals,
+            turned=self.turned,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +132,12 @@ def _engine(settings: EngineSettings) -> Engine:
     if settings not in _engines:
         try:
             engine = open_engine(
-                settings.name, detect_size=settings.detect_size, views=settings.views, cache=settings.cache
+                settings.name,
+                detect_size=settings.detect_size,
+                views=settings.views,
+                proposals=settings.proposals,
+                turned=settings.turned,
+                cache=settings.cache,
             )
         except FacedError:
             raise

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from faced.errors import FacedError
 from faced.faces.encode import EncodeReport, Progress, encode_photos
+from faced.faces.engine import resolve_proposals
 from faced.faces.worker import EngineSettings
 from faced.folders.read import ReadReport
 from faced.folders.sync import TreeReport
@@ -72,7 +73,15 @@ def run_pass(
 
 def engine_settings(run: Run) -> EngineSettings:
     """The engine that the configuration names."""
-    return EngineSettings(run.config.engine, run.config.detect_size, run.config.embed_views, run.cache)
+    config = run.config
+    return EngineSettings(
+        config.engine,
+        config.detect_size,
+        config.embed_views,
+        run.cache,
+        resolve_proposals(config.detect_proposals),
+        config.detect_turned,
+    )
 
 
 def _run_steps(
