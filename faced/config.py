@@ -39,6 +39,8 @@ class Config:
     encode_workers: int | None = None
     encode_timeout: float = 60.0
     encode_memory: int = 3 << 30
+    encode_cluster: str | None = None
+    providers: tuple[str, ...] = ()
     cluster_eps: float | None = None
     cluster_min_samples: int | None = None
     recluster_every: float = 600.0
@@ -143,6 +145,48 @@ def _text(value: object, _: Path) -> object:
     return value
 
 
+def _cluster(value: object, _: Path) -> object:
+    if not isinstance(value, str) or not re.fullmatch(r"(tcp|tls)://[^\s/@]+:[0-9]{1,5}", value):
+        raise ValueError
+    return value
+
+
+_CPU = "CPUExecutionProvider"
+PROVIDERS = (
+    "CUDAExecutionProvider",
+    "TensorrtExecutionProvider",
+    "NvTensorRTRTXExecutionProvider",
+    "ROCMExecutionProvider",
+    "MIGraphXExecutionProvider",
+    "OpenVINOExecutionProvider",
+    "DnnlExecutionProvider",
+    "XnnpackExecutionProvider",
+    "CoreMLExecutionProvider",
+    "DmlExecutionProvider",
+    "WebGpuExecutionProvider",
+    "WebNNExecutionProvider",
+    "JsExecutionProvider",
+    "VitisAIExecutionProvider",
+    "QNNExecutionProvider",
+    "NnapiExecutionProvider",
+    "VSINPUExecutionProvider",
+    "RknpuExecutionProvider",
+    "CANNExecutionProvider",
+    "ACLExecutionProvider",
+    "ArmNNExecutionProvider",
+)
+"""ONNX Runtime's names for accelerators. The one of Azure is none of them: it sends data away."""
+
+
+def _providers(value: object, folder: Path) -> object:
+    names = _list_of(_choice(*PROVIDERS, _CPU))(value, folder)
+    assert isinstance(names, tuple)
+    accelerators = tuple(name for name in names if name != _CPU)
+    if len(set(names)) != len(names) or (_CPU in names and names[-1] != _CPU):
+        raise ValueError  # what comes after the CPU would never be used
+    return accelerators
+
+
 def _bytes(value: object, folder: Path) -> object:
     units = {"": 1, "MiB": 1 << 20, "GiB": 1 << 30, "MB": 10**6, "GB": 10**9}
     size = _with_unit(units, (512 << 20) - 1, 1 << 50)(value, folder)
@@ -177,6 +221,14 @@ KEYS: dict[str, Key] = {
     "encode.workers": Key("encode_workers", _integer(1, 256), "a whole number from 1 to 256"),
     "encode.timeout": Key("encode_timeout", _with_unit(_SECONDS, 0, 86400), "a time above 0, such as 60 s"),
     "encode.memory": Key("encode_memory", _bytes, "a size of at least 512 MiB, such as 3 GiB"),
+    "encode.cluster": Key(
+        "encode_cluster", _cluster, "the address of a Dask scheduler, such as tcp://192.168.1.10:8786"
+    ),
+    "providers": Key(
+        "providers",
+        _providers,
+        f"a list of {', '.join(PROVIDERS[:-1])} or {PROVIDERS[-1]}, each once, and {_CPU} last if at all",
+    ),
     "cluster.eps": Key("cluster_eps", _number(0, 2), "a number above 0, at most 2"),
     "cluster.min_samples": Key("cluster_min_samples", _integer(1, 1000), "a whole number from 1 to 1000"),
     "recluster.every": Key(
