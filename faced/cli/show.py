@@ -151,6 +151,8 @@ def status_lines(status: "Status") -> list[str]:
     lines = [
         f"{count(status.counts.photos, 'photo')}, {count(status.faces, 'face')}, {status.counts.queued} queued"
     ]
+    if status.notice:
+        lines.append(status.notice)
     for library in status.libraries:
         state = "" if library.online else " (offline)"
         lines.append(f"library {shown(library.root)}{state}: {count(library.photos, 'photo')}")
@@ -269,6 +271,7 @@ def status_json(status: "Status") -> Json:
         "left_alone": [{**path_json(path), "reason": reason} for path, reason in status.left_alone],
         "asks": asks_json(status.asks),
         "undecided": status.undecided,
+        "notice": status.notice,
     }
 
 

@@ -10,6 +10,7 @@ from typing import Final
 
 from faced.errors import FacedError
 from faced.faces.engine import (
+    DEFAULT_ENGINE,
     MTCNN,
     Engine,
     EngineRecord,
@@ -19,12 +20,21 @@ from faced.faces.engine import (
     engine_record,
     open_engine,
 )
-from faced.model import DetectedFace, EncodedPicture, Pixels
+from faced.model import DetectedFace, EncodedPicture, ImageKey, Pixels
 from faced.pictures.decode import Header, decode, read_header
 from faced.pictures.dhash import difference_hash
 from faced.pictures.orientation import stored_box, stored_points
 
-__all__ = ["LARGE_PICTURE", "EngineSettings", "NeedsRoom", "Task", "encode_task"]
+__all__ = [
+    "LARGE_PICTURE",
+    "EngineSettings",
+    "NeedsRoom",
+    "Notice",
+    "Outcome",
+    "Source",
+    "Task",
+    "encode_task",
+]
 
 LARGE_PICTURE: Final = 64_000_000
 """px. Only one picture of more is decoded at a time: each may take a gigabyte."""
@@ -32,7 +42,7 @@ LARGE_PICTURE: Final = 64_000_000
 
 @dataclass(frozen=True, slots=True)
 class EngineSettings:
-    """Which engine, and where its converted models are kept."""
+    """Which engine, and where its converted models are kept. providers: accelerators, the best first."""
 
     name: str
     detect_size: int
@@ -40,6 +50,7 @@ class EngineSettings:
     cache: Path
     proposals: Proposals = MTCNN
     turned: bool = True
+    providers: tuple[str, ...] = ()
 
     @property
     def record(self) -> EngineRecord:
@@ -54,17 +65,39 @@ class EngineSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class Source:
+    """Where a task's bytes came from, and how to know them again. size: bytes."""
+
+    file: bytes
+    root: bytes
+    size: int
+    key: ImageKey
+
+
+@dataclass(frozen=True, slots=True)
 class Task:
     """One job for a worker.
 
     data: the file's bytes; None: only get the engine ready. want_faces: else the header is all.
-    alone: nothing else runs, so the picture may be large.
+    alone: nothing else runs, so the picture may be large. source: of the bytes, where they are a file's.
     """
 
     engine: EngineSettings
     data: bytes | None
     want_faces: bool = True
     alone: bool = False
+    source: Source | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """The engine is ready, but not quite as configured: a plain sentence."""
+
+    text: str
+
+
+Outcome = EncodedPicture | Notice | None
+"""Of a task: the picture; of one that only got the engine ready a notice or None."""
 
 
 class NeedsRoom(Exception):
@@ -72,17 +105,18 @@ class NeedsRoom(Exception):
 
 
 _engines: dict[EngineSettings, Engine] = {}
+_notices: dict[EngineSettings, Notice] = {}
 
 
-def encode_task(task: Task) -> EncodedPicture | None:
-    """What the photo holds; None if only the engine was to be got ready.
+def encode_task(task: Task) -> Outcome:
+    """What the photo holds; None or a notice if only the engine was to be got ready.
 
     Raises Unreadable for a photo that is none, NeedsRoom for a large one that is not alone, FacedError
     when the engine cannot be opened.
     """
     if task.data is None:
         _engine(task.engine)
-        return None
+        return _notices.get(task.engine)
     header = read_header(task.data)
     if not task.want_faces:
         return _picture(header, None, None)
@@ -131,6 +165,7 @@ def _picture(header: Header, dhash: int | None, faces: tuple[DetectedFace, ...] 
 def _engine(settings: EngineSettings) -> Engine:
     if settings not in _engines:
         try:
+            _choose_providers(settings)
             engine = open_engine(
                 settings.name,
                 detect_size=settings.detect_size,
@@ -148,3 +183,15 @@ def _engine(settings: EngineSettings) -> Engine:
         _engines.clear()  # of an earlier configuration
         _engines[settings] = engine
     return _engines[settings]
+
+
+def _choose_providers(settings: EngineSettings) -> None:
+    _notices.clear()
+    if settings.name != DEFAULT_ENGINE:
+        if settings.providers:
+            _notices[settings] = Notice(f"providers: the engine {settings.name} knows none")
+        return
+    from faced.faces.engine.session import use_providers
+
+    if fault := use_providers(settings.providers):
+        _notices[settings] = Notice(fault)

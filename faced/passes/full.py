@@ -81,6 +81,7 @@ def engine_settings(run: Run) -> EngineSettings:
         run.cache,
         resolve_proposals(config.detect_proposals),
         config.detect_turned,
+        config.providers,
     )
 
 
@@ -99,6 +100,7 @@ def _run_steps(
         workers=config.encode_workers,
         timeout=config.encode_timeout,
         memory=config.encode_memory,
+        cluster=config.encode_cluster,
         progress=observer.encoding,
     )
     observer.step("reading the people folder")

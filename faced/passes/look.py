@@ -7,7 +7,7 @@ from pathlib import Path
 from sqlite_utils import Database
 
 from faced.errors import FacedError, Unreadable, shown
-from faced.faces.quality import may_cluster
+from faced.faces.quality import quality_word
 from faced.model import Box, EngineId, ImageKey, PersonId
 from faced.passes.steps import SHOWN_ENGINE
 from faced.pictures.hashing import image_key
@@ -25,7 +25,7 @@ from faced.store.photos import (
     load_libraries,
     load_quarantine,
 )
-from faced.store.settings import load_setting
+from faced.store.settings import ENGINE_NOTICE, load_setting
 from faced.store.tree import LeftAlone, Tree, load_left_alone, load_tree
 
 __all__ = ["FaceView", "Status", "look_at_faces", "look_at_log", "look_at_people", "look_at_status"]
@@ -45,6 +45,7 @@ class Status:
     left_alone: list[LeftAlone]
     asks: list[Ask]
     undecided: int
+    notice: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,7 @@ def look_at_status(db: Database) -> Status:
         left_alone=load_left_alone(db),
         asks=load_asks(db),
         undecided=sum(1 for row in load_undecided(db) if row.ask is None),
+        notice=load_setting(db, ENGINE_NOTICE) or None,
     )
 
 
@@ -127,7 +129,7 @@ def _view(face: FaceRow, orientation: int | None) -> FaceView:
             round(box.height * height),
         ),
         score=face.score,
-        quality="good" if may_cluster(face.side) else "small",
+        quality=quality_word(face.side, face.sharpness),
         person=person,
         why=face.why or "like nobody that was seen often enough",
     )
