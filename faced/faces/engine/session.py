@@ -13,7 +13,7 @@ import onnxruntime
 from faced.faces.engine.protocol import INPUT
 from faced.model import Floats, Pixels
 
-__all__ = ["Network", "use_providers"]
+__all__ = ["Network", "open_session", "use_providers"]
 
 _CPU: Final = "CPUExecutionProvider"
 
@@ -45,12 +45,17 @@ class Network:
     """A model with one input, pixels, and one output."""
 
     def __init__(self, model: bytes) -> None:
-        self._session = _open(model, _accelerators)
+        self._session = open_session(model)
 
     def run(self, pixels: Pixels) -> Floats:
         """(n, h, w, 3) uint8 RGB -> the network's output."""
         (out,) = self._session.run(None, {INPUT: np.ascontiguousarray(pixels)})
         return np.asarray(out, np.float32)
+
+
+def open_session(model: bytes) -> Any:
+    """ONNX Runtime's session, on this process' accelerators. Raises what ONNX Runtime raises."""
+    return _open(model, _accelerators)
 
 
 def _open(model: bytes, accelerators: Sequence[str]) -> Any:
