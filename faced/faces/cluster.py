@@ -94,7 +94,8 @@ class ClusterPool:
         with self._lock:
             left, self._flights = list(self._flights), {}
         with contextlib.suppress(Exception):  # the scheduler may be gone
-            self._client.cancel([flight.sent for flight in left if flight.sent is not None])
+            if self._client.status == "running":
+                self._client.cancel([flight.sent for flight in left if flight.sent is not None])
         for flight in left:
             flight.future.set_exception(given_up())
         with contextlib.suppress(Exception):

@@ -164,10 +164,19 @@ def _get_ready(pool: EncodePool, settings: EngineSettings) -> None:
     """The engine opens once before a photo is held to its time."""
     with _lock:
         if (pool, settings) not in _ready:
-            told = pool.submit(Task(settings, None)).result()
+            told = _open_engine(pool, settings)
             if isinstance(told, Notice):
                 logging.getLogger("distributed.worker").warning("faced: %s", told.text)
             _ready.add((pool, settings))
+
+
+def _open_engine(pool: EncodePool, settings: EngineSettings) -> Outcome:
+    try:
+        return pool.submit(Task(settings, None)).result()
+    except WorkerFailed as error:  # else it would be held against the photo
+        raise FacedError(
+            f"the engine {settings.name} cannot be used there: a process that only opened it {error.reason}"
+        ) from None
 
 
 def _allow_children() -> None:
