@@ -217,7 +217,7 @@ KEYS: dict[str, Key] = {
     "detect.size": Key("detect_size", _integer(160, 8000), "a whole number of pixels from 160 to 8000"),
     "detect.proposals": Key("detect_proposals", _proposals, "mtcnn, none, or a YuNet file (FILE.onnx)"),
     "detect.turned": Key("detect_turned", _truth, "true or false"),
-    "embed.views": Key("embed_views", _choice(1, 2), "1 or 2"),
+    "embed.views": Key("embed_views", _choice(1, 2, 6), "1, 2 or 6"),
     "encode.workers": Key("encode_workers", _integer(1, 256), "a whole number from 1 to 256"),
     "encode.timeout": Key("encode_timeout", _with_unit(_SECONDS, 0, 86400), "a time above 0, such as 60 s"),
     "encode.memory": Key("encode_memory", _bytes, "a size of at least 512 MiB, such as 3 GiB"),

@@ -43,6 +43,7 @@ def _open(options: argparse.Namespace) -> "Run":
 def run_sync(options: argparse.Namespace) -> int:
     """`faced sync [PHOTOS…] [--people DIR]`: 1 when a place was frozen."""
     from faced.cli.progress import observe
+    from faced.cli.timings import timings_json, timings_lines
     from faced.passes.full import run_pass
     from faced.passes.steps import TreeOptions
 
@@ -51,9 +52,11 @@ def run_sync(options: argparse.Namespace) -> int:
         tree = TreeOptions(now=options.now, rebuild=options.rebuild)
         report = run_pass(run, options.libraries, options.people, observer, tree)
     if options.json:
-        show.print_json(show.sync_json(report))
+        timings = {"timings": timings_json(report)} if options.timings else {}
+        show.print_json({**show.sync_json(report), **timings})
     else:
         show.print_lines(show.sync_lines(report))
+        show.print_lines(timings_lines(report) if options.timings else [])
     show.print_problems(report.problems)
     return 1 if report.problems else 0
 

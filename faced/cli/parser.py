@@ -105,6 +105,9 @@ def _add_sync(actions: Actions) -> None:
         action="store_true",
         help="make the people folder anew from what is known, after it was lost or restored from a backup",
     )
+    parser.add_argument(
+        "--timings", action="store_true", help="say what each step took, and each stage of reading a photo"
+    )
     _add_places(parser)
     parser.set_defaults(run=commands.run_sync)
 

@@ -10,9 +10,9 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from typing import Final
 
@@ -22,6 +22,7 @@ from faced.faces.outcomes import Counts, Ended, write_ended
 from faced.faces.pool import Pool, WorkerFailed, count_usable_workers
 from faced.faces.pools import check_pool, make_pool
 from faced.faces.reader import Readers, ReadResult
+from faced.faces.timings import add_up, stage, take_seconds
 from faced.faces.verdict import Verdict, judge_unreadable, wants_faces
 from faced.faces.worker import EngineSettings, NeedsRoom, Notice, Outcome, Source, Task
 from faced.model import EncodedPicture, EngineId, ImageKey, PhotoId
@@ -66,6 +67,8 @@ class EncodeReport:
     encoded: their faces were looked for, and `faces` found. known: what they hold was encoded before.
     failed: set aside with a reason. later: not finished, or changing; tried again by the next run.
     vanished: no longer there. seconds: of the whole run. stopped: it was told to, before the end.
+    timings: stage -> seconds in it, of all processes and threads together (see faces.timings).
+    workers: how many processes there were to be.
     """
 
     encoded: int = 0
@@ -76,6 +79,8 @@ class EncodeReport:
     vanished: int = 0
     seconds: float = 0.0
     stopped: bool = False
+    timings: Mapping[str, float] = field(default_factory=dict)
+    workers: int = 0
 
 
 def encode_photos(
@@ -143,6 +148,7 @@ class _Run:
         self._failures = 0  # of workers, in a row
         self._warm = False
         self._counts = Counts()
+        self._timings: dict[str, float] = {}
         self._total = 0
         self._started = time.monotonic()
         self._engine, self._backlog = self._recover()
@@ -165,7 +171,16 @@ class _Run:
         c = self._counts
         seconds = time.monotonic() - self._started
         return EncodeReport(
-            c.encoded, c.known, c.faces, c.failed, c.later, c.vanished, seconds, self._stop.is_set()
+            encoded=c.encoded,
+            known=c.known,
+            faces=c.faces,
+            failed=c.failed,
+            later=c.later,
+            vanished=c.vanished,
+            seconds=seconds,
+            stopped=self._stop.is_set(),
+            timings=add_up([self._timings, take_seconds()]),
+            workers=self._workers,
         )
 
     def _progress(self) -> Progress:
@@ -217,10 +232,14 @@ class _Run:
             self._launch(flight)
         else:
             self._readers.read(
-                flight.job.file, flight.job.root, lambda result: self._post(self._on_read, flight, result)
+                flight.job.file,
+                flight.job.root,
+                lambda result: self._post(self._on_read, flight, (result, take_seconds())),
             )
 
-    def _on_read(self, flight: Flight, result: ReadResult) -> None:
+    def _on_read(self, flight: Flight, told: tuple[ReadResult, dict[str, float]]) -> None:
+        result, seconds = told
+        self._timings = add_up([self._timings, seconds])
         if isinstance(result, Unreadable):
             self._end_unreadable(flight, result, reading=True)
             return
@@ -308,6 +327,7 @@ class _Run:
         else:
             assert isinstance(picture, EncodedPicture)
             self._failures = 0
+            self._timings = add_up([self._timings, picture.seconds])
             self._end(flight, Reading(flight.job.photo, flight.job.stamp, key, picture))
 
     def _on_worker_failed(self, flight: Flight, error: WorkerFailed) -> None:
@@ -362,7 +382,7 @@ class _Run:
         ended, loaded = self._ended, False
         if not (len(ended) or refill):
             return []
-        with self._store.write() as db:
+        with stage("store"), self._store.write() as db:
             counts, over = write_ended(db, self._engine, ended)
             for photo in over:
                 self._backlog.skip(photo)

@@ -20,8 +20,9 @@ from faced.faces.engine import (
     engine_record,
     open_engine,
 )
+from faced.faces.timings import stage, take_seconds
 from faced.model import DetectedFace, EncodedPicture, ImageKey, Pixels
-from faced.pictures.decode import Header, decode, read_header
+from faced.pictures.decode import Header, Picture
 from faced.pictures.dhash import difference_hash
 from faced.pictures.orientation import stored_box, stored_points
 
@@ -117,26 +118,31 @@ def encode_task(task: Task) -> Outcome:
     if task.data is None:
         _engine(task.engine)
         return _notices.get(task.engine)
-    header = read_header(task.data)
+    with stage("header"):
+        picture = Picture(task.data)
+    header = picture.header
     if not task.want_faces:
-        return _picture(header, None, None)
+        return _encoded(header, None, None)
     if header.width * header.height > LARGE_PICTURE and not task.alone:
         raise NeedsRoom
-    return _encode(_engine(task.engine), task.data, header)
+    return _encode(_engine(task.engine), picture)
 
 
-def _encode(engine: Engine, data: bytes, header: Header) -> EncodedPicture:
+def _encode(engine: Engine, picture: Picture) -> EncodedPicture:
+    header = picture.header
     hashes: list[int] = []
 
     def pixels_of(at_least: int | None) -> Pixels:
-        upright = decode(data, at_least)
+        with stage("decode"):
+            upright = picture.pixels(at_least)
         if not hashes:
-            hashes.append(difference_hash(upright))
+            with stage("copies"):
+                hashes.append(difference_hash(upright))
         return upright
 
     found = encode_upright(engine, pixels_of, header.upright_size)
     faces = tuple(_as_stored(face, header.orientation) for face in found)
-    return _picture(header, hashes[0], faces)
+    return _encoded(header, hashes[0], faces)
 
 
 def _as_stored(face: UprightFace, orientation: int) -> DetectedFace:
@@ -150,7 +156,7 @@ def _as_stored(face: UprightFace, orientation: int) -> DetectedFace:
     )
 
 
-def _picture(header: Header, dhash: int | None, faces: tuple[DetectedFace, ...] | None) -> EncodedPicture:
+def _encoded(header: Header, dhash: int | None, faces: tuple[DetectedFace, ...] | None) -> EncodedPicture:
     return EncodedPicture(
         format=header.format,
         width=header.width,
@@ -159,6 +165,7 @@ def _picture(header: Header, dhash: int | None, faces: tuple[DetectedFace, ...] 
         taken=header.taken,
         dhash=dhash,
         faces=faces,
+        seconds=take_seconds(),
     )
 
 

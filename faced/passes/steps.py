@@ -166,7 +166,7 @@ def decide_persons(store: Store, config: Config, engine: EngineId, record: Engin
         min_samples=measured.min_samples
         if config.cluster_min_samples is None
         else config.cluster_min_samples,
-        min_side=measured.min_side,
+        gate=measured.gate,
         copy_bits=measured.near_copy_bits,
     )
     report = recluster(store, engine, settings, load_said(store, engine))

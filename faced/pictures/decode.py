@@ -32,6 +32,7 @@ __all__ = [
     "JPEG_LIMIT",
     "LIMIT",
     "Header",
+    "Picture",
     "decode",
     "read_header",
     "upright_size",
@@ -91,6 +92,39 @@ def read_header(data: bytes) -> Header:
         return _open(data)[1]
 
 
+class Picture:
+    """A photo whose pixels may be asked for in more than one size. Raises Unreadable when it is none."""
+
+    def __init__(self, data: bytes) -> None:
+        check_whole(data)
+        self._data = data
+        with _plain_errors(data):
+            self._image: Image.Image | None
+            self._image, self.header = _open(data)
+        self._full: Image.Image | None = None
+
+    def pixels(self, at_least: int | None = None) -> Pixels:
+        """As `decode`. What must be decoded in full, all but a JPEG, is decoded once and then kept."""
+        with _plain_errors(self._data):
+            if self.header.format == "JPEG":
+                rgb = self._decode(at_least)
+            else:
+                self._full = self._full or self._decode(None)
+                factor = 1 if at_least is None else max(self._full.size) // max(at_least, 1)
+                rgb = self._full.reduce(factor) if factor >= 2 else self._full
+            # Pillow turns a TIFF upright while it loads it, and only a TIFF.
+            turned = 1 if self.header.format == "TIFF" else self.header.orientation
+            return upright_pixels(np.asarray(rgb), turned)
+
+    def _decode(self, at_least: int | None) -> Image.Image:
+        image = self._image or _open(self._data)[0]
+        self._image = None  # it can be decoded once
+        if at_least is not None:
+            _draft(image, at_least)
+        image.load()
+        return to_rgb(image)
+
+
 def decode(data: bytes, at_least: int | None = None) -> Pixels:
     """The picture as it is shown: (h, w, 3) uint8 RGB, upright, of an animation the first frame.
 
@@ -98,19 +132,7 @@ def decode(data: bytes, at_least: int | None = None) -> Pixels:
     still that long; another picture is reduced by a whole factor if it is at least twice as long.
     A smaller picture is never enlarged. None: full size. The array may be read-only. Raises Unreadable.
     """
-    check_whole(data)
-    with _plain_errors(data):
-        image, header = _open(data)
-        if at_least is not None and header.format == "JPEG":
-            _draft(image, at_least)
-        image.load()
-        rgb = to_rgb(image)
-        if at_least is not None and header.format != "JPEG":
-            factor = max(rgb.size) // max(at_least, 1)
-            rgb = rgb.reduce(factor) if factor >= 2 else rgb
-        # Pillow turns a TIFF upright while it loads it, and only a TIFF.
-        turned = 1 if header.format == "TIFF" else header.orientation
-        return upright_pixels(np.asarray(rgb), turned)
+    return Picture(data).pixels(at_least)
 
 
 def _open(data: bytes) -> tuple[Image.Image, Header]:

@@ -9,9 +9,17 @@ from pathlib import Path
 from faced.errors import ConfigError
 from faced.faces.engine.dat import EMBEDDING, LANDMARKS, MMOD
 from faced.faces.engine.proposals import MTCNN, NONE, Proposals, resolve_proposals
-from faced.faces.engine.protocol import Description, Detector, Engine, EngineRecord, FoundFace, Thresholds
-from faced.faces.engine.upright import PixelsOf, UprightFace, encode_upright
-from faced.faces.quality import MIN_SIDE
+from faced.faces.engine.protocol import (
+    VIEWS,
+    Description,
+    Detector,
+    Engine,
+    EngineRecord,
+    FoundFace,
+    Thresholds,
+)
+from faced.faces.engine.upright import ENOUGH, PixelsOf, UprightFace, encode_upright
+from faced.faces.quality import GATE
 from faced.pictures.dhash import NEAR_COPY_BITS
 
 __all__ = [
@@ -43,7 +51,7 @@ _SHARP = 1.5
 
 # Measured with dlib's vectors of two views: on web photos of five players, faces of 48 px and more, eps 0.42
 # finds two of the five, 0.45 all five unmixed, 0.50 mixes them. Both engines make the same vectors.
-_THRESHOLDS = Thresholds(eps=0.45, min_samples=3, min_side=MIN_SIDE, near_copy_bits=NEAR_COPY_BITS)
+_THRESHOLDS = Thresholds(eps=0.45, min_samples=3, gate=GATE, near_copy_bits=NEAR_COPY_BITS)
 
 
 def engine_record(
@@ -60,14 +68,14 @@ def engine_record(
     """
     if name not in ENGINES:
         raise ConfigError(f"engine must be one of {', '.join(ENGINES)}, got {name!r}")
-    if views not in (1, 2):
-        raise ConfigError(f"embed.views must be 1 or 2, got {views}")
+    if views not in VIEWS:
+        raise ConfigError(f"embed.views must be 1, 2 or 6, got {views}")
     if not 100 <= detect_size <= 10_000:
         raise ConfigError(f"detect.size must be 100 to 10000 px, got {detect_size}")
     return EngineRecord(
         name=name,
         detector=_describe_detector(name, proposals, turned),
-        chip="5 points, 150 px, padding 0.25",
+        chip=f"5 points, 150 px, padding 0.25, of a face of {ENOUGH:.0f} px",
         models={"detector": MMOD.sha256, "embedding": EMBEDDING.sha256, "landmarks": LANDMARKS.sha256},
         detect_size=detect_size,
         decode_size=round(_SHARP * detect_size),
@@ -94,7 +102,7 @@ def open_engine(
         return open_face_recognition(record)
     from faced.faces.engine.dlib_onnx import open_dlib_onnx
 
-    return open_dlib_onnx(record, cache)
+    return open_dlib_onnx(record, proposals, cache)
 
 
 def _describe_detector(name: str, proposals: Proposals, turned: bool) -> str:
