@@ -15,7 +15,7 @@ __all__ = ["connect", "count_threads", "find_skew"]
 
 _CLIENT: Final[Any] = Client  # hardly typed
 _ANSWER: Final = 10.0  # s, within which a scheduler answers
-_WORKERS: Final = 30.0  # s, within which there is a worker
+_WORKERS: Final = 15.0  # s, within which there is a worker
 
 _ALIKE: Final = ("python", "dask", "distributed", "msgpack", "cloudpickle")
 """What must be the same everywhere; of Python the first two numbers, of the others the first."""

@@ -31,7 +31,7 @@ from tests.support.photos import face_jpeg, jpeg
 
 pytest.importorskip("distributed", reason="needs faced[dask]")
 
-PHOTOS = 12
+PHOTOS = 8
 FACES = """SELECT key, box_left, box_top, box_width, box_height, landmarks, score, side, sharpness, embedding
     FROM faces JOIN images ON images.id = image ORDER BY key, box_left, box_top"""
 
@@ -43,7 +43,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory, model_cache: Path) -> Iter
         yield made
 
 
-def client(*words: object, more: Mapping[str, str] = {}) -> str:
+def client(*words: object, status: int = 0, more: Mapping[str, str] = {}) -> str:
     """What the script prints."""
     done = subprocess.run(
         [sys.executable, "-m", "tests.support.dask_client", *map(str, words)],
@@ -54,7 +54,7 @@ def client(*words: object, more: Mapping[str, str] = {}) -> str:
         timeout=2 * LIMIT,
         check=False,
     )
-    assert done.returncode == 0, (done.stdout, done.stderr)
+    assert done.returncode == status, (done.stdout, done.stderr)
     assert "Traceback" not in done.stderr, done.stderr
     return done.stdout
 
@@ -89,14 +89,19 @@ def at_home(tmp_path_factory: pytest.TempPathFactory, demo: DemoLibrary) -> list
     return found
 
 
+@pytest.mark.parametrize("allowed", ["3", "0"])
 def test_a_lost_machine_costs_only_time(
-    tmp_path: Path, model_cache: Path, demo: DemoLibrary, at_home: list[tuple[Any, ...]]
+    tmp_path: Path, model_cache: Path, demo: DemoLibrary, at_home: list[tuple[Any, ...]], allowed: str
 ) -> None:
-    """One of two machines dies in the middle: every photo is encoded, to the bit as at home."""
+    """One of two machines dies in the middle: every photo is encoded, to the bit as at home.
+
+    allowed: lost workers of one job until Dask gives it up; then faced itself tries again.
+    """
     make_album(tmp_path / "album", demo, PHOTOS)
-    with dask_cluster(tmp_path / "dask", model_cache, workers=1) as cluster:
+    environment = {"DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": allowed}
+    with dask_cluster(tmp_path / "dask", model_cache, 1, environment) as cluster:
         victim = cluster.start_worker()
-        told = client("encode", cluster.address, tmp_path / "album", victim, 3)
+        told = client("encode", cluster.address, tmp_path / "album", victim, 2)
         assert not cluster.is_running(victim)
     assert told == f"encoded {PHOTOS} later 0 failed 0\n"
     assert stored(tmp_path / "album") == at_home
@@ -183,6 +188,17 @@ def test_a_lost_scheduler_ends_the_run_plainly(tmp_path: Path, model_cache: Path
     for line in lines:
         assert f"the Dask cluster at {cluster.address} " in line
     assert lines[1].startswith("FacedError ")
+
+
+def test_a_cluster_without_workers_is_an_error(tmp_path: Path, model_cache: Path) -> None:
+    """From the beginning, and when the last one goes: nobody waits for ever."""
+    (tmp_path / "face.jpg").write_bytes(face_jpeg())
+    with dask_cluster(tmp_path / "dask", model_cache) as cluster:
+        told = client("fail", cluster.address, tmp_path / "face.jpg", status=1)
+        assert f"the Dask scheduler at {cluster.address} has no worker: start one with `dask worker " in told
+        worker = cluster.start_worker()
+        told = client("desert", cluster.address, tmp_path / "face.jpg", worker)
+    assert told == f"FacedError the Dask cluster at {cluster.address} has no worker any more\n"
 
 
 def configure(app: App, text: str) -> None:

@@ -81,6 +81,31 @@ def test_what_computes_nonsense_is_left_out(monkeypatch: pytest.MonkeyPatch, wro
     assert "computes something else than the CPU" in told
 
 
+def test_an_accelerator_that_fails_later_costs_no_photo(
+    monkeypatch: pytest.MonkeyPatch, model_cache: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its memory is full in the middle of a photo: the CPU does it, and the log says so once a network."""
+    names = [name for name in onnxruntime.get_available_providers() if name != "CPUExecutionProvider"]
+    if not names:
+        pytest.skip("this ONNX Runtime knows the CPU only")
+    plain = open_engine("dlib-onnx", cache=model_cache).find_faces(portrait())
+    assert use_providers(names[:1]) is None
+    engine = open_engine("dlib-onnx", cache=model_cache)
+    run = onnxruntime.InferenceSession.run
+
+    def full(self: onnxruntime.InferenceSession, *words: object) -> list[np.ndarray]:
+        if names[0] in self.get_providers():
+            raise RuntimeError("out of memory\non the card")
+        return run(self, *words)
+
+    monkeypatch.setattr(onnxruntime.InferenceSession, "run", full)
+    assert engine.find_faces(portrait()) == plain
+    assert engine.find_faces(portrait()) == plain
+    lines = [record.getMessage() for record in caplog.records]
+    assert set(lines) == {f"providers: {names[0]} failed, a worker goes on with the CPU: out of memory"}
+    assert len(lines) <= 4
+
+
 def test_status_and_the_log_say_what_is_not_there(small: App) -> None:
     """One line each, for as long as it is so; the folders come all the same."""
     path = small.home / "config" / "faced" / "config.yaml"

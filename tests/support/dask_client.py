@@ -10,6 +10,7 @@ import threading
 from pathlib import Path
 
 from faced.errors import FacedError, Unreadable
+from faced.faces import cluster
 from faced.faces.cluster import ClusterPool
 from faced.faces.encode import Progress, encode_photos
 from faced.faces.pool import WorkerFailed
@@ -84,6 +85,17 @@ def lose(address: str, photo: str, scheduler: str) -> None:
     assert not closing.is_alive()
 
 
+def desert(address: str, photo: str, group: str) -> None:
+    """The only worker is killed, and nobody has the patience of a minute."""
+    cluster._NO_WORKER = 3.0  # type: ignore[misc]
+    pool = ClusterPool(address)
+    task = Task(settings_at(Path("/nowhere")), Path(photo).read_bytes())
+    pool.submit(task).result(LIMIT)
+    os.killpg(int(group), signal.SIGKILL)
+    _tell(pool, task)
+    pool.close()
+
+
 def _tell(pool: ClusterPool, task: Task) -> None:
     try:
         outcome = pool.submit(task).result(LIMIT)
@@ -98,7 +110,9 @@ def _tell(pool: ClusterPool, task: Task) -> None:
 
 if __name__ == "__main__":
     try:
-        {"encode": encode, "ways": ways, "fail": fail, "lose": lose}[sys.argv[1]](*sys.argv[2:])
+        {"encode": encode, "ways": ways, "fail": fail, "lose": lose, "desert": desert}[sys.argv[1]](
+            *sys.argv[2:]
+        )
     except FacedError as error:
         print(error)
         sys.exit(error.exit_status)

@@ -1,9 +1,11 @@
 """Networks on ONNX Runtime, one thread each: cores are filled with processes, not with threads.
 
 Accelerators are chosen for the whole process. One that is not there, does not start or computes
-something else than the CPU is left out, with a sentence for the user; the CPU does what is left.
+something else than the CPU is left out, with a sentence for the user; the CPU does what is left. One
+that fails later, for want of memory perhaps, costs no photo either.
 """
 
+import logging
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -23,6 +25,7 @@ _OPTIONS: Final = {"CUDAExecutionProvider": {"use_tf32": "0"}}
 _CLOSE: Final = 0.02
 """Of the largest output: half precision stays well below it, a broken driver does not."""
 
+_log = logging.getLogger(__name__)
 _accelerators: tuple[str, ...] = ()  # of this process
 
 
@@ -55,7 +58,39 @@ class Network:
 
 def open_session(model: bytes) -> Any:
     """ONNX Runtime's session, on this process' accelerators. Raises what ONNX Runtime raises."""
-    return _open(model, _accelerators)
+    return _Guarded(model, _accelerators) if _accelerators else _open(model, ())
+
+
+class _Guarded:
+    """A session that goes on with the CPU when its accelerators fail."""
+
+    def __init__(self, model: bytes, accelerators: Sequence[str]) -> None:
+        self._model = model
+        self._on_cpu = False
+        try:
+            self._session = _open(model, accelerators)
+        except Exception as error:
+            self._give_up(error)
+
+    def run(self, *words: Any) -> Any:
+        """As of ONNX Runtime's session."""
+        try:
+            return self._session.run(*words)
+        except Exception as error:
+            if self._on_cpu:
+                raise
+            self._give_up(error)
+            return self._session.run(*words)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._session, name)
+
+    def _give_up(self, error: Exception) -> None:
+        self._session = _open(self._model, ())
+        self._on_cpu = True
+        _log.warning(
+            "providers: %s failed, a worker goes on with the CPU: %s", _accelerators[0], _line(error)
+        )
 
 
 def _open(model: bytes, accelerators: Sequence[str]) -> Any:
@@ -83,9 +118,13 @@ def _find_fault(name: str) -> str | None:
             return "does not start (its driver or libraries are missing)"
         (out,) = session.run(None, {INPUT: picture})
     except Exception as error:
-        return f"does not start ({str(error).strip().splitlines()[0] if str(error).strip() else error!r})"
+        return f"does not start ({_line(error)})"
     (expected,) = _open(model, ()).run(None, {INPUT: picture})
     return None if _is_close(out, expected) else "computes something else than the CPU"
+
+
+def _line(error: Exception) -> str:
+    return next(iter(str(error).strip().splitlines()), repr(error))
 
 
 def _is_close(out: Floats, expected: Floats) -> bool:
