@@ -23,6 +23,8 @@ __all__ = [
     "iou_row",
     "nms",
     "pixel_rectangle",
+    "scaled",
+    "squared",
 ]
 
 Boxes: TypeAlias = NDArray[np.float64]
@@ -92,6 +94,18 @@ def pixel_rectangle(box: Box, width: int, height: int) -> tuple[int, int, int, i
     right = max(left, round((box.left + box.width) * width) - 1)
     bottom = max(top, round((box.top + box.height) * height) - 1)
     return left, top, right, bottom
+
+
+def scaled(boxes: Boxes, by: float) -> Boxes:
+    """Boxes about the same centres with sides `by` times as long."""
+    sides = boxes[:, 2:] * by
+    return np.concatenate([boxes[:, :2] + (boxes[:, 2:] - sides) / 2, sides], axis=1)
+
+
+def squared(boxes: Boxes, sides: NDArray[np.float64]) -> Boxes:
+    """Squares about the boxes' centres. sides: (n,)."""
+    whole = np.stack([sides, sides], axis=1)
+    return np.concatenate([boxes[:, :2] + (boxes[:, 2:] - whole) / 2, whole], axis=1)
 
 
 def _best_of(same: NDArray[np.bool_]) -> list[int]:

@@ -21,6 +21,7 @@ from faced.faces.engine import (
     open_engine,
 )
 from faced.faces.timings import stage, take_seconds
+from faced.faces.turned import encode_turned, is_sure
 from faced.model import DetectedFace, EncodedPicture, ImageKey, Pixels
 from faced.pictures.decode import Header, Picture
 from faced.pictures.dhash import difference_hash
@@ -125,10 +126,10 @@ def encode_task(task: Task) -> Outcome:
         return _encoded(header, None, None)
     if header.width * header.height > LARGE_PICTURE and not task.alone:
         raise NeedsRoom
-    return _encode(_engine(task.engine), picture)
+    return _encode(_engine(task.engine), picture, task.engine.turned)
 
 
-def _encode(engine: Engine, picture: Picture) -> EncodedPicture:
+def _encode(engine: Engine, picture: Picture, turned: bool) -> EncodedPicture:
     header = picture.header
     hashes: list[int] = []
 
@@ -140,8 +141,13 @@ def _encode(engine: Engine, picture: Picture) -> EncodedPicture:
                 hashes.append(difference_hash(upright))
         return upright
 
+    orientation = header.orientation
     found = encode_upright(engine, pixels_of, header.upright_size)
-    faces = tuple(_as_stored(face, header.orientation) for face in found)
+    if turned and not header.oriented and not is_sure(found):
+        better, turn = encode_turned(engine, pixels_of, header.upright_size)
+        if better:
+            found, orientation = better, turn
+    faces = tuple(_as_stored(face, orientation) for face in found)
     return _encoded(header, hashes[0], faces)
 
 

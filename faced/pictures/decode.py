@@ -12,7 +12,7 @@ import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Final
 
@@ -78,6 +78,8 @@ class Header:
     height: int
     orientation: int
     taken: str | None
+    oriented: bool = field(default=False, compare=False)
+    """EXIF names an orientation, be it 1: whoever wrote it looked which side is up."""
 
     @property
     def upright_size(self) -> tuple[int, int]:
@@ -146,11 +148,12 @@ def _open(data: bytes) -> tuple[Image.Image, Header]:
     kind = image.format if image.format in FORMATS else "JPEG"  # an MPO is a JPEG, and more behind it
     _check_size(kind, *image.size)
     exif = _exif(image, data)
-    orientation = _orientation(exif)
+    named = _orientation(exif)
+    orientation = named or 1
     width, height = image.size
     if kind == "TIFF":
         width, height = upright_size(width, height, orientation)  # Pillow gives the upright one
-    return image, Header(str(kind), width, height, orientation, _taken(exif))
+    return image, Header(str(kind), width, height, orientation, _taken(exif), named is not None)
 
 
 def _check_size(kind: str | None, width: int, height: int) -> None:
@@ -188,13 +191,13 @@ def _exif(image: Image.Image, data: bytes) -> Image.Exif:
         return Image.Exif()
 
 
-def _orientation(exif: Image.Exif) -> int:
+def _orientation(exif: Image.Exif) -> int | None:
     try:
         value = exif.get(ExifTags.Base.Orientation)
         # By equality, as Pillow does when it turns a TIFF: a fraction 6/1 is a 6.
-        return next((number for number in range(1, 9) if value == number), 1)
+        return next((number for number in range(1, 9) if value == number), None)
     except Exception:
-        return 1
+        return None
 
 
 def _taken(exif: Image.Exif) -> str | None:

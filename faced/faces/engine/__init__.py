@@ -112,4 +112,4 @@ def _describe_detector(name: str, proposals: Proposals, turned: bool) -> str:
         detector = "mmod, pyramid 3/4"
     else:
         detector = "mmod, tiles of 128 px where proposed"
-    return detector + (", photos without a face turned" if turned else "")
+    return detector + (", else turned" if turned else "")

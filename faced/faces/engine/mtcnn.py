@@ -12,7 +12,7 @@ from PIL import Image
 from faced.faces.engine.proposer import Proposed
 from faced.faces.engine.session import Network
 from faced.faces.engine.tiles import Halvings
-from faced.faces.geometry import Boxes, nms
+from faced.faces.geometry import Boxes, nms, squared
 from faced.model import Floats
 
 __all__ = ["Mtcnn"]
@@ -38,7 +38,8 @@ _WINDOW: Final = 0.92
 class Mtcnn:
     """P-Net and R-Net."""
 
-    strong = 2.0  # none is
+    likely = 0.9
+    strong = 1.0  # none is
 
     def __init__(self, pnet: Network, rnet: Network) -> None:
         self._pnet = pnet
@@ -48,9 +49,9 @@ class Mtcnn:
         """See protocol.Proposer."""
         boxes, scores = self._first_look(picture)
         kept = nms(boxes, scores, _SAME_FIRST)[:_MOST_CROPS]
-        boxes, scores = self._second_look(picture, _square(boxes[kept]))
+        boxes, scores = self._second_look(picture, squared(boxes[kept], _longer(boxes[kept])))
         kept = nms(boxes, scores, _SAME)
-        return Proposed(_as_windows(boxes[kept]), scores[kept])
+        return Proposed(squared(boxes[kept], _longer(boxes[kept]) * _WINDOW), scores[kept])
 
     def _first_look(self, picture: Halvings) -> tuple[Boxes, Floats]:
         width, height = picture.size
@@ -103,16 +104,9 @@ def _shifted(boxes: Boxes, corners: Floats) -> Boxes:
     return np.asarray(moved)
 
 
-def _square(boxes: Boxes) -> Boxes:
-    """About the same centres, as large as the longer side."""
-    sides = boxes[:, 2:].max(axis=1, keepdims=True, initial=0)
-    return np.asarray(np.concatenate([boxes[:, :2] + (boxes[:, 2:] - sides) / 2, sides, sides], axis=1))
-
-
-def _as_windows(boxes: Boxes) -> Boxes:
-    squares = _square(boxes)
-    sides = squares[:, 2:] * _WINDOW
-    return np.asarray(np.concatenate([squares[:, :2] + (squares[:, 2:] - sides) / 2, sides], axis=1))
+def _longer(boxes: Boxes) -> Boxes:
+    """(n,) the longer sides."""
+    return np.asarray(boxes[:, 2:].max(axis=1, initial=0))
 
 
 def _sigmoid(values: Floats) -> Floats:

@@ -22,6 +22,9 @@ class Proposed:
 class Proposer(Protocol):
     """A cheap network that says where in a picture the detector should look."""
 
+    likely: float
+    """Strength from which a proposal that the detector is not sure about is worth a second look."""
+
     strong: float
     """Strength from which a proposal is half a proof by itself."""
 

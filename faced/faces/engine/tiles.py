@@ -47,7 +47,7 @@ class Halvings:
         """(n, size, size, 3): the squares (n, 4) of the picture, in its px, each resized to `size` px."""
         cuts = np.empty((len(squares), size, size, 3), np.uint8)
         for number, (left, top, side, _) in enumerate(squares.tolist()):
-            cuts[number] = self._cut_one(left, top, max(side, 1e-3), size)
+            cuts[number] = np.asarray(self._cut_one(left, top, max(side, 1e-3), size))
         return cuts
 
     def _cut_one(self, left: float, top: float, side: float, size: int) -> Image.Image:

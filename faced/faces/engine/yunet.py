@@ -13,23 +13,21 @@ from faced.errors import ConfigError
 from faced.faces.engine.proposals import YUNET_OUTPUTS
 from faced.faces.engine.proposer import Proposed
 from faced.faces.engine.tiles import Halvings
-from faced.faces.geometry import Boxes, nms
+from faced.faces.geometry import Boxes, nms, squared
 from faced.model import Floats
 
 __all__ = ["Yunet"]
 
-SIZES: Final = (1024, 320)
+SIZES: Final = (800, 320)
 _LEAST: Final = 0.4
 _WHOLE: Final = 32  # px: sides must be whole multiples of the largest stride
 _MOST: Final = 2000
-
-_WINDOW: Final = 1.0
-_DOWN: Final = 0.0
 
 
 class Yunet:
     """A session of ONNX Runtime with a YuNet model."""
 
+    likely = 0.6
     strong = 0.8
 
     def __init__(self, session: Any, name: str) -> None:
@@ -42,7 +40,7 @@ class Yunet:
         boxes = np.concatenate([boxes for boxes, _ in found])
         scores = np.concatenate([scores for _, scores in found])
         kept = nms(boxes, scores, 0.5)
-        return Proposed(_as_windows(boxes[kept]), scores[kept])
+        return Proposed(squared(boxes[kept], np.sqrt(boxes[kept, 2] * boxes[kept, 3])), scores[kept])
 
     def _look(self, picture: Halvings, size: int) -> tuple[Boxes, Floats]:
         width, height = picture.size
@@ -87,11 +85,3 @@ def _decode(out: dict[str, Floats], width: int) -> tuple[Boxes, Floats]:
 
 def _up(side: int) -> int:
     return -(-side // _WHOLE) * _WHOLE
-
-
-def _as_windows(boxes: Boxes) -> Boxes:
-    sides = np.sqrt(boxes[:, 2:3] * boxes[:, 3:4])
-    centres = boxes[:, :2] + boxes[:, 2:] / 2
-    centres[:, 1:] += _DOWN * sides
-    sides = sides * _WINDOW
-    return np.concatenate([centres - sides / 2, sides, sides], axis=1)
