@@ -180,7 +180,7 @@ class _Run:
             seconds=seconds,
             stopped=self._stop.is_set(),
             timings=add_up([self._timings, take_seconds()]),
-            workers=self._workers,
+            workers=self._backlog.workers,
         )
 
     def _progress(self) -> Progress:
