@@ -11,6 +11,7 @@ from queue import SimpleQueue
 from typing import Final
 
 from faced.errors import Unreadable
+from faced.faces.confine import stand_back
 from faced.faces.timings import stage
 from faced.model import FileStamp, ImageKey
 from faced.pictures.hashing import image_key
@@ -70,6 +71,7 @@ class Readers:
             self._orders.put(None)
 
     def _serve(self) -> None:
+        stand_back()
         while (order := self._orders.get()) is not None:
             file, root, told = order
             told(read_file(file, root))

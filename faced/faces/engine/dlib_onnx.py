@@ -48,7 +48,7 @@ def open_dlib_onnx(record: EngineRecord, proposals: Proposals, cache: Path) -> D
     return DlibOnnx(
         record,
         open_detector(proposals, record.detect_size, cache),
-        Landmarker(locate_model(LANDMARKS)),
+        Landmarker(locate_model(LANDMARKS), record.views),
         Embedding(Network(cached_model(cache, EMBEDDING, _convert_embedding)), record.views),
     )
 
