@@ -131,12 +131,16 @@ def encode_task(task: Task) -> Outcome:
 
 def _encode(engine: Engine, picture: Picture, turned: bool) -> EncodedPicture:
     header = picture.header
+    first: dict[int | None, Pixels] = {}  # is asked for again if the photo may have to be turned
     hashes: list[int] = []
 
     def pixels_of(at_least: int | None) -> Pixels:
+        if at_least in first:
+            return first[at_least]
         with stage("decode"):
             upright = picture.pixels(at_least)
-        if not hashes:
+        if not first:
+            first[at_least] = upright
             with stage("copies"):
                 hashes.append(difference_hash(upright))
         return upright
@@ -144,7 +148,8 @@ def _encode(engine: Engine, picture: Picture, turned: bool) -> EncodedPicture:
     orientation = header.orientation
     found = encode_upright(engine, pixels_of, header.upright_size)
     if turned and not header.oriented and not is_sure(found):
-        better, turn = encode_turned(engine, pixels_of, header.upright_size)
+        with stage("turned"):
+            better, turn = encode_turned(engine, pixels_of, header.upright_size)
         if better:
             found, orientation = better, turn
     faces = tuple(_as_stored(face, orientation) for face in found)
