@@ -17,15 +17,20 @@ STAGES: Final = (
     "hash",
     "header",
     "decode",
+    "copies",
     "propose",
     "judge",
     "detect",
+    "turned",
     "chip",
     "embed",
-    "copies",
     "store",
 )
-"""In the order in which a photo goes through them. copies: the hash by which near-copies are known."""
+"""In the order in which a photo goes through them.
+
+copies: the hash by which near-copies are known. detect, turned: what else it takes to find faces, and to find out
+how a photo without a sure one must be turned.
+"""
 
 
 class _Watch(threading.local):
