@@ -1,6 +1,7 @@
 """What `faced sync --timings` tells, and that a photo's file is opened once."""
 
 import json
+import os
 import re
 import shutil
 from collections import Counter
@@ -46,10 +47,13 @@ def test_each_photo_is_opened_once(small: App) -> None:
         pytest.skip("strace may not trace here")
     assert done.returncode == 0, done.stderr
     photos = {str(path) for path in small.photos.rglob("*") if path.is_file()}
-    opened = Counter(
-        match[1]
-        for line in trace.read_text("utf-8", "replace").splitlines()
-        if (match := re.search(r'"([^"]+)"', line)) and match[1] in photos
-    )
+    named = re.compile(r'"([^"]+)"')
+    paths = [named.search(line) for line in trace.read_text("utf-8", "replace").splitlines()]
+    opened = Counter(path for path in (_unescape(match[1]) for match in paths if match) if path in photos)
     assert set(opened) == photos
     assert set(opened.values()) == {1}
+
+
+def _unescape(text: str) -> str:
+    """A path as strace writes it, with octal digits for what is not ASCII."""
+    return os.fsdecode(text.encode("ascii", "replace").decode("unicode_escape").encode("latin-1"))
