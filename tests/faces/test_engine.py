@@ -8,7 +8,15 @@ import pytest
 from PIL import Image
 
 from faced.errors import ConfigError
-from faced.faces.engine import Engine, EngineRecord, encode_upright, engine_record, open_engine
+from faced.faces.engine import (
+    NONE,
+    Engine,
+    EngineRecord,
+    Proposals,
+    encode_upright,
+    engine_record,
+    open_engine,
+)
 from faced.faces.engine.convert import MEAN_RGB, convert_mmod
 from faced.faces.engine.dat import EMBEDDING, MMOD, locate_model, parse_mmod, read_model
 from faced.faces.engine.mmod import detection_copy
@@ -210,14 +218,18 @@ def test_two_people_in_one_photo(ours: Engine) -> None:
 
 
 def test_the_key_changes_with_what_makes_a_vector() -> None:
-    """Engine, views and detection size count; thresholds do not."""
+    """Engine, views, detection size, proposals and turns count; thresholds do not."""
     base = engine_record("dlib-onnx")
     others = [
         engine_record("dlib-onnx", views=1),
         engine_record("dlib-onnx", detect_size=1600),
+        engine_record("dlib-onnx", proposals=NONE),
+        engine_record("dlib-onnx", proposals=Proposals("yunet", ("ab" * 32,), Path("a.onnx"))),
+        engine_record("dlib-onnx", proposals=Proposals("yunet", ("cd" * 32,), Path("a.onnx"))),
+        engine_record("dlib-onnx", turned=False),
         engine_record("face_recognition"),
     ]
-    assert len({base.key, *(record.key for record in others)}) == 4
+    assert len({base.key, *(record.key for record in others)}) == 8
     assert engine_record("dlib-onnx").key == base.key
     text = base.to_json().replace('"eps": 0.45', '"eps": 0.4')
     changed = EngineRecord.from_json(text)
@@ -227,7 +239,7 @@ def test_the_key_changes_with_what_makes_a_vector() -> None:
 
 def test_the_key_of_the_default_engine_stays() -> None:
     """A change here means that every photo of every user is encoded again: do it knowingly."""
-    assert engine_record("dlib-onnx").key == "2cca2e7e54f2cb97cd0a7a3aaf3006af"
+    assert engine_record("dlib-onnx").key == "1b1cfc5b1f64b23c334f4917444244ef"
 
 
 def test_a_record_survives_json() -> None:

@@ -17,14 +17,17 @@ from faced.model import Floats
 
 __all__ = ["Mtcnn"]
 
-SIZE: Final = 640
-MAX_ENLARGE: Final = 2.0
-_AREA: Final = 640 * 400
+_OF_SIZE: Final = 0.8
+"""The longer side of the copy that is looked at, of the detection size: 640 px of 800."""
+
+_MAX_ENLARGE: Final = 2.0
+_LEAST_ASPECT: Final = 0.625  # a longer panorama's copy is as large as one of this shape
 
 _RATIO: Final = 0.709  # the package's
 _CELL, _STRIDE = 12, 2
 _CROP: Final = 24
 _PNET_LEAST, _RNET_LEAST = 0.75, 0.6
+_MOST_CELLS: Final = 3000  # of one level
 _MOST_CROPS: Final = 600
 _BATCH: Final = 128
 
@@ -36,17 +39,18 @@ _WINDOW: Final = 0.92
 
 
 class Mtcnn:
-    """P-Net and R-Net."""
+    """P-Net and R-Net. detect_size: px; faces from 15 px of a picture of that size are proposed."""
 
     likely = 0.9
     strong = 1.0  # none is
 
-    def __init__(self, pnet: Network, rnet: Network) -> None:
+    def __init__(self, pnet: Network, rnet: Network, detect_size: int) -> None:
         self._pnet = pnet
         self._rnet = rnet
+        self._size = detect_size * _OF_SIZE
 
     def propose(self, picture: Halvings) -> Proposed:
-        """See protocol.Proposer."""
+        """See proposer.Proposer."""
         boxes, scores = self._first_look(picture)
         kept = nms(boxes, scores, _SAME_FIRST)[:_MOST_CROPS]
         boxes, scores = self._second_look(picture, squared(boxes[kept], _longer(boxes[kept])))
@@ -55,7 +59,7 @@ class Mtcnn:
 
     def _first_look(self, picture: Halvings) -> tuple[Boxes, Floats]:
         width, height = picture.size
-        copy = _copy_size(width, height)
+        copy = _copy_size(width, height, self._size)
         found = [(np.zeros((0, 4)), np.zeros(0, np.float32))]
         level = picture.resized(copy, Image.Resampling.BILINEAR)
         while min(level.size) >= _CELL:
@@ -79,16 +83,18 @@ class Mtcnn:
         return _shifted(squares[sure], out[sure, 1:]), scores[sure]
 
 
-def _copy_size(width: int, height: int) -> tuple[int, int]:
-    """Of the copy that is looked at: longer side SIZE; a panorama's is longer. Never enlarged beyond twice."""
-    scale = max(SIZE / max(width, height), (_AREA / (width * height)) ** 0.5)
-    scale = min(scale, MAX_ENLARGE)
+def _copy_size(width: int, height: int, longer: float) -> tuple[int, int]:
+    """Of the copy that is looked at; a panorama's is longer. Never enlarged beyond twice."""
+    scale = max(longer / max(width, height), longer * (_LEAST_ASPECT / (width * height)) ** 0.5)
+    scale = min(scale, _MAX_ENLARGE)
     return max(1, round(width * scale)), max(1, round(height * scale))
 
 
 def _cells(out: Floats) -> tuple[Boxes, Floats]:
     """(5, h, w) of the first network -> boxes in px of its picture, and their probabilities."""
     rows, columns = np.nonzero(out[0] > _logit(_PNET_LEAST))
+    best = np.argsort(-out[0, rows, columns], kind="stable")[:_MOST_CELLS]
+    rows, columns = rows[best], columns[best]
     cells = np.stack([columns * _STRIDE, rows * _STRIDE, *np.full((2, len(rows)), _CELL)], 1).astype(
         np.float64
     )

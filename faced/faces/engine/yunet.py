@@ -1,7 +1,7 @@
 """A YuNet file as proposer: one network that gives boxes at three strides.
 
-Runs on a copy of the picture of 1024 px, which finds faces down to 10 px of it, and on one of 320 px for faces
-that fill the picture. A file with a fixed input is run at its own size, padded.
+Runs on a copy of the picture in detection size, which finds faces down to 10 px of it, and on one of 320 px for
+faces that fill the picture. A file with a fixed input is run at its own size, padded.
 """
 
 from typing import Any, Final
@@ -18,25 +18,26 @@ from faced.model import Floats
 
 __all__ = ["Yunet"]
 
-SIZES: Final = (800, 320)
+_SMALL: Final = 320
 _LEAST: Final = 0.4
 _WHOLE: Final = 32  # px: sides must be whole multiples of the largest stride
 _MOST: Final = 2000
 
 
 class Yunet:
-    """A session of ONNX Runtime with a YuNet model."""
+    """A session of ONNX Runtime with a YuNet model. detect_size: px, longer side of the picture searched."""
 
     likely = 0.6
     strong = 0.8
 
-    def __init__(self, session: Any, name: str) -> None:
+    def __init__(self, session: Any, name: str, detect_size: int) -> None:
         self._session = session
+        self._sizes = (detect_size, min(_SMALL, detect_size // 2))
         self._input, self._fixed = _check(session, name)
 
     def propose(self, picture: Halvings) -> Proposed:
         """See proposer.Proposer."""
-        found = [self._look(picture, size) for size in SIZES]
+        found = [self._look(picture, size) for size in self._sizes]
         boxes = np.concatenate([boxes for boxes, _ in found])
         scores = np.concatenate([scores for _, scores in found])
         kept = nms(boxes, scores, 0.5)
@@ -75,7 +76,8 @@ def _decode(out: dict[str, Floats], width: int) -> tuple[Boxes, Floats]:
         classes, objects = (out[f"{kind}_{stride}"].reshape(-1) for kind in ("cls", "obj"))
         score = np.sqrt(np.clip(classes, 0, 1) * np.clip(objects, 0, 1))
         sure = np.flatnonzero(score > _LEAST)
-        place = np.stack([sure % (width // stride), sure // (width // stride)], 1)
+        columns = -(-width // stride)
+        place = np.stack([sure % columns, sure // columns], 1)
         shape = out[f"bbox_{stride}"].reshape(-1, 4)[sure].astype(np.float64)
         sides = np.exp(np.minimum(shape[:, 2:], 10.0)) * stride
         boxes.append(np.concatenate([(place + shape[:, :2]) * stride - sides / 2, sides], axis=1))
