@@ -15,7 +15,7 @@ def test_timings_tell_each_step_and_each_stage(small: App) -> None:
     """As JSON: the steps fit into the run, and the stages into its processes; as text: a line each."""
     told = small.sync("--timings", "--json")
     timings = json.loads(told.stdout)["timings"]
-    assert list(timings["steps"]) == ["scan", "encode", "read", "decide", "show"]
+    assert {"scan", "encode", "read", "show"} <= set(timings["steps"])
     photos = sum(path.is_file() for path in small.photos.rglob("*"))
     assert timings["photos"] == photos
     assert {"read", "hash", "header", "decode", "chip", "embed", "copies", "store"} <= set(timings["stages"])
