@@ -21,7 +21,7 @@ from faced.faces.engine import (
     open_engine,
 )
 from faced.faces.timings import stage, take_seconds
-from faced.faces.turned import encode_turned, is_sure
+from faced.faces.turned import encode_turned, is_upright
 from faced.model import DetectedFace, EncodedPicture, ImageKey, Pixels
 from faced.pictures.decode import Header, Picture
 from faced.pictures.dhash import difference_hash
@@ -147,11 +147,9 @@ def _encode(engine: Engine, picture: Picture, turned: bool) -> EncodedPicture:
 
     orientation = header.orientation
     found = encode_upright(engine, pixels_of, header.upright_size)
-    if turned and not header.oriented and not is_sure(found):
+    if turned and not header.oriented and not is_upright(found):
         with stage("turned"):
-            better, turn = encode_turned(engine, pixels_of, header.upright_size)
-        if better:
-            found, orientation = better, turn
+            found, orientation = encode_turned(engine, pixels_of, header.upright_size, found)
     faces = tuple(_as_stored(face, orientation) for face in found)
     return _encoded(header, hashes[0], faces)
 

@@ -28,7 +28,7 @@ class Yunet:
     """A session of ONNX Runtime with a YuNet model. detect_size: px, longer side of the picture searched."""
 
     likely = 0.6
-    strong = 0.8
+    strong = 0.75
 
     def __init__(self, session: Any, name: str, detect_size: int) -> None:
         self._session = session
