@@ -3,91 +3,53 @@
     python bench/engine.py [--photos DIR] [--limit N] [--json] [--smoke]
 
 Each photo is read, decoded, searched at 800 px and its faces are embedded, once by faced as it is used
-(DCT scaling, pyramid 3/4, chip and mirror image) and once as face_recognition is used (full decode, resized to
+(DCT scaling, proposals and tiles, chip and mirror image) and once as face_recognition is used (full decode, resized to
 the same 800 px, `cnn`, one embedding). The difference of embeddings is that of one view, same pixels, same
-box. Without --photos the portrait that faced brings along is used.
+box. Stages are told by pipeline.py. Without --photos the portrait that faced brings along is used.
 """
 
 import argparse
-import io
 import json
-import os
-import platform
 import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageOps
+from _shared import (
+    SIZE,
+    as_boxes,
+    describe_machine,
+    find_reference,
+    load_full,
+    make_smoke_photos,
+    pick_photos,
+    show_progress,
+    use_one_processor,
+)
 
-import faced
 from faced.errors import Unreadable
 from faced.faces.engine import Engine, encode_upright, open_engine
-from faced.faces.engine.mmod import detection_copy
 from faced.faces.engine.reference import import_face_recognition
 from faced.faces.geometry import box_array, iou_matrix, pixel_rectangle
-from faced.model import Box, Pixels
-from faced.pictures.decode import decode, read_header
-
-SIZE = 800
+from faced.model import Box
+from faced.pictures.decode import Picture, decode
 
 
-class Stages:
-    """Seconds spent in named stages; a stage inside of another is counted in both."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-
-    @contextmanager
-    def of(self, name: str) -> Iterator[None]:
-        start = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
-
-    def time_method(self, owner: Any, method: str, name: str) -> None:
-        """Count what an object's method takes as a stage."""
-        inner = getattr(owner, method)
-
-        def timed(*args: Any, **kwargs: Any) -> Any:
-            with self.of(name):
-                return inner(*args, **kwargs)
-
-        setattr(owner, method, timed)
-
-
-def run_faced(engine: Engine, path: Path, stages: Stages) -> list[Box]:
+def run_faced(engine: Engine, path: Path) -> list[Box]:
     """One photo through faced, as a worker does it."""
-    with stages.of("read"):
-        data = path.read_bytes()
-        header = read_header(data)
-
-    def pixels_of(at_least: int | None) -> Pixels:
-        with stages.of("decode"):
-            return decode(data, at_least)
-
-    return [face.box for face in encode_upright(engine, pixels_of, header.upright_size)]
+    picture = Picture(path.read_bytes())
+    return [face.box for face in encode_upright(engine, picture.pixels, picture.header.upright_size)]
 
 
 def run_reference(api: Any, path: Path) -> list[Box]:
     """One photo through face_recognition, in the same size for the detector."""
-    with Image.open(path) as image:
-        picture = np.array(ImageOps.exif_transpose(image).convert("RGB"))
-    picture = np.array(detection_copy(picture, SIZE))
-    height, width = picture.shape[:2]
-    places = api.face_locations(picture, number_of_times_to_upsample=0, model="cnn")
+    picture = load_full(path)
+    places = find_reference(api, picture, "cnn")
     api.face_encodings(picture, places, num_jitters=1, model="small")
-    return [
-        Box(left / width, top / height, (right - left + 1) / width, (bottom - top + 1) / height)
-        for top, right, bottom, left in places
-    ]
+    return as_boxes(places, picture)
 
 
 def largest_difference(plain: Engine, api: Any, path: Path, boxes: list[Box]) -> float:
@@ -111,18 +73,15 @@ def count_same(ours: list[Box], theirs: list[Box]) -> int:
 def measure(photos: list[Path], cache: Path) -> dict[str, Any]:
     """Both engines over all photos, photo by photo in turn, so that a busy machine slows both down."""
     engine, plain = open_engine("dlib-onnx", cache=cache), open_engine("dlib-onnx", views=1, cache=cache)
-    api, stages = import_face_recognition(), Stages()
-    _time_stages(engine, stages)
-    warm = photos[0]
-    run_faced(engine, warm, Stages())
-    stages.seconds.clear()
+    api = import_face_recognition()
+    run_faced(engine, photos[0])
     ours, theirs, ratios, worst, skipped = 0.0, 0.0, [], 0.0, []
     counts = {"faced": 0, "face_recognition": 0, "same": 0}
     for number, path in enumerate(photos):
-        _progress(f"{number + 1} of {len(photos)}")
+        show_progress(f"{number + 1} of {len(photos)}")
         try:
             start = time.perf_counter()
-            boxes = run_faced(engine, path, stages)
+            boxes = run_faced(engine, path)
         except Unreadable as error:
             skipped.append(f"{path.name}: {error.reason}")
             continue
@@ -135,7 +94,7 @@ def measure(photos: list[Path], cache: Path) -> dict[str, Any]:
         counts["face_recognition"] += len(others)
         counts["same"] += count_same(boxes, others)
         worst = max(worst, largest_difference(plain, api, path, boxes))
-    _progress("")
+    show_progress("")
     count = len(ratios)
     return {
         "photos": count,
@@ -149,41 +108,8 @@ def measure(photos: list[Path], cache: Path) -> dict[str, Any]:
         "ratio": theirs / ours,
         "ratio_median_photo": statistics.median(ratios),
         "largest_difference": worst,
-        "stages_ms_per_photo": {name: 1000 * value / count for name, value in sorted(stages.seconds.items())},
         "machine": describe_machine(),
     }
-
-
-def describe_machine() -> dict[str, str]:
-    """Processor and versions, as far as they are known."""
-    processor = platform.processor() or platform.machine()
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        processor = next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        pass
-    names = ("onnxruntime", "face_recognition", "numpy", "pillow")
-    return {
-        "processor": processor,
-        "python": platform.python_version(),
-        "dlib": import_face_recognition().dlib.__version__,
-        **{name: version(name) for name in names},
-    }
-
-
-def make_smoke_photos(folder: Path) -> list[Path]:
-    """Two photos of the packaged portrait: large, and small, mirrored and darker."""
-    with Image.open(Path(faced.__file__).parent / "demo" / "astronaut.png") as image:
-        portrait = image.convert("RGB")
-    large = portrait.resize((portrait.width * 6, portrait.height * 6), Image.Resampling.BICUBIC)
-    small = ImageOps.mirror(portrait).point(lambda value: value * 0.7)
-    made = []
-    for number, picture in enumerate((large, small)):
-        data = io.BytesIO()
-        picture.save(data, "JPEG", quality=90)
-        made.append(folder / f"{number}.jpg")
-        made[-1].write_bytes(data.getvalue())
-    return made
 
 
 def print_table(result: dict[str, Any]) -> None:
@@ -197,7 +123,6 @@ def print_table(result: dict[str, Any]) -> None:
         f"ratio {result['ratio']:.1f} (median photo {result['ratio_median_photo']:.1f}), {faces['same']} faces in both"
     )
     print(f"largest difference of an embedding's component, same box: {result['largest_difference']:.1e}")
-    print("faced, ms a photo: " + ", ".join(f"{k} {v:.1f}" for k, v in result["stages_ms_per_photo"].items()))
     for line in result["skipped"]:
         print(f"skipped {line}")
 
@@ -211,37 +136,21 @@ def main() -> int:
     parser.add_argument("--json", action="store_true", help="machine-readable")
     parser.add_argument("--smoke", action="store_true", help="two photos, to see that it runs")
     args = parser.parse_args()
-    if hasattr(os, "sched_setaffinity"):  # one processor, so that no library can use more threads than one
-        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    use_one_processor()
     with tempfile.TemporaryDirectory() as scratch:
         if args.photos and not args.smoke:
-            photos = sorted(path for path in args.photos.rglob("*") if path.is_file())
+            photos = pick_photos(args.photos, args.limit)
         else:
             photos = make_smoke_photos(Path(scratch))
         if not photos:
             print(f"engine.py: no photos in {args.photos}", file=sys.stderr)
             return 2
-        if args.limit:
-            photos = photos[:: max(1, len(photos) // args.limit)][: args.limit]
         result = measure(photos, Path(scratch) / "cache")
     if args.json:
         print(json.dumps(result, indent=2))
     else:
         print_table(result)
     return 0
-
-
-def _time_stages(engine: Any, stages: Stages) -> None:
-    """Look into the parts of the default engine."""
-    stages.time_method(engine, "find_faces", "detect")
-    stages.time_method(engine._detector._net, "score", "detect: network")
-    stages.time_method(engine._landmarker, "cut_chips", "landmarks and chip")
-    stages.time_method(engine._embedding, "embed", "embed")
-
-
-def _progress(text: str) -> None:
-    if sys.stderr.isatty():
-        print(f"\r{text:40}", end="" if text else "\r", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

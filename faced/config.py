@@ -33,10 +33,14 @@ class Config:
     library_watch: bool = True
     engine: str = "dlib-onnx"
     detect_size: int = 800
+    detect_proposals: str = "mtcnn"
+    detect_turned: bool = True
     embed_views: int = 2
     encode_workers: int | None = None
     encode_timeout: float = 60.0
     encode_memory: int = 3 << 30
+    encode_cluster: str | None = None
+    providers: tuple[str, ...] = ()
     cluster_eps: float | None = None
     cluster_min_samples: int | None = None
     recluster_every: float = 600.0
@@ -112,6 +116,14 @@ def _auto_or_off(value: object, _: Path) -> object:
     return "auto" if value == "auto" else "off"
 
 
+def _proposals(value: object, folder: Path) -> object:
+    if value in ("mtcnn", "none"):
+        return value
+    if not isinstance(value, str) or not value.lower().endswith(".onnx"):
+        raise ValueError
+    return str(_path(value, folder))
+
+
 def _path(value: object, folder: Path) -> object:
     if not isinstance(value, str) or not value or "\0" in value:
         raise ValueError
@@ -131,6 +143,48 @@ def _text(value: object, _: Path) -> object:
     if not isinstance(value, str) or not value:
         raise ValueError
     return value
+
+
+def _cluster(value: object, _: Path) -> object:
+    if not isinstance(value, str) or not re.fullmatch(r"(tcp|tls)://[^\s/@]+:[0-9]{1,5}", value):
+        raise ValueError
+    return value
+
+
+_CPU = "CPUExecutionProvider"
+PROVIDERS = (
+    "CUDAExecutionProvider",
+    "TensorrtExecutionProvider",
+    "NvTensorRTRTXExecutionProvider",
+    "ROCMExecutionProvider",
+    "MIGraphXExecutionProvider",
+    "OpenVINOExecutionProvider",
+    "DnnlExecutionProvider",
+    "XnnpackExecutionProvider",
+    "CoreMLExecutionProvider",
+    "DmlExecutionProvider",
+    "WebGpuExecutionProvider",
+    "WebNNExecutionProvider",
+    "JsExecutionProvider",
+    "VitisAIExecutionProvider",
+    "QNNExecutionProvider",
+    "NnapiExecutionProvider",
+    "VSINPUExecutionProvider",
+    "RknpuExecutionProvider",
+    "CANNExecutionProvider",
+    "ACLExecutionProvider",
+    "ArmNNExecutionProvider",
+)
+"""ONNX Runtime's names for accelerators. The one of Azure is none of them: it sends data away."""
+
+
+def _providers(value: object, folder: Path) -> object:
+    names = _list_of(_choice(*PROVIDERS, _CPU))(value, folder)
+    assert isinstance(names, tuple)
+    accelerators = tuple(name for name in names if name != _CPU)
+    if len(set(names)) != len(names) or (_CPU in names and names[-1] != _CPU):
+        raise ValueError  # what comes after the CPU would never be used
+    return accelerators
 
 
 def _bytes(value: object, folder: Path) -> object:
@@ -161,10 +215,20 @@ KEYS: dict[str, Key] = {
     "library.watch": Key("library_watch", _truth, "true or false"),
     "engine": Key("engine", _choice("dlib-onnx", "face_recognition"), "dlib-onnx or face_recognition"),
     "detect.size": Key("detect_size", _integer(160, 8000), "a whole number of pixels from 160 to 8000"),
-    "embed.views": Key("embed_views", _choice(1, 2), "1 or 2"),
+    "detect.proposals": Key("detect_proposals", _proposals, "mtcnn, none, or a YuNet file (FILE.onnx)"),
+    "detect.turned": Key("detect_turned", _truth, "true or false"),
+    "embed.views": Key("embed_views", _choice(1, 2, 6), "1, 2 or 6"),
     "encode.workers": Key("encode_workers", _integer(1, 256), "a whole number from 1 to 256"),
     "encode.timeout": Key("encode_timeout", _with_unit(_SECONDS, 0, 86400), "a time above 0, such as 60 s"),
     "encode.memory": Key("encode_memory", _bytes, "a size of at least 512 MiB, such as 3 GiB"),
+    "encode.cluster": Key(
+        "encode_cluster", _cluster, "the address of a Dask scheduler, such as tcp://192.168.1.10:8786"
+    ),
+    "providers": Key(
+        "providers",
+        _providers,
+        f"a list of {', '.join(PROVIDERS[:-1])} or {PROVIDERS[-1]}, each once, and {_CPU} last if at all",
+    ),
     "cluster.eps": Key("cluster_eps", _number(0, 2), "a number above 0, at most 2"),
     "cluster.min_samples": Key("cluster_min_samples", _integer(1, 1000), "a whole number from 1 to 1000"),
     "recluster.every": Key(

@@ -5,7 +5,9 @@ Paths are bytes (os.fsencode), for file names need not be UTF-8. Boxes are fract
 their own; nothing that a result depends on may compare them.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
 from typing import NamedTuple, NewType
 
 import numpy as np
@@ -20,6 +22,8 @@ __all__ = [
     "FileStamp",
     "Floats",
     "FolderId",
+    "Gate",
+    "Grade",
     "ImageId",
     "ImageKey",
     "LibraryId",
@@ -77,7 +81,8 @@ class EncodedPicture:
 
     width, height: px of the stored picture. orientation: EXIF, 1 to 8. taken: the EXIF date as
     `YYYY-MM-DDTHH:MM:SS`, local time of the camera, or None. dhash: 64-bit difference hash of the
-    upright picture as an unsigned int; None when only the header was wanted.
+    upright picture as an unsigned int; None when only the header was wanted. seconds: what each stage of
+    the work took (see faces.timings).
     """
 
     format: str
@@ -87,6 +92,36 @@ class EncodedPicture:
     taken: str | None
     dhash: int | None
     faces: tuple[DetectedFace, ...] | None
+    seconds: Mapping[str, float] = field(default_factory=dict)
+
+
+class Grade(IntEnum):
+    """What a face is good for: nothing, to join people who are there already, or to say who is there."""
+
+    NEVER = 0
+    ATTACH = 1
+    CORE = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """How large and how sharp a face must be; both limits are inclusive.
+
+    core_side, core_sharpness: of a face that may be a core point. attach_side, attach_sharpness: of one that may
+    join. stricter: how much nearer (Euclidean) than others a face must be that may only join.
+    """
+
+    core_side: float
+    core_sharpness: float
+    attach_side: float
+    attach_sharpness: float
+    stricter: float
+
+    def grade(self, sides: NDArray[np.float64], sharpness: NDArray[np.float64]) -> NDArray[np.int8]:
+        """(n,) Grade of n faces. sides: (n,) px of the full-size picture. sharpness: (n,)."""
+        core = (sides >= self.core_side) & (sharpness >= self.core_sharpness)
+        attach = (sides >= self.attach_side) & (sharpness >= self.attach_sharpness)
+        return np.where(core, Grade.CORE, np.where(attach, Grade.ATTACH, Grade.NEVER)).astype(np.int8)
 
 
 class FileStamp(NamedTuple):

@@ -78,7 +78,7 @@ def test_all_faults_are_named_at_once_with_line_and_expectation() -> None:
         "c.yaml:4: cluster.eps must be a number above 0, at most 2, got 'wide'",
         "c.yaml:5: detect must hold keys, got 3",
         "c.yaml:6: engine must be dlib-onnx or face_recognition, got 'yolo'",
-        "c.yaml:7: embed.views must be 1 or 2, got True",
+        "c.yaml:7: embed.views must be 1, 2 or 6, got True",
     ]
     assert caught.value.exit_status == 2
 

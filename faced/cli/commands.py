@@ -52,7 +52,9 @@ def run_run(options: argparse.Namespace) -> int:
     if not is_child():
         return run_parent(sys.argv[1:])
     for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
-        os.environ[name] = "1"  # numpy's threads would be there before the kernel's rules, and not be bound by them
+        os.environ[name] = (
+            "1"  # numpy's threads would be there before the kernel's rules, and not be bound by them
+        )
     from faced.daemon.child import run_child
 
     return run_child(options.state, options.config, options.libraries, options.people)
@@ -84,6 +86,7 @@ def run_sync(options: argparse.Namespace) -> int:
     if is_daemon_running(run.state):
         return _sync_beside(options, run)
     from faced.cli.progress import observe
+    from faced.cli.timings import timings_json, timings_lines
     from faced.passes.full import run_pass
     from faced.passes.steps import TreeOptions
 
@@ -91,9 +94,11 @@ def run_sync(options: argparse.Namespace) -> int:
         tree = TreeOptions(now=options.now, rebuild=options.rebuild)
         report = run_pass(run, options.libraries, options.people, observer, tree)
     if options.json:
-        show.print_json(show.sync_json(report))
+        timings = {"timings": timings_json(report)} if options.timings else {}
+        show.print_json({**show.sync_json(report), **timings})
     else:
         show.print_lines(show.sync_lines(report))
+        show.print_lines(timings_lines(report) if options.timings else [])
     show.print_problems(report.problems)
     return 1 if report.problems else 0
 

@@ -151,6 +151,11 @@ COMMANDS = (
                 action="store_true",
                 help="make the people folder anew from what is known, after it was lost or restored from a backup",
             ),
+            _argument(
+                "--timings",
+                action="store_true",
+                help="say what each step took, and each stage of reading a photo",
+            ),
             *PLACES,
         ),
     ),

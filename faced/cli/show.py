@@ -153,6 +153,8 @@ def status_lines(status: "Status") -> list[str]:
     ]
     lines += _daemon_lines(status)
     lines += [f"note: {notice.text}" for notice in status.notices]
+    if status.notice:
+        lines.append(status.notice)
     for library in status.libraries:
         state = "" if library.online else " (offline)"
         lines.append(f"library {shown(library.root)}{state}: {count(library.photos, 'photo')}")
@@ -295,6 +297,7 @@ def status_json(status: "Status") -> Json:
             "overflows": status.daemon.overflows,
             "troubles": [status.daemon.troubles[topic] for topic in sorted(status.daemon.troubles)],
         },
+        "notice": status.notice,
     }
 
 

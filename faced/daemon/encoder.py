@@ -13,7 +13,8 @@ from typing import Final, TypeAlias
 
 from faced.errors import FacedError
 from faced.faces.encode import EncodeReport, Progress, encode_photos
-from faced.faces.pool import EncodePool, count_usable_workers
+from faced.faces.pool import Pool, count_usable_workers
+from faced.faces.pools import make_pool
 from faced.faces.worker import Task
 from faced.passes.full import engine_settings
 from faced.passes.places import Run
@@ -49,10 +50,11 @@ class Encoder:
 
     def __init__(self, run: Run, tell: Callable[[EncoderEvent], None]) -> None:
         self._run = run
+        self._engine = engine_settings(run)
         self._tell = tell
         self._orders: SimpleQueue[str] = SimpleQueue()
         self._halt = threading.Event()
-        self._pool: EncodePool | None = None
+        self._pool: Pool | None = None
         self._used = 0.0
         self._thread = threading.Thread(target=self._serve, name="encoder", daemon=True)
         self._thread.start()
@@ -64,7 +66,7 @@ class Encoder:
 
     def warm(self) -> None:
         """A photo is on its way: get a worker ready."""
-        if self._pool is None:
+        if self._pool is None and self._run.config.encode_cluster is None:
             self._orders.put("warm")
 
     def kick(self) -> None:
@@ -99,7 +101,7 @@ class Encoder:
     def _obey(self, order: str) -> None:
         if order == "warm":
             if self._pool is None:
-                self._open_pool().submit(Task(engine_settings(self._run), None))
+                self._open_pool().submit(Task(self._engine, None))
             return
         try:
             report = self._encode()
@@ -125,7 +127,7 @@ class Encoder:
         with open_store(self._run.state) as store:
             return encode_photos(
                 store,
-                engine_settings(self._run),
+                self._engine,
                 workers=config.encode_workers,
                 timeout=config.encode_timeout,
                 memory=config.encode_memory,
@@ -134,13 +136,15 @@ class Encoder:
                 pool=self._open_pool(),
             )
 
-    def _open_pool(self) -> EncodePool:
+    def _open_pool(self) -> Pool:
         if self._pool is None:
             config = self._run.config
-            self._pool = EncodePool(
+            self._pool = make_pool(
+                self._engine,
                 config.encode_workers or count_usable_workers(),
                 timeout=config.encode_timeout,
                 memory=config.encode_memory,
+                cluster=config.encode_cluster,
             )
         return self._pool
 

@@ -63,6 +63,7 @@ class Service:
         self, run: Run, store: Store, places: Places, sandbox: Sandbox, is_current: Callable[[Places], bool]
     ) -> None:
         self._run = run
+        self._record = engine_settings(run).record
         self._store = store
         self._places = places
         self._is_current = is_current
@@ -310,9 +311,7 @@ class Service:
         is_settled = self._schedule.is_settled
         began = time.monotonic()
         read = steps.look_at_tree(store, config, root, options)
-        _, tree = steps.show_persons(
-            store, config, root, engine_settings(self._run).record, read, self._decide
-        )
+        _, tree = steps.show_persons(store, config, root, self._record, read, self._decide)
         self._quiet.note_own()
         now = time.monotonic()
         self._schedule.passed(began)

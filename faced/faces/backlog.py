@@ -45,7 +45,7 @@ class Backlog:
 
     def __init__(self, engine: EngineId, workers: int, attempts: Iterable[Attempt]) -> None:
         self._engine = engine
-        self._workers = workers
+        self.workers = workers  # jobs that are done at a time; it may change
         self._loaded: deque[Job] = deque()
         self._all_loaded = False
         self._reload_at = 0.0
@@ -99,7 +99,7 @@ class Backlog:
             self._load(db, held)
             took = time.monotonic() - now
             self._reload_at = now + max(_FRESH, _LOADING * took)
-        piece = [self._loaded.popleft() for _ in range(min(len(self._loaded), max(16, 4 * self._workers)))]
+        piece = [self._loaded.popleft() for _ in range(min(len(self._loaded), max(16, 4 * self.workers)))]
         jobs.mark_in_flight(db, (job.photo for job in piece))
         self._marked.extend(piece)
         if not (self or held) and self._graver:
@@ -126,12 +126,12 @@ class Backlog:
             self._solo.append(Flight(self._marked.popleft(), alone=True))
         if self._suspects or self._solo:
             return None if held else self._next_alone(db)
-        if not self._marked or len(held) >= 2 * self._workers + READERS:
+        if not self._marked or len(held) >= 2 * self.workers + READERS:
             return None
         in_memory = sum(flight.job.stamp.size for flight in held.values())
         if any(flight.alone for flight in held.values()):
             return None
-        if in_memory + self._marked[0].stamp.size > _BYTES * max(1, self._workers // 2):
+        if in_memory + self._marked[0].stamp.size > _BYTES * max(1, self.workers // 2):
             return None
         return Flight(self._marked.popleft())
 

@@ -6,29 +6,34 @@ and leaves it with its result, so that whatever dies, the next run goes on from 
 """
 
 import contextlib
+import logging
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from typing import Final
 
 from faced.errors import FacedError, Unreadable
 from faced.faces.backlog import READERS, Backlog, Flight
 from faced.faces.outcomes import Counts, Ended, write_ended
-from faced.faces.pool import EncodePool, Pool, WorkerFailed, count_usable_workers
+from faced.faces.pool import Pool, WorkerFailed, count_usable_workers
+from faced.faces.pools import check_pool, make_pool
 from faced.faces.reader import Readers, ReadResult
+from faced.faces.timings import add_up, stage, take_seconds
 from faced.faces.verdict import Verdict, judge_unreadable, wants_faces
-from faced.faces.worker import EngineSettings, NeedsRoom, Task
+from faced.faces.worker import EngineSettings, NeedsRoom, Notice, Outcome, Source, Task
 from faced.model import EncodedPicture, EngineId, ImageKey, PhotoId
 from faced.store import jobs
 from faced.store.database import Store
 from faced.store.jobs import Reading
+from faced.store.settings import ENGINE_NOTICE, load_setting, save_setting
 
 __all__ = ["EncodeReport", "Progress", "encode_photos"]
 
+_log = logging.getLogger(__name__)
 _DELAY: Final = 0.5  # s, between two looks whether to stop
 _FAILURES_IN_A_ROW: Final = 20  # of workers, without a result between them
 _UNCLEAN: Final = 2  # processes that may die while a photo is read alone, until it is set aside
@@ -62,6 +67,8 @@ class EncodeReport:
     encoded: their faces were looked for, and `faces` found. known: what they hold was encoded before.
     failed: set aside with a reason. later: not finished, or changing; tried again by the next run.
     vanished: no longer there. seconds: of the whole run. stopped: it was told to, before the end.
+    timings: stage -> seconds in it, of all processes and threads together (see faces.timings).
+    workers: how many processes there were to be.
     """
 
     encoded: int = 0
@@ -72,6 +79,8 @@ class EncodeReport:
     vanished: int = 0
     seconds: float = 0.0
     stopped: bool = False
+    timings: Mapping[str, float] = field(default_factory=dict)
+    workers: int = 0
 
 
 def encode_photos(
@@ -85,19 +94,22 @@ def encode_photos(
     progress: Callable[[Progress], None] | None = None,
     stop: threading.Event | None = None,
     pool: Pool | None = None,
+    cluster: str | None = None,
 ) -> EncodeReport:
     """Encode until the queue is empty, or `stop` is set.
 
     workers: processes; None: as many as the machine bears. timeout: seconds for a small file. memory:
     bytes of address space of a worker. clock: seconds since 1970. pool: one that outlives the run; else
-    one is made for it when the first photo needs it. Raises FacedError when it is the engine or the
-    workers that do not work. Whatever ends it, what was done is stored.
+    one is made for it when the first photo needs it. cluster: address of the Dask scheduler whose workers
+    do the work. Raises FacedError when it is the engine or the workers that do not work. Whatever ends
+    it, what was done is stored.
     """
     count = workers or count_usable_workers()
+    check_pool(cluster)
     with contextlib.ExitStack() as stack:
 
         def open_pool() -> Pool:
-            made = EncodePool(count, timeout=timeout, memory=memory)
+            made = make_pool(engine, count, timeout=timeout, memory=memory, cluster=cluster)
             stack.callback(made.close)
             return made
 
@@ -136,6 +148,7 @@ class _Run:
         self._failures = 0  # of workers, in a row
         self._warm = False
         self._counts = Counts()
+        self._timings: dict[str, float] = {}
         self._total = 0
         self._started = time.monotonic()
         self._engine, self._backlog = self._recover()
@@ -158,7 +171,16 @@ class _Run:
         c = self._counts
         seconds = time.monotonic() - self._started
         return EncodeReport(
-            c.encoded, c.known, c.faces, c.failed, c.later, c.vanished, seconds, self._stop.is_set()
+            encoded=c.encoded,
+            known=c.known,
+            faces=c.faces,
+            failed=c.failed,
+            later=c.later,
+            vanished=c.vanished,
+            seconds=seconds,
+            stopped=self._stop.is_set(),
+            timings=add_up([self._timings, take_seconds()]),
+            workers=self._backlog.workers,
         )
 
     def _progress(self) -> Progress:
@@ -170,6 +192,8 @@ class _Run:
         """What was in flight when a process died runs alone now, or is set aside if that killed one twice."""
         record = self._settings.record
         suspects = []
+        if not self._settings.providers:
+            self._notice(None)
         with self._store.write() as db:
             engine = jobs.ensure_engine(db, record.key, record.to_json())
             for attempt in jobs.load_attempts(db):
@@ -208,10 +232,14 @@ class _Run:
             self._launch(flight)
         else:
             self._readers.read(
-                flight.job.file, flight.job.root, lambda result: self._post(self._on_read, flight, result)
+                flight.job.file,
+                flight.job.root,
+                lambda result: self._post(self._on_read, flight, (result, take_seconds())),
             )
 
-    def _on_read(self, flight: Flight, result: ReadResult) -> None:
+    def _on_read(self, flight: Flight, told: tuple[ReadResult, dict[str, float]]) -> None:
+        result, seconds = told
+        self._timings = add_up([self._timings, seconds])
         if isinstance(result, Unreadable):
             self._end_unreadable(flight, result, reading=True)
             return
@@ -235,12 +263,15 @@ class _Run:
         if wanted:
             self._copies[key] = []
             self._warm_up()
-        future = self._use_pool().submit(Task(self._settings, flight.data, wanted, flight.alone))
+        source = Source(job.file, job.root, len(flight.data), key)
+        task = Task(self._settings, flight.data, wanted, flight.alone, source)
+        future = self._use_pool().submit(task)
         future.add_done_callback(lambda done: self._post(self._on_done, flight, done))
 
     def _use_pool(self) -> Pool:
         if self._pool is None:
             self._pool = self._open_pool()
+        self._backlog.workers = self._pool.workers
         return self._pool
 
     def _warm_up(self) -> None:
@@ -252,12 +283,21 @@ class _Run:
             if self._stop.is_set():
                 raise _Stopped
         try:
-            future.result()
+            outcome = future.result()
         except WorkerFailed as error:
             raise FacedError(
                 f"the engine {self._settings.name} cannot be used: a worker that only opened it {error.reason}"
             ) from None
+        self._notice(outcome.text if isinstance(outcome, Notice) else None)
         self._warm = True
+
+    def _notice(self, text: str | None) -> None:
+        """What is not quite as configured is logged, and kept for whoever asks."""
+        if text:
+            _log.warning("%s", text)
+        if (load_setting(self._store.db, ENGINE_NOTICE) or None) != text:
+            with self._store.write() as db:
+                save_setting(db, ENGINE_NOTICE, text or "")
 
     # A flight ends
 
@@ -271,7 +311,7 @@ class _Run:
             while True:
                 self._events.get_nowait()()
 
-    def _on_done(self, flight: Flight, future: "Future[EncodedPicture | None]") -> None:
+    def _on_done(self, flight: Flight, future: "Future[Outcome]") -> None:
         key = flight.key
         assert key is not None
         try:
@@ -285,8 +325,9 @@ class _Run:
         except WorkerFailed as error:
             self._on_worker_failed(flight, error)
         else:
-            assert picture is not None
+            assert isinstance(picture, EncodedPicture)
             self._failures = 0
+            self._timings = add_up([self._timings, picture.seconds])
             reading = Reading(flight.job.photo, flight.job.stamp, key, picture)
             self._end(flight, Verdict(None, again=True) if _is_changed(flight.job) else reading)
 
@@ -342,7 +383,7 @@ class _Run:
         ended, loaded = self._ended, False
         if not (len(ended) or refill):
             return []
-        with self._store.write() as db:
+        with stage("store"), self._store.write() as db:
             counts, over = write_ended(db, self._engine, ended)
             for photo in over:
                 self._backlog.skip(photo)

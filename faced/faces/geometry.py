@@ -23,11 +23,15 @@ __all__ = [
     "iou_row",
     "nms",
     "pixel_rectangle",
+    "scaled",
+    "squared",
 ]
 
 Boxes: TypeAlias = NDArray[np.float64]
 Overlap: TypeAlias = Callable[[Boxes, Boxes], NDArray[np.float64]]
-"""One box (4,) and many (n, 4) -> (n,) how much each overlaps the one, 0 to 1."""
+"""One box (4,) and many (n, 4) -> (n,) how much each overlaps the one, 0 to 1; of (m, 1, 4) -> (m, n)."""
+
+_BLOCK = 256  # boxes that nms compares with each other at once
 
 
 def box_array(boxes: Sequence[Box]) -> Boxes:
@@ -43,16 +47,13 @@ def iou(a: Box, b: Box) -> float:
 def iou_row(one: Boxes, many: Boxes) -> NDArray[np.float64]:
     """(n,) IoU of one box with each of many."""
     shared = _intersection(one, many)
-    union = one[2] * one[3] + many[:, 2] * many[:, 3] - shared
+    union = one[..., 2] * one[..., 3] + many[..., 2] * many[..., 3] - shared
     return _ratio(shared, union)
 
 
 def iou_matrix(a: Boxes, b: Boxes) -> NDArray[np.float64]:
     """(n, m) IoU of each box of a with each of b."""
-    matrix = np.zeros((len(a), len(b)))
-    for row, one in zip(matrix, a, strict=True):
-        row[:] = iou_row(one, b)
-    return matrix
+    return iou_row(a[:, None], b)
 
 
 def hull_overlap(one: Boxes, many: Boxes) -> NDArray[np.float64]:
@@ -60,8 +61,10 @@ def hull_overlap(one: Boxes, many: Boxes) -> NDArray[np.float64]:
 
     Never more than the IoU.
     """
-    width = np.maximum(one[0] + one[2], many[:, 0] + many[:, 2]) - np.minimum(one[0], many[:, 0])
-    height = np.maximum(one[1] + one[3], many[:, 1] + many[:, 3]) - np.minimum(one[1], many[:, 1])
+    right = np.maximum(one[..., 0] + one[..., 2], many[..., 0] + many[..., 2])
+    bottom = np.maximum(one[..., 1] + one[..., 3], many[..., 1] + many[..., 3])
+    width = right - np.minimum(one[..., 0], many[..., 0])
+    height = bottom - np.minimum(one[..., 1], many[..., 1])
     return _ratio(_intersection(one, many), width * height)
 
 
@@ -74,9 +77,11 @@ def nms(boxes: Boxes, scores: NDArray[np.floating], at_most: float, overlap: Ove
     order = np.lexsort((boxes[:, 1], boxes[:, 0], -scores))
     kept: list[int] = []
     while order.size:
-        best, order = order[0], order[1:]
-        kept.append(int(best))
-        order = order[overlap(boxes[best], boxes[order]) <= at_most]
+        block, order = order[:_BLOCK], order[_BLOCK:]
+        stay = _best_of(overlap(boxes[block][:, None], boxes[block]) > at_most)
+        kept += block[stay].tolist()
+        covered = overlap(boxes[block[stay]][:, None], boxes[order]) > at_most
+        order = order[~covered.any(axis=0)]
     return kept
 
 
@@ -91,9 +96,32 @@ def pixel_rectangle(box: Box, width: int, height: int) -> tuple[int, int, int, i
     return left, top, right, bottom
 
 
+def scaled(boxes: Boxes, by: float) -> Boxes:
+    """Boxes about the same centres with sides `by` times as long."""
+    sides = boxes[:, 2:] * by
+    return np.concatenate([boxes[:, :2] + (boxes[:, 2:] - sides) / 2, sides], axis=1)
+
+
+def squared(boxes: Boxes, sides: NDArray[np.float64]) -> Boxes:
+    """Squares about the boxes' centres. sides: (n,)."""
+    whole = np.stack([sides, sides], axis=1)
+    return np.concatenate([boxes[:, :2] + (boxes[:, 2:] - whole) / 2, whole], axis=1)
+
+
+def _best_of(same: NDArray[np.bool_]) -> list[int]:
+    """Of boxes in order of their rank those that no better one that stays is the same as. same: (n, n)."""
+    free = np.ones(len(same), np.bool_)
+    for row, others in enumerate(same):
+        if free[row]:
+            free[row + 1 :] &= ~others[row + 1 :]
+    return [int(row) for row in np.flatnonzero(free)]
+
+
 def _intersection(one: Boxes, many: Boxes) -> NDArray[np.float64]:
-    width = np.minimum(one[0] + one[2], many[:, 0] + many[:, 2]) - np.maximum(one[0], many[:, 0])
-    height = np.minimum(one[1] + one[3], many[:, 1] + many[:, 3]) - np.maximum(one[1], many[:, 1])
+    right = np.minimum(one[..., 0] + one[..., 2], many[..., 0] + many[..., 2])
+    bottom = np.minimum(one[..., 1] + one[..., 3], many[..., 1] + many[..., 3])
+    width = right - np.maximum(one[..., 0], many[..., 0])
+    height = bottom - np.maximum(one[..., 1], many[..., 1])
     return np.asarray(np.clip(width, 0, None) * np.clip(height, 0, None))
 
 

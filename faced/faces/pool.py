@@ -22,10 +22,9 @@ from pebble import ProcessExpired, ProcessPool
 
 from faced.errors import FacedError, Unreadable
 from faced.faces.confine import confine_worker
-from faced.faces.worker import NeedsRoom, Task, encode_task
-from faced.model import EncodedPicture
+from faced.faces.worker import NeedsRoom, Outcome, Task, encode_task
 
-__all__ = ["EncodePool", "Pool", "WorkerFailed", "count_usable_workers"]
+__all__ = ["EncodePool", "Pool", "WorkerFailed", "count_usable_workers", "given_up"]
 
 _MAX_TASKS: Final = 500
 """Jobs after which a worker is replaced, so that what a library leaks is given back."""
@@ -42,7 +41,12 @@ _FROM_OUTSIDE: Final = frozenset((signal.SIGTERM, signal.SIGINT, signal.SIGHUP))
 class Pool(Protocol):
     """Where jobs are done: here, or on other machines."""
 
-    def submit(self, task: Task) -> "Future[EncodedPicture | None]":
+    @property
+    def workers(self) -> int:
+        """How many jobs are done at a time, at present."""
+        ...
+
+    def submit(self, task: Task) -> "Future[Outcome]":
         """Returns at once. The future raises what encode_task raises, or WorkerFailed."""
         ...
 
@@ -61,6 +65,13 @@ class WorkerFailed(Exception):
         super().__init__(reason)
         self.reason = reason
         self.blamed = blamed
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (_worker_failed, (self.reason, self.blamed))
+
+
+def _worker_failed(reason: str, blamed: bool) -> WorkerFailed:
+    return WorkerFailed(reason, blamed=blamed)
 
 
 def count_usable_workers() -> int:
@@ -83,7 +94,7 @@ class EncodePool:
         *,
         timeout: float = 60.0,
         memory: int | None = 3 << 30,
-        function: Callable[[Task], EncodedPicture | None] = encode_task,
+        function: Callable[[Task], Outcome] = encode_task,
     ) -> None:
         self._workers = workers
         self._timeout = timeout
@@ -92,18 +103,23 @@ class EncodePool:
         self._events: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._slots: list[_Slot] = []
         self._idle: list[_Slot] = []
-        self._waiting: deque[tuple[Task, Future[EncodedPicture | None]]] = deque()
+        self._waiting: deque[tuple[Task, Future[Outcome]]] = deque()
         self._closed = False  # for callers
         self._ended = False  # for the thread
         # Workers live as long as the thread that started them, for the kernel takes that for their parent.
         self._thread = threading.Thread(target=self._serve, name="encode-pool", daemon=True)
         self._thread.start()
 
-    def submit(self, task: Task) -> "Future[EncodedPicture | None]":
+    @property
+    def workers(self) -> int:
         """See Pool."""
-        future: Future[EncodedPicture | None] = Future()
+        return self._workers
+
+    def submit(self, task: Task) -> "Future[Outcome]":
+        """See Pool."""
+        future: Future[Outcome] = Future()
         if self._closed:
-            future.set_exception(_given_up())
+            future.set_exception(given_up())
             return future
         self._events.put(lambda: self._enqueue(task, future))
         return future
@@ -120,7 +136,7 @@ class EncodePool:
         while not self._ended:
             self._events.get()()
 
-    def _enqueue(self, task: Task, future: "Future[EncodedPicture | None]") -> None:
+    def _enqueue(self, task: Task, future: "Future[Outcome]") -> None:
         self._waiting.append((task, future))
         self._start_waiting()
 
@@ -160,13 +176,13 @@ class EncodePool:
             slot.join()
         for _, future in self._waiting:
             if future.set_running_or_notify_cancel():
-                future.set_exception(_given_up())
+                future.set_exception(given_up())
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Job:
     task: Task
-    future: "Future[EncodedPicture | None]"
+    future: "Future[Outcome]"
     limit: float  # seconds
     first_time: bool = True
 
@@ -174,12 +190,12 @@ class _Job:
 class _Slot:
     """One worker and the job it does. Used by the pool's own thread only."""
 
-    def __init__(self, function: Callable[[Task], EncodedPicture | None], memory: int | None) -> None:
+    def __init__(self, function: Callable[[Task], Outcome], memory: int | None) -> None:
         self._function = function
         self._memory = memory
         self._pool = self._make_pool()
         self._job: _Job | None = None
-        self._inner: Future[EncodedPicture | None] | None = None
+        self._inner: Future[Outcome] | None = None
 
     def start(self, job: "_Job", finished: "Callable[[_Slot], None]") -> bool:
         """Begin a job. `finished` is called when it has ended, however; never when False is returned."""
@@ -192,7 +208,7 @@ class _Slot:
         inner.add_done_callback(lambda _: finished(self))
         return True
 
-    def _schedule(self, job: "_Job") -> "Future[EncodedPicture | None]":
+    def _schedule(self, job: "_Job") -> "Future[Outcome]":
         try:
             return self._pool.schedule(self._function, args=(job.task,), timeout=job.limit)
         except RuntimeError:  # its worker died between two jobs, and that was seen
@@ -226,7 +242,7 @@ class _Slot:
         """The worker has ended; a job that was not done fails."""
         self._pool.join()
         if self._job is not None:
-            self._job.future.set_exception(_given_up())
+            self._job.future.set_exception(given_up())
             self._job = None
 
     def _make_pool(self) -> ProcessPool:
@@ -244,7 +260,8 @@ class _Slot:
         self._pool = self._make_pool()
 
 
-def _given_up() -> WorkerFailed:
+def given_up() -> WorkerFailed:
+    """How a job ends whose pool is closed."""
     return WorkerFailed("was given up", blamed=False)
 
 
@@ -261,7 +278,7 @@ def _judge_failure(error: Exception, limit: float) -> Exception:
     if isinstance(error, MemoryError):
         return WorkerFailed("needed more memory than encode.memory", blamed=True)
     if isinstance(error, CancelledError):
-        return _given_up()
+        return given_up()
     return WorkerFailed(f"failed in the engine ({type(error).__name__}: {error})", blamed=True)
 
 

@@ -11,6 +11,8 @@ from queue import SimpleQueue
 from typing import Final
 
 from faced.errors import Unreadable
+from faced.faces.confine import stand_back
+from faced.faces.timings import stage
 from faced.model import FileStamp, ImageKey
 from faced.pictures.hashing import image_key
 from faced.pictures.read import read_photo
@@ -27,13 +29,15 @@ ReadResult = tuple[bytes, FileStamp, ImageKey | Unreadable] | Unreadable
 def read_file(file: bytes, root: bytes) -> ReadResult:
     """One file, read once. A symbolic link is followed as long as it stays below the library's root."""
     try:
-        data, stamp = read_photo(_follow(file, root), FILE_LIMIT)
+        with stage("read"):
+            data, stamp = read_photo(_follow(file, root), FILE_LIMIT)
     except Unreadable as error:
         return error
     except Exception as error:
         return Unreadable(f"it could not be read ({type(error).__name__}: {error})", lost=True)
     try:
-        return data, stamp, image_key(data)
+        with stage("hash"):
+            return data, stamp, image_key(data)
     except Unreadable as error:
         return data, stamp, error
     except Exception as error:
@@ -67,6 +71,7 @@ class Readers:
             self._orders.put(None)
 
     def _serve(self) -> None:
+        stand_back()
         while (order := self._orders.get()) is not None:
             file, root, told = order
             told(read_file(file, root))

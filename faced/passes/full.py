@@ -3,12 +3,14 @@
 A pass that dies anywhere is simply run again.
 """
 
+import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from faced.errors import FacedError
 from faced.faces.encode import EncodeReport, Progress, encode_photos
+from faced.faces.engine import resolve_proposals
 from faced.faces.worker import EngineSettings
 from faced.folders.read import ReadReport
 from faced.folders.sync import TreeReport
@@ -35,7 +37,10 @@ class Observer:
 
 @dataclass(frozen=True, slots=True)
 class PassReport:
-    """What each step did. names: of the persons who have one. asks: questions to the user."""
+    """What each step did. names: of the persons who have one. asks: questions to the user.
+
+    seconds: scan, encode, read, decide, show -> what that step took.
+    """
 
     libraries: tuple[LibraryReport, ...]
     encoding: EncodeReport
@@ -44,6 +49,7 @@ class PassReport:
     tree: TreeReport
     names: Mapping[PersonId, str]
     asks: tuple[Ask, ...]
+    seconds: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def problems(self) -> tuple[str, ...]:
@@ -74,7 +80,16 @@ def run_pass(
 
 def engine_settings(run: Run) -> EngineSettings:
     """The engine that the configuration names."""
-    return EngineSettings(run.config.engine, run.config.detect_size, run.config.embed_views, run.cache)
+    config = run.config
+    return EngineSettings(
+        config.engine,
+        config.detect_size,
+        config.embed_views,
+        run.cache,
+        resolve_proposals(config.detect_proposals),
+        config.detect_turned,
+        config.providers,
+    )
 
 
 def _run_steps(
@@ -82,26 +97,52 @@ def _run_steps(
 ) -> PassReport:
     config = run.config
     waiting = [request.id for request in load_requests(store.db)]
-    observer.step("looking at the libraries")
+    clock = _Clock(observer)
+    clock.begin("scan", "looking at the libraries")
     scans = steps.scan_all(store, config, places)
     settings = engine_settings(run)
-    observer.step("reading new photos")
+    clock.begin("encode", "reading new photos")
     encoding = encode_photos(
         store,
         settings,
         workers=config.encode_workers,
         timeout=config.encode_timeout,
         memory=config.encode_memory,
+        cluster=config.encode_cluster,
         progress=observer.encoding,
     )
-    observer.step("reading the people folder")
+    clock.begin("read", "reading the people folder")
     read = steps.read_tree(store, config, places.people, options)
-    observer.step("bringing the folders up to date")
+    clock.begin("show", "bringing the folders up to date")
     clustering, tree = steps.show_persons(store, config, places.people, settings.record, read)
     if waiting and tree.frozen is None:
         with store.write() as db:
             finish_requests(db, waiting)
     steps.keep_safe(store)
     return PassReport(
-        tuple(scans), encoding, read, clustering, tree, load_names(store.db), tuple(load_asks(store.db))
+        tuple(scans),
+        encoding,
+        read,
+        clustering,
+        tree,
+        load_names(store.db),
+        tuple(load_asks(store.db)),
+        clock.stop(),
     )
+
+
+class _Clock:
+    """Tells the observer which step begins, and knows what the ones before took."""
+
+    def __init__(self, observer: Observer) -> None:
+        self._observer = observer
+        self._begun: list[tuple[str, float]] = []
+
+    def begin(self, name: str, words: str) -> None:
+        self._observer.step(words)
+        self._begun.append((name, time.perf_counter()))
+
+    def stop(self) -> dict[str, float]:
+        """Step -> seconds."""
+        ends = [*(begun for _, begun in self._begun[1:]), time.perf_counter()]
+        return {name: end - begun for (name, begun), end in zip(self._begun, ends, strict=True)}

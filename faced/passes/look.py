@@ -8,7 +8,7 @@ from pathlib import Path
 from sqlite_utils import Database
 
 from faced.errors import FacedError, Unreadable, shown
-from faced.faces.quality import may_cluster
+from faced.faces.quality import quality_word
 from faced.model import Box, ImageKey, PersonId
 from faced.passes.beside import is_paused
 from faced.passes.note import Note, load_note
@@ -29,6 +29,7 @@ from faced.store.photos import (
     load_libraries,
     load_quarantine,
 )
+from faced.store.settings import ENGINE_NOTICE, load_setting
 from faced.store.tree import LeftAlone, Tree, load_left_alone, load_tree
 
 __all__ = ["FaceView", "Status", "look_at_faces", "look_at_log", "look_at_people", "look_at_status"]
@@ -48,6 +49,7 @@ class Status:
     left_alone: list[LeftAlone]
     asks: list[Ask]
     undecided: int
+    notice: str | None
     daemon: Note | None
     paused: bool
     notices: tuple[Notice, ...]
@@ -84,6 +86,7 @@ def look_at_status(db: Database, *, is_running: bool = False) -> Status:
         daemon=load_note(db) if is_running else None,
         paused=is_paused(db),
         notices=load_notices(db, datetime.now(UTC)),
+        notice=load_setting(db, ENGINE_NOTICE) or None,
     )
 
 
@@ -137,7 +140,7 @@ def _view(face: FaceRow, orientation: int | None) -> FaceView:
             round(box.height * height),
         ),
         score=face.score,
-        quality="good" if may_cluster(face.side) else "small",
+        quality=quality_word(face.side, face.sharpness),
         person=person,
         why=face.why or "like nobody that was seen often enough",
     )

@@ -223,7 +223,7 @@ def decide_persons(
         min_samples=measured.min_samples
         if config.cluster_min_samples is None
         else config.cluster_min_samples,
-        min_side=measured.min_side,
+        gate=measured.gate,
         copy_bits=measured.near_copy_bits,
     )
     question = Question(store.folder, engine, settings)

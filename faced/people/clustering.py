@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from faced.model import Floats
 from faced.people.faces import NOISE
 
-__all__ = ["cluster_embeddings"]
+__all__ = ["attach_embeddings", "cluster_embeddings"]
 
 BLOCK = 2048
+ALIKE = 1e-9  # squared distances that differ less are equal: rounding
 
 
 def cluster_embeddings(
@@ -39,12 +40,32 @@ def cluster_embeddings(
     borders = np.setdiff1d(np.flatnonzero(result.labels_ != NOISE), cores)
     for start in range(0, len(borders), BLOCK):
         block = borders[start : start + BLOCK]
-        labels[block] = labels[cores[_nearest(embeddings[block], embeddings[cores])]]
+        nearest, _ = _nearest(embeddings[block], embeddings[cores])
+        labels[block] = labels[cores[nearest]]
     return labels, is_core
 
 
-def _nearest(points: Floats, cores: Floats) -> NDArray[np.intp]:
-    """The row of the nearest core for each point; of equally near ones the first in content order."""
+def attach_embeddings(
+    points: Floats, cores: Floats, labels: NDArray[np.intp], within: float
+) -> NDArray[np.intp]:
+    """The label of the nearest core for each point, NOISE where none is that near.
+
+    points: (m, 128), which make no cluster and change none. cores: (k, 128), in content order, and labels:
+    (k,) theirs. within: Euclidean, inclusive. Returns (m,).
+    """
+    attached = np.full(len(points), NOISE, dtype=np.intp)
+    if len(cores) == 0 or within < 0:
+        return attached
+    for start in range(0, len(points), BLOCK):
+        nearest, squares = _nearest(points[start : start + BLOCK], cores)
+        near = squares <= within * within + ALIKE
+        attached[start : start + BLOCK] = np.where(near, labels[nearest], NOISE)
+    return attached
+
+
+def _nearest(points: Floats, cores: Floats) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """The nearest core for each point, of equally near ones the first in content order; and its squared distance."""
     a, b = points.astype(np.float64), cores.astype(np.float64)
     squares = (a * a).sum(1)[:, None] + (b * b).sum(1)[None, :] - 2 * a @ b.T
-    return np.asarray(np.argmin(np.round(squares, 12), axis=1))
+    nearest = np.argmin(np.round(squares, 12), axis=1)
+    return nearest, squares[np.arange(len(points)), nearest]

@@ -23,7 +23,8 @@ class Faces:
 
     ids: (n,) int64 face ids, the only column that knows of the store. images: (n,) image keys.
     boxes: (n, 4) float64, left, top, width, height as fractions of the upright picture.
-    dhashes: (n,) uint64, of the image. sides: (n,) float64, px. embeddings: (n, 128) float32.
+    dhashes: (n,) uint64, of the image. sides: (n,) float64, px. sharpness: (n,) float64.
+    embeddings: (n, 128) float32.
     """
 
     ids: NDArray[np.int64]
@@ -31,6 +32,7 @@ class Faces:
     boxes: NDArray[np.float64]
     dhashes: NDArray[np.uint64]
     sides: NDArray[np.float64]
+    sharpness: NDArray[np.float64]
     embeddings: Floats
 
     def __len__(self) -> int:
@@ -44,6 +46,7 @@ class Faces:
             self.boxes[rows],
             self.dhashes[rows],
             self.sides[rows],
+            self.sharpness[rows],
             self.embeddings[rows],
         )
 

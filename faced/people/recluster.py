@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlite_utils import Database
 
-from faced.model import Box, EngineId, FaceId, PersonId
-from faced.people.clustering import cluster_embeddings
+from faced.model import Box, EngineId, FaceId, Gate, Grade, PersonId
+from faced.people.clustering import attach_embeddings, cluster_embeddings
 from faced.people.copies import group_near_copies, spread_labels
 from faced.people.faces import Clusters, Faces, sort_faces
 from faced.people.identity import Assignment, assign_persons
@@ -25,17 +25,17 @@ from faced.store.settings import load_setting, save_setting
 __all__ = ["Clustering", "Decision", "ReclusterReport", "cluster_faces", "decide_owners", "write_decision"]
 
 LAST_INPUT = "recluster.input"
-RULES = "2"
+RULES = "3"
 """Counts up when the rules change, so that the next pass decides anew."""
 
 
 @dataclass(frozen=True, slots=True)
 class Clustering:
-    """eps: Euclidean. min_side: px, below it a face is not clustered. copy_bits: of the difference hash."""
+    """eps: Euclidean. gate: which faces are clustered, and which only join. copy_bits: of the difference hash."""
 
     eps: float
     min_samples: int
-    min_side: float
+    gate: Gate
     copy_bits: int
 
 
@@ -100,19 +100,33 @@ def write_decision(store: Store, engine: EngineId, decision: Decision | None) ->
 def cluster_faces(faces: Faces, settings: Clustering) -> Clusters:
     """Which of the faces, in content order, belong together. Pure.
 
-    Only faces large enough are clustered, one for each group of near-copies; the others of a group
-    go with it.
+    Only faces large and sharp enough are clustered, one for each group of near-copies. Less good ones join the
+    nearest core, if that is nearer by `gate.stricter` than it must be for others. The others of a group go with it.
     """
     groups = group_near_copies(faces, settings.copy_bits)
-    eligible = np.flatnonzero(faces.sides >= settings.min_side)
-    _, firsts = np.unique(groups[eligible], return_index=True)
-    rows = np.sort(eligible[firsts])
+    grades = settings.gate.grade(faces.sides, faces.sharpness)
+    rows = _first_of_groups(np.flatnonzero(grades == Grade.CORE), groups)
     labels, is_core = cluster_embeddings(
         faces.embeddings[rows], eps=settings.eps, min_samples=settings.min_samples
     )
+    joining = _first_of_groups(np.flatnonzero(grades == Grade.ATTACH), groups)
+    joining = joining[~np.isin(groups[joining], groups[rows])]  # else a better one of its group decides
+    joined = attach_embeddings(
+        faces.embeddings[joining],
+        faces.embeddings[rows[is_core]],
+        labels[is_core],
+        settings.eps - settings.gate.stricter,
+    )
     cores = np.zeros(len(faces), dtype=np.bool_)
     cores[rows[is_core]] = True
-    return Clusters(spread_labels(labels, rows, groups), cores, groups)
+    spread = spread_labels(np.concatenate([labels, joined]), np.concatenate([rows, joining]), groups)
+    return Clusters(spread, cores, groups)
+
+
+def _first_of_groups(rows: NDArray[np.intp], groups: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Of these rows, ascending, the first of each group."""
+    _, firsts = np.unique(groups[rows], return_index=True)
+    return np.sort(rows[firsts])
 
 
 def _digest(ids: NDArray[np.int64], engine: EngineId, settings: Clustering, said: Said) -> str:
@@ -133,4 +147,12 @@ def _upright(columns: FaceColumns) -> Faces:
     for row in np.flatnonzero(columns.orientations != 1):
         box = upright_box(Box(*map(float, boxes[row])), int(columns.orientations[row]))
         boxes[row] = box.left, box.top, box.width, box.height
-    return Faces(columns.ids, columns.images, boxes, columns.dhashes, columns.sides, columns.embeddings)
+    return Faces(
+        columns.ids,
+        columns.images,
+        boxes,
+        columns.dhashes,
+        columns.sides,
+        columns.sharpness,
+        columns.embeddings,
+    )

@@ -12,7 +12,7 @@ import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Final
 
@@ -32,6 +32,7 @@ __all__ = [
     "JPEG_LIMIT",
     "LIMIT",
     "Header",
+    "Picture",
     "decode",
     "read_header",
     "upright_size",
@@ -77,6 +78,8 @@ class Header:
     height: int
     orientation: int
     taken: str | None
+    oriented: bool = field(default=False, compare=False)
+    """EXIF names an orientation, be it 1: whoever wrote it looked which side is up."""
 
     @property
     def upright_size(self) -> tuple[int, int]:
@@ -91,6 +94,39 @@ def read_header(data: bytes) -> Header:
         return _open(data)[1]
 
 
+class Picture:
+    """A photo whose pixels may be asked for in more than one size. Raises Unreadable when it is none."""
+
+    def __init__(self, data: bytes) -> None:
+        check_whole(data)
+        self._data = data
+        with _plain_errors(data):
+            self._image: Image.Image | None
+            self._image, self.header = _open(data)
+        self._full: Image.Image | None = None
+
+    def pixels(self, at_least: int | None = None) -> Pixels:
+        """As `decode`. What must be decoded in full, all but a JPEG, is decoded once and then kept."""
+        with _plain_errors(self._data):
+            if self.header.format == "JPEG":
+                rgb = self._decode(at_least)
+            else:
+                self._full = self._full or self._decode(None)
+                factor = 1 if at_least is None else max(self._full.size) // max(at_least, 1)
+                rgb = self._full.reduce(factor) if factor >= 2 else self._full
+            # Pillow turns a TIFF upright while it loads it, and only a TIFF.
+            turned = 1 if self.header.format == "TIFF" else self.header.orientation
+            return upright_pixels(np.asarray(rgb), turned)
+
+    def _decode(self, at_least: int | None) -> Image.Image:
+        image = self._image or _open(self._data)[0]
+        self._image = None  # it can be decoded once
+        if at_least is not None:
+            _draft(image, at_least)
+        image.load()
+        return to_rgb(image)
+
+
 def decode(data: bytes, at_least: int | None = None) -> Pixels:
     """The picture as it is shown: (h, w, 3) uint8 RGB, upright, of an animation the first frame.
 
@@ -98,19 +134,7 @@ def decode(data: bytes, at_least: int | None = None) -> Pixels:
     still that long; another picture is reduced by a whole factor if it is at least twice as long.
     A smaller picture is never enlarged. None: full size. The array may be read-only. Raises Unreadable.
     """
-    check_whole(data)
-    with _plain_errors(data):
-        image, header = _open(data)
-        if at_least is not None and header.format == "JPEG":
-            _draft(image, at_least)
-        image.load()
-        rgb = to_rgb(image)
-        if at_least is not None and header.format != "JPEG":
-            factor = max(rgb.size) // max(at_least, 1)
-            rgb = rgb.reduce(factor) if factor >= 2 else rgb
-        # Pillow turns a TIFF upright while it loads it, and only a TIFF.
-        turned = 1 if header.format == "TIFF" else header.orientation
-        return upright_pixels(np.asarray(rgb), turned)
+    return Picture(data).pixels(at_least)
 
 
 def _open(data: bytes) -> tuple[Image.Image, Header]:
@@ -124,11 +148,12 @@ def _open(data: bytes) -> tuple[Image.Image, Header]:
     kind = image.format if image.format in FORMATS else "JPEG"  # an MPO is a JPEG, and more behind it
     _check_size(kind, *image.size)
     exif = _exif(image, data)
-    orientation = _orientation(exif)
+    named = _orientation(exif)
+    orientation = named or 1
     width, height = image.size
     if kind == "TIFF":
         width, height = upright_size(width, height, orientation)  # Pillow gives the upright one
-    return image, Header(str(kind), width, height, orientation, _taken(exif))
+    return image, Header(str(kind), width, height, orientation, _taken(exif), named is not None)
 
 
 def _check_size(kind: str | None, width: int, height: int) -> None:
@@ -166,13 +191,13 @@ def _exif(image: Image.Image, data: bytes) -> Image.Exif:
         return Image.Exif()
 
 
-def _orientation(exif: Image.Exif) -> int:
+def _orientation(exif: Image.Exif) -> int | None:
     try:
         value = exif.get(ExifTags.Base.Orientation)
         # By equality, as Pillow does when it turns a TIFF: a fraction 6/1 is a 6.
-        return next((number for number in range(1, 9) if value == number), 1)
+        return next((number for number in range(1, 9) if value == number), None)
     except Exception:
-        return 1
+        return None
 
 
 def _taken(exif: Image.Exif) -> str | None:

@@ -34,7 +34,7 @@ class FaceColumns:
 
     ids: (n,) int64. images: n image keys. boxes: (n, 4) float64, left, top, width, height as fractions
     of the stored picture. orientations: (n,) int64, EXIF, the one encoded. dhashes: (n,) uint64.
-    sides: (n,) float64, px. embeddings: (n, 128) float32.
+    sides: (n,) float64, px. sharpness: (n,) float64. embeddings: (n, 128) float32.
     """
 
     ids: NDArray[np.int64]
@@ -43,6 +43,7 @@ class FaceColumns:
     orientations: NDArray[np.int64]
     dhashes: NDArray[np.uint64]
     sides: NDArray[np.float64]
+    sharpness: NDArray[np.float64]
     embeddings: Floats
 
 
@@ -65,27 +66,26 @@ def load_faces(db: Database, engine: EngineId) -> FaceColumns:
     ids = load_face_ids(db, engine)
     count = len(ids)
     boxes, numbers = np.empty((count, 4)), np.empty((count, 2), dtype=np.int64)
-    sides, embeddings = np.empty(count), np.empty((count, DIMENSIONS), dtype=np.float32)
+    qualities, embeddings = np.empty((count, 2)), np.empty((count, DIMENSIONS), dtype=np.float32)
     images: list[ImageKey] = []
     rows = db.execute(
         f"""SELECT faces.id, images.key, box_left, box_top, box_width, box_height,
-                   encodings.orientation, coalesce(images.dhash, 0), side, embedding, crc
+                   encodings.orientation, coalesce(images.dhash, 0), side, sharpness,
+                   embedding, crc
             FROM faces JOIN images ON images.id = faces.image
                  JOIN encodings ON encodings.image = faces.image AND encodings.engine = faces.engine
             WHERE faces.engine = ? AND {IN_SIGHT} ORDER BY faces.id""",
         [engine],
     )
-    for row, (face, key, left, top, width, height, orientation, dhash, side, embedding, crc) in enumerate(
-        rows
-    ):
+    for row, (face, key, *box, orientation, dhash, side, sharpness, embedding, crc) in enumerate(rows):
         if not _is_sound(embedding, crc):
             raise Damaged(
                 f"the database is damaged: the stored embedding of face {face} is not what was written"
             )
         images.append(ImageKey(key))
-        boxes[row] = left, top, width, height
+        boxes[row] = box
         numbers[row] = orientation, dhash
-        sides[row] = side
+        qualities[row] = side, sharpness
         embeddings[row] = np.frombuffer(embedding, dtype="<f4")
     return FaceColumns(
         ids,
@@ -93,7 +93,8 @@ def load_faces(db: Database, engine: EngineId) -> FaceColumns:
         boxes,
         numbers[:, 0].copy(),
         numbers[:, 1].astype(np.uint64),
-        sides,
+        qualities[:, 0].copy(),
+        qualities[:, 1].copy(),
         embeddings,
     )
 

@@ -4,7 +4,10 @@ import secrets
 
 from sqlite_utils import Database
 
-__all__ = ["load_setting", "next_number", "read_installation", "save_setting"]
+__all__ = ["ENGINE_NOTICE", "load_setting", "next_number", "read_installation", "save_setting"]
+
+ENGINE_NOTICE = "engine_notice"
+"""What the workers said when they opened the engine that was not quite as configured; empty: nothing."""
 
 
 def load_setting(db: Database, key: str) -> str | None:

@@ -84,9 +84,9 @@ def test_faces_lie_where_the_stored_picture_has_them(album: Album, real: Pool, m
     middles = {os.fsdecode(path): (x, y) for path, x, y, *_ in rows}
     x, y = middles["1.jpg"]
     assert y < 0.45  # the portrait's face is in the upper half
-    assert middles["3.jpg"] == pytest.approx((1 - x, 1 - y), abs=0.02)
-    assert middles["6.jpg"] == pytest.approx((y, 1 - x), abs=0.02)
-    assert middles["8.jpg"] == pytest.approx((1 - y, x), abs=0.02)
+    assert middles["3.jpg"] == pytest.approx((1 - x, 1 - y), abs=0.05)
+    assert middles["6.jpg"] == pytest.approx((y, 1 - x), abs=0.05)
+    assert middles["8.jpg"] == pytest.approx((1 - y, x), abs=0.05)
     sides = [side for *_, side, _, _ in rows]
     assert max(sides) - min(sides) < 0.05 * max(sides)
     dhashes = album.rows("SELECT DISTINCT dhash FROM images WHERE id IN (SELECT image FROM faces)")

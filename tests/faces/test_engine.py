@@ -8,7 +8,15 @@ import pytest
 from PIL import Image
 
 from faced.errors import ConfigError
-from faced.faces.engine import Engine, EngineRecord, encode_upright, engine_record, open_engine
+from faced.faces.engine import (
+    NONE,
+    Engine,
+    EngineRecord,
+    Proposals,
+    encode_upright,
+    engine_record,
+    open_engine,
+)
 from faced.faces.engine.convert import MEAN_RGB, convert_mmod
 from faced.faces.engine.dat import EMBEDDING, MMOD, locate_model, parse_mmod, read_model
 from faced.faces.engine.mmod import detection_copy
@@ -114,6 +122,21 @@ def test_two_views_are_the_mean_of_chip_and_mirror_image(ours: Engine, ours_mirr
     assert 0.03 < np.linalg.norm(mirrored.embedding - plain.embedding) < 0.2
 
 
+def test_six_views_are_three_frames_and_their_mirror_images(ours: Engine, model_cache: Path) -> None:
+    """Nearer to the mean of two than one is; the chip of which sharpness is told stays the same."""
+    picture = portrait(800)
+    box = _face_of(ours, picture)
+    (plain,) = ours.describe(picture, [box])
+    engine = open_engine("dlib-onnx", views=6, cache=model_cache)
+    (six,), (again, _) = engine.describe(picture, [box]), engine.describe(picture, [box, box])
+    assert six.sharpness == plain.sharpness
+    assert 0.03 < np.linalg.norm(six.embedding - plain.embedding) < 0.3
+    assert np.abs(six.embedding - again.embedding).max() < 1e-5
+    reference = open_engine("face_recognition", views=6, cache=model_cache)
+    (theirs,) = reference.describe(picture, [box])
+    assert np.abs(six.embedding - theirs.embedding).max() < 1e-5
+
+
 def test_both_engines_describe_alike(ours: Engine, reference: Engine) -> None:
     """The same box gives the same landmarks, sharpness and vector from either."""
     picture = portrait(600)
@@ -195,14 +218,18 @@ def test_two_people_in_one_photo(ours: Engine) -> None:
 
 
 def test_the_key_changes_with_what_makes_a_vector() -> None:
-    """Engine, views and detection size count; thresholds do not."""
+    """Engine, views, detection size, proposals and turns count; thresholds do not."""
     base = engine_record("dlib-onnx")
     others = [
         engine_record("dlib-onnx", views=1),
         engine_record("dlib-onnx", detect_size=1600),
+        engine_record("dlib-onnx", proposals=NONE),
+        engine_record("dlib-onnx", proposals=Proposals("yunet", ("ab" * 32,), Path("a.onnx"))),
+        engine_record("dlib-onnx", proposals=Proposals("yunet", ("cd" * 32,), Path("a.onnx"))),
+        engine_record("dlib-onnx", turned=False),
         engine_record("face_recognition"),
     ]
-    assert len({base.key, *(record.key for record in others)}) == 4
+    assert len({base.key, *(record.key for record in others)}) == 8
     assert engine_record("dlib-onnx").key == base.key
     text = base.to_json().replace('"eps": 0.45', '"eps": 0.4')
     changed = EngineRecord.from_json(text)
@@ -212,7 +239,7 @@ def test_the_key_changes_with_what_makes_a_vector() -> None:
 
 def test_the_key_of_the_default_engine_stays() -> None:
     """A change here means that every photo of every user is encoded again: do it knowingly."""
-    assert engine_record("dlib-onnx").key == "051f61ac18c3f6122f772cda83dada03"
+    assert engine_record("dlib-onnx").key == "1b1cfc5b1f64b23c334f4917444244ef"
 
 
 def test_a_record_survives_json() -> None:
@@ -226,7 +253,7 @@ def test_a_record_survives_json() -> None:
     ("settings", "said"),
     [
         ({"name": "opencv"}, "engine must be one of dlib-onnx, face_recognition, got 'opencv'"),
-        ({"name": "dlib-onnx", "views": 3}, "embed.views must be 1 or 2, got 3"),
+        ({"name": "dlib-onnx", "views": 3}, "embed.views must be 1, 2 or 6, got 3"),
         ({"name": "dlib-onnx", "detect_size": 5}, "detect.size must be"),
     ],
 )

@@ -18,6 +18,7 @@ def make_faces(rows: list[tuple[str, tuple[float, float, float, float], int]]) -
             np.array([row[1] for row in rows], dtype=float).reshape(count, 4),
             np.array([row[2] for row in rows], dtype=np.uint64),
             np.full(count, 100.0),
+            np.full(count, 0.1),
             np.zeros((count, 128), dtype=np.float32),
         )
     )

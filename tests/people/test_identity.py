@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from faced.model import FaceId, PersonId
+from faced.model import FaceId, Gate, PersonId
 from faced.people.faces import NOISE, Clusters, Faces, sort_faces
 from faced.people.identity import assign_persons
 from faced.people.numbers import match_persons
@@ -17,7 +17,8 @@ from faced.people.said import Said
 from tests.support.people import clusters_of, faces_at, hash_of
 from tests.support.shared import shared_data
 
-SETTINGS = Clustering(eps=0.45, min_samples=3, min_side=48, copy_bits=4)
+GATE = Gate(48.0, 0.02, 32.0, 0.01, 0.05)
+SETTINGS = Clustering(eps=0.45, min_samples=3, gate=GATE, copy_bits=4)
 
 
 def make_faces(people: list[tuple[int, str]], seed: int = 0, side: float = 100.0) -> Faces:
@@ -37,6 +38,7 @@ def make_faces(people: list[tuple[int, str]], seed: int = 0, side: float = 100.0
         np.array([(left, 0.1, 0.1, 0.1) for left in lefts]).reshape(count, 4),
         np.array([hash_of(image) for _, image in people], dtype=np.uint64),
         np.full(count, side),
+        np.full(count, 0.1),
         embeddings,
     )
 
@@ -70,12 +72,13 @@ def test_a_burst_is_no_crowd() -> None:
         faces.boxes,
         np.array([7, 7, 7, 2**60 - 1], dtype=np.uint64),
         faces.sides,
+        faces.sharpness,
         faces.embeddings,
     )
     assert persons_of(same) == {}
     more = make_faces([(0, image) for image in "abcdef"])
     hashes = np.array([7, 7, 7, 2**60 - 1, 2**50 - 2**20, 2**30 - 2**9], dtype=np.uint64)
-    all_six = Faces(more.ids, more.images, more.boxes, hashes, more.sides, more.embeddings)
+    all_six = Faces(more.ids, more.images, more.boxes, hashes, more.sides, more.sharpness, more.embeddings)
     assert set(persons_of(all_six).values()) == {-1}
     assert len(persons_of(all_six)) == 6
 
@@ -112,6 +115,7 @@ def test_rule_7_shuffled_faces_are_the_same_persons(people: list[tuple[int, str]
         shuffled.boxes,
         shuffled.dhashes,
         shuffled.sides,
+        shuffled.sharpness,
         shuffled.embeddings,
     )
     one = persons_of(faces)
@@ -406,7 +410,7 @@ def test_on_real_faces_every_name_survives_any_eps() -> None:
     assert len(said.named) >= 8
     mixed = 0
     for eps in (0.30, 0.35, 0.40, 0.50, 0.55, 0.60, 0.65, 0.60, 0.50, 0.45, 0.40, 0.30):
-        clusters = cluster_faces(faces, Clustering(eps, 3, 48, 4))
+        clusters = cluster_faces(faces, Clustering(eps, 3, GATE, 4))
         persons = assign_persons(faces, clusters, previous, said).persons
         assert {face: persons[face] for face in anchors} == anchors
         mixed = max(mixed, max(np.unique(clusters.labels[clusters.labels != NOISE], return_counts=True)[1]))

@@ -17,7 +17,7 @@ from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from faced.errors import Unreadable
 from faced.pictures import decode as module
-from faced.pictures.decode import EXTENSIONS, FORMATS, Header, decode, read_header
+from faced.pictures.decode import EXTENSIONS, FORMATS, Header, Picture, decode, read_header
 from tests.support.pictures import (
     JPEG_KINDS,
     encoded,
@@ -588,3 +588,22 @@ def test_importing_the_module_loads_no_heif():
     """libheif is loaded with the first HEIC, not before."""
     program = "import faced.pictures.decode, sys; sys.exit('pillow_heif' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], env={**os.environ}).returncode == 0
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_a_picture_is_the_same_in_whatever_order_its_sizes_are_asked_for(kind):
+    """Small, full, small again: as if each had been decoded for itself."""
+    data = sample(kind)
+    picture = Picture(data)
+    side = max(picture.header.upright_size)
+    assert picture.header == read_header(data)
+    for at_least in (side // 3, None, side // 3, side // 2, side):
+        assert (picture.pixels(at_least) == decode(data, at_least)).all()
+
+
+def test_what_must_be_decoded_in_full_is_decoded_once(monkeypatch):
+    """A HEIC of 12 megapixels takes more than a second."""
+    picture, opened = Picture(sample("HEIF")), []
+    monkeypatch.setattr(module, "_open", lambda data: opened.append(data))
+    assert picture.pixels(8).shape[2] == picture.pixels(None).shape[2] == 3
+    assert opened == []

@@ -7,7 +7,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from faced.model import FaceId, PersonId
+from faced.model import FaceId, Gate, PersonId
 from faced.people.faces import NOISE, Clusters, Faces, sort_faces
 from faced.people.identity import Assignment, assign_persons
 from faced.people.numbers import match_persons
@@ -236,6 +236,7 @@ def test_law_ids_and_the_order_of_words_do_not_matter(world: World, data: st.Dat
             faces.boxes,
             faces.dhashes,
             faces.sides,
+            faces.sharpness,
             faces.embeddings,
         ),
         world.clusters,
@@ -306,7 +307,8 @@ def test_law_silence_changes_nothing(world: World) -> None:
 
 # From here on real clustering: the law is about the whole decision.
 
-SETTINGS = Clustering(eps=0.45, min_samples=3, min_side=48, copy_bits=4)
+GATE = Gate(48.0, 0.02, 32.0, 0.01, 0.05)
+SETTINGS = Clustering(eps=0.45, min_samples=3, gate=GATE, copy_bits=4)
 casts = st.lists(st.tuples(st.integers(0, 3), st.sampled_from([f"i{n}" for n in range(12)])), max_size=24)
 
 
@@ -363,6 +365,7 @@ def test_law_one_more_face_moves_none_that_was_spoken_of(
         np.concatenate([faces.boxes, one.boxes]),
         np.concatenate([faces.dhashes, one.dhashes]),
         np.concatenate([faces.sides, one.sides]),
+        np.concatenate([faces.sharpness, one.sharpness]),
         np.concatenate([faces.embeddings, one.embeddings]),
     )
     before, after = persons_of(faces, said), persons_of(more, said)
@@ -390,7 +393,7 @@ def test_names_keep_their_faces_through_any_eps() -> None:
     previous, largest, lost = dict(anchors), [], []
     steps = [0.30, 0.35, 0.40, 0.45, 0.50, 0.55, 0.60, 0.65]
     for eps in (*steps, *reversed(steps)):
-        clusters = cluster_faces(faces, Clustering(eps, 3, 48, 4))
+        clusters = cluster_faces(faces, Clustering(eps, 3, GATE, 4))
         persons = assign_persons(faces, clusters, previous, said).persons
         for person in said.named:
             hers = [face for face in anchors if anchors[face] == person]

@@ -9,9 +9,9 @@ from typing import Any
 
 from faced.faces.encode import EncodeReport, Progress, encode_photos
 from faced.faces.pool import EncodePool, Pool, WorkerFailed
-from faced.faces.worker import EngineSettings, Task
+from faced.faces.worker import EngineSettings, Outcome, Task
 from faced.library.step import scan_libraries
-from faced.model import EncodedPicture, FileStamp
+from faced.model import FileStamp
 from faced.store.database import Store, open_store
 from faced.store.photos import set_libraries
 from tests.support import workers
@@ -99,12 +99,17 @@ class Through:
         self._inner = inner
         self._ask = ask
 
-    def submit(self, task: Task) -> "Future[EncodedPicture | None]":
+    @property
+    def workers(self) -> int:
+        """See Pool."""
+        return self._inner.workers if self._inner else 1
+
+    def submit(self, task: Task) -> "Future[Outcome]":
         """See Pool. Getting the engine ready is not asked about."""
         failure = self._ask() if task.data is not None else None
         if failure is None and self._inner:
             return self._inner.submit(task)
-        answer: Future[EncodedPicture | None] = Future()
+        answer: Future[Outcome] = Future()
         if failure:
             answer.set_exception(failure)
         else:

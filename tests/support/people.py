@@ -24,6 +24,7 @@ def faces_at(*faces: tuple[str, float], first_id: int = 0) -> Faces:
         np.array([(left, 0.1, 0.1, 0.1) for left in lefts]).reshape(count, 4),
         np.array([hash_of(image) for image, _ in faces], dtype=np.uint64),
         np.full(count, 100.0),
+        np.full(count, 0.1),
         embeddings,
     )
 

@@ -20,7 +20,7 @@ from PIL.PngImagePlugin import PngInfo
 from faced.faces.engine import EngineRecord, Thresholds
 from faced.faces.handover import match_boxes
 from faced.faces.verdict import wants_faces
-from faced.model import Box, DetectedFace, EncodedPicture, Floats
+from faced.model import Box, DetectedFace, EncodedPicture, Floats, Gate
 from faced.pictures.hashing import image_key
 from faced.store import jobs
 from faced.store.database import Store
@@ -86,7 +86,7 @@ def person_at(left: float) -> int:
 
 def engine_record(number: int) -> EngineRecord:
     """Engines differ in their vectors, and a little in their boxes."""
-    thresholds = Thresholds(eps=0.4, min_samples=2, min_side=10.0, near_copy_bits=3)
+    thresholds = Thresholds(eps=0.4, min_samples=2, gate=Gate(10.0, 0.0, 10.0, 0.0, 0.0), near_copy_bits=3)
     return EngineRecord("made", "made", str(number), {}, 800, 800, 1, "none", thresholds)
 
 

@@ -8,30 +8,42 @@ from pathlib import Path
 
 from faced.errors import ConfigError
 from faced.faces.engine.dat import EMBEDDING, LANDMARKS, MMOD
-from faced.faces.engine.protocol import Description, Detector, Engine, EngineRecord, FoundFace, Thresholds
-from faced.faces.engine.upright import PixelsOf, UprightFace, encode_upright
-from faced.faces.quality import MIN_SIDE
+from faced.faces.engine.proposals import MTCNN, NONE, Proposals, resolve_proposals
+from faced.faces.engine.protocol import (
+    VIEWS,
+    Description,
+    Detector,
+    Engine,
+    EngineRecord,
+    FoundFace,
+    Thresholds,
+)
+from faced.faces.engine.upright import ENOUGH, PixelsOf, UprightFace, encode_upright
+from faced.faces.quality import GATE
 from faced.pictures.dhash import NEAR_COPY_BITS
 
 __all__ = [
     "DEFAULT_ENGINE",
     "ENGINES",
+    "MTCNN",
+    "NONE",
     "Description",
     "Detector",
     "Engine",
     "EngineRecord",
     "FoundFace",
     "PixelsOf",
+    "Proposals",
     "Thresholds",
     "UprightFace",
     "encode_upright",
     "engine_record",
     "open_engine",
+    "resolve_proposals",
 ]
 
 DEFAULT_ENGINE = "dlib-onnx"
-_DETECTORS = {"dlib-onnx": "mmod, pyramid 3/4", "face_recognition": "mmod, pyramid 5/6"}
-ENGINES = tuple(_DETECTORS)
+ENGINES = ("dlib-onnx", "face_recognition")
 
 # A chip of 150 px shows 1.27 windows of the detector; the smallest face found, one window of 80 px, fills
 # it without being enlarged in a picture 1.48 times as large.
@@ -39,37 +51,65 @@ _SHARP = 1.5
 
 # Measured with dlib's vectors of two views: on web photos of five players, faces of 48 px and more, eps 0.42
 # finds two of the five, 0.45 all five unmixed, 0.50 mixes them. Both engines make the same vectors.
-_THRESHOLDS = Thresholds(eps=0.45, min_samples=3, min_side=MIN_SIDE, near_copy_bits=NEAR_COPY_BITS)
+_THRESHOLDS = Thresholds(eps=0.45, min_samples=3, gate=GATE, near_copy_bits=NEAR_COPY_BITS)
 
 
-def engine_record(name: str, *, detect_size: int = 800, views: int = 2) -> EngineRecord:
-    """What the vectors of an engine are made of. Loads nothing: the models' hashes are pinned."""
-    if name not in _DETECTORS:
+def engine_record(
+    name: str,
+    *,
+    detect_size: int = 800,
+    views: int = 2,
+    proposals: Proposals = MTCNN,
+    turned: bool = True,
+) -> EngineRecord:
+    """What the vectors of an engine are made of. Loads nothing: the models' hashes are known.
+
+    turned: photos without a face are tried turned. Only the engine dlib-onnx takes proposals.
+    """
+    if name not in ENGINES:
         raise ConfigError(f"engine must be one of {', '.join(ENGINES)}, got {name!r}")
-    if views not in (1, 2):
-        raise ConfigError(f"embed.views must be 1 or 2, got {views}")
+    if views not in VIEWS:
+        raise ConfigError(f"embed.views must be 1, 2 or 6, got {views}")
     if not 100 <= detect_size <= 10_000:
         raise ConfigError(f"detect.size must be 100 to 10000 px, got {detect_size}")
     return EngineRecord(
         name=name,
-        detector=_DETECTORS[name],
-        chip="5 points, 150 px, padding 0.25",
+        detector=_describe_detector(name, proposals, turned),
+        chip=f"5 points, 150 px, padding 0.25, of a face of {ENOUGH:.0f} px",
         models={"detector": MMOD.sha256, "embedding": EMBEDDING.sha256, "landmarks": LANDMARKS.sha256},
         detect_size=detect_size,
         decode_size=round(_SHARP * detect_size),
         views=views,
-        proposals="none",
+        proposals=str(proposals if name == DEFAULT_ENGINE else NONE),
         thresholds=_THRESHOLDS,
     )
 
 
-def open_engine(name: str, *, detect_size: int = 800, views: int = 2, cache: Path) -> Engine:
+def open_engine(
+    name: str,
+    *,
+    detect_size: int = 800,
+    views: int = 2,
+    proposals: Proposals = MTCNN,
+    turned: bool = True,
+    cache: Path,
+) -> Engine:
     """The engine, ready to run in this process. cache: folder for converted models, made if needed."""
-    record = engine_record(name, detect_size=detect_size, views=views)
+    record = engine_record(name, detect_size=detect_size, views=views, proposals=proposals, turned=turned)
     if name == "face_recognition":
         from faced.faces.engine.reference import open_face_recognition
 
         return open_face_recognition(record)
     from faced.faces.engine.dlib_onnx import open_dlib_onnx
 
-    return open_dlib_onnx(record, cache)
+    return open_dlib_onnx(record, proposals, cache)
+
+
+def _describe_detector(name: str, proposals: Proposals, turned: bool) -> str:
+    if name == "face_recognition":
+        detector = "mmod, pyramid 5/6"
+    elif proposals == NONE:
+        detector = "mmod, pyramid 3/4"
+    else:
+        detector = "mmod, tiles of 128 px where proposed"
+    return detector + (", else turned" if turned else "")

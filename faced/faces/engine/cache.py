@@ -1,6 +1,6 @@
 """Converted models on disk: made once, proven whole whenever they are used.
 
-A model's name holds the hash of the .dat it came from and the version of the converter; beside it
+A model's name holds the hash of the file it came from and the version of the converter; beside it
 stands its SHA-256. What is missing, cut short or changed is made again. The cache is only a cache:
 where it cannot be written the converted model is used from memory.
 """
@@ -18,10 +18,15 @@ from faced.faces.engine.dat import DatFile, read_model
 __all__ = ["CONVERTER", "cached_model"]
 
 CONVERTER = 1
-"""Version of convert.py: counted up whenever the same .dat gives another graph."""
+"""Version of the convert modules: counted up whenever the same file gives another graph."""
 
 
-def cached_model(cache: Path, model: DatFile, convert: Callable[[bytes], bytes]) -> bytes:
+def cached_model(
+    cache: Path,
+    model: DatFile,
+    convert: Callable[[bytes], bytes],
+    read: Callable[[DatFile], bytes] = read_model,
+) -> bytes:
     """The ONNX bytes of a model, from the cache folder where they are, else converted and put there."""
     path = cache / f"{Path(model.name).stem}-{model.sha256[:16]}-{CONVERTER}.onnx"
     found = _read_whole(path)
@@ -30,12 +35,12 @@ def cached_model(cache: Path, model: DatFile, convert: Callable[[bytes], bytes])
     try:
         cache.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError:
-        return convert(read_model(model))
+        return convert(read(model))
     with _alone(cache):
         found = _read_whole(path)
         if found is not None:
             return found
-        made = convert(read_model(model))
+        made = convert(read(model))
         _sweep(path)
         with contextlib.suppress(OSError):
             _write_whole(path, made)

@@ -5,8 +5,9 @@ from pathlib import Path
 
 from faced.faces.engine.cache import cached_model
 from faced.faces.engine.chips import Landmarker
-from faced.faces.engine.dat import EMBEDDING, LANDMARKS, MMOD, locate_model, parse_mmod_options, read_model
-from faced.faces.engine.mmod import MmodNet, PyramidDetector
+from faced.faces.engine.dat import EMBEDDING, LANDMARKS, locate_model, read_model
+from faced.faces.engine.detectors import open_detector
+from faced.faces.engine.proposals import Proposals
 from faced.faces.engine.protocol import Description, Detector, EngineRecord, FoundFace
 from faced.faces.engine.resnet import Embedding
 from faced.faces.engine.session import Network
@@ -34,32 +35,25 @@ class DlibOnnx:
     def describe(self, upright: Pixels, boxes: Sequence[Box]) -> list[Description]:
         """See protocol.Engine."""
         chips = self._landmarker.cut_chips(upright, boxes)
-        vectors = self._embedding.embed([chip.pixels for chip in chips])
+        vectors = self._embedding.embed([chip.frames for chip in chips])
         return [
             Description(chip.landmarks, sharpness(chip.pixels), vector)
             for chip, vector in zip(chips, vectors, strict=True)
         ]
 
 
-def open_dlib_onnx(record: EngineRecord, cache: Path) -> DlibOnnx:
+def open_dlib_onnx(record: EngineRecord, proposals: Proposals, cache: Path) -> DlibOnnx:
     """The engine, its models converted where the cache folder does not have them."""
     read_model(LANDMARKS)  # dlib reads the file itself; this proves that it is the right one
-    net = MmodNet(Network(cached_model(cache, MMOD, _convert_mmod)), parse_mmod_options(read_model(MMOD)))
     return DlibOnnx(
         record,
-        PyramidDetector(net, record.detect_size),
-        Landmarker(locate_model(LANDMARKS)),
+        open_detector(proposals, record.detect_size, cache),
+        Landmarker(locate_model(LANDMARKS), record.views),
         Embedding(Network(cached_model(cache, EMBEDDING, _convert_embedding)), record.views),
     )
 
 
 # Imported only when a model must be made: the package onnx costs a worker 30 MB.
-def _convert_mmod(data: bytes) -> bytes:
-    from faced.faces.engine.convert import convert_mmod
-
-    return convert_mmod(data)
-
-
 def _convert_embedding(data: bytes) -> bytes:
     from faced.faces.engine.convert import convert_embedding
 

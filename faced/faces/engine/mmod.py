@@ -48,6 +48,22 @@ class MmodNet:
         sides = np.full_like(centres, self.window)
         return np.concatenate([centres - self.window / 2, sides], 1), scores[rows, columns]
 
+    def best_windows(self, tiles: Pixels, near: float) -> tuple[Boxes, Floats]:
+        """Of each tile (n, h, w, 3) the best window whose centre is within `near` px of the tile's.
+
+        (n, 4) boxes in px of the tile, (n,) scores.
+        """
+        scores = self.score(tiles)
+        height, width = tiles.shape[1:3]
+        rows, columns = np.indices(scores.shape[1:]).reshape(2, -1)
+        centres = np.stack([columns, rows], 1) * float(_STRIDE) + (_CENTRE + 0.5)
+        inside = np.hypot(*(centres - (width / 2, height / 2)).T) <= near
+        centres, flat = centres[inside], scores.reshape(len(tiles), -1)[:, inside]
+        best = flat.argmax(axis=1)
+        sides = np.full((len(tiles), 2), float(self.window))
+        boxes = np.concatenate([centres[best] - self.window / 2, sides], 1)
+        return boxes, np.take_along_axis(flat, best[:, None], 1)[:, 0]
+
 
 class PyramidDetector:
     """MMOD on every level of the pyramid. detect_size: px, longer side of the picture searched."""

@@ -10,12 +10,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
-from faced.model import Box, Floats, Pixels
+from faced.model import Box, Floats, Gate, Pixels
 
-__all__ = ["INPUT", "Description", "Detector", "Engine", "EngineRecord", "FoundFace", "Thresholds"]
+__all__ = ["INPUT", "VIEWS", "Description", "Detector", "Engine", "EngineRecord", "FoundFace", "Thresholds"]
 
 INPUT = "pixels"
 """Name of a converted network's input."""
+
+VIEWS = (1, 2, 6)
+"""A face's vector is the mean of so many: of the chip; and its mirror image; and both in two other frames."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,13 +26,13 @@ class Thresholds:
     """What was measured for an engine's vectors; the configuration may say otherwise. Not part of its key.
 
     eps: Euclidean distance, inclusive, of DBSCAN. min_samples: faces, one per group of near-copies,
-    the point itself counted. min_side: px, of a face that may be clustered. near_copy_bits: largest
-    Hamming distance of the 64-bit difference hashes of two near-copies.
+    the point itself counted. gate: which faces are clustered. near_copy_bits: largest Hamming
+    distance of the 64-bit difference hashes of two near-copies.
     """
 
     eps: float
     min_samples: int
-    min_side: float
+    gate: Gate
     near_copy_bits: int
 
 
@@ -39,7 +42,7 @@ class EngineRecord:
 
     models: role -> SHA-256 of the file. detect_size: px, longer side of the picture that is searched.
     decode_size: px, least longer side of the decoded picture that chips are cut from, where the
-    original has it. views: 1 the chip, 2 the mean of the chip and its mirror image. proposals: who
+    original has it. views: one of VIEWS. proposals: who
     proposes faces to the detector.
     """
 
@@ -67,7 +70,9 @@ class EngineRecord:
     def from_json(cls, text: str) -> "EngineRecord":
         """What `to_json` wrote."""
         values: dict[str, Any] = json.loads(text)
-        return cls(**{**values, "thresholds": Thresholds(**values["thresholds"])})
+        thresholds = values["thresholds"]
+        thresholds = Thresholds(**{**thresholds, "gate": Gate(**thresholds["gate"])})
+        return cls(**{**values, "thresholds": thresholds})
 
     def _makes_a_vector(self) -> dict[str, object]:
         return {

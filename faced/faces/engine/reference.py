@@ -16,10 +16,10 @@ import numpy as np
 from PIL import ImageFile
 
 from faced.errors import FacedError
-from faced.faces.engine.chips import landmark_fractions
+from faced.faces.engine.chips import chip_paddings, landmark_fractions
 from faced.faces.engine.mmod import detection_copy
 from faced.faces.engine.protocol import Description, EngineRecord, FoundFace
-from faced.faces.engine.resnet import mean_of_views
+from faced.faces.engine.resnet import make_views, mean_of_views
 from faced.faces.geometry import pixel_rectangle
 from faced.faces.quality import sharpness
 from faced.model import Box, Floats, Pixels
@@ -68,13 +68,16 @@ class FaceRecognition:
         height, width = upright.shape[:2]
         left, top, right, bottom = pixel_rectangle(box, width, height)
         (shape,) = self._api._raw_face_landmarks(upright, [(top, right, bottom, left)], model="small")
-        chip: Pixels = np.ascontiguousarray(dlib.get_face_chip(upright, shape))
-        views = (chip, np.ascontiguousarray(chip[:, ::-1]))[: self.record.views]
+        frames: list[Pixels] = [
+            dlib.get_face_chip(upright, shape, padding=padding)
+            for padding in chip_paddings(self.record.views)
+        ]
+        views = map(np.ascontiguousarray, make_views(frames, self.record.views))
         vectors: Floats = np.array(
             [self._api.face_encoder.compute_face_descriptor(view) for view in views], np.float32
         )
         embedding = mean_of_views(vectors, self.record.views)[0]
-        return Description(landmark_fractions(shape, width, height), sharpness(chip), embedding)
+        return Description(landmark_fractions(shape, width, height), sharpness(frames[0]), embedding)
 
 
 def open_face_recognition(record: EngineRecord) -> FaceRecognition:

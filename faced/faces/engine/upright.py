@@ -4,13 +4,23 @@ Decides how large the decode must be; decodes nothing itself and knows no orient
 landmarks are fractions of the upright picture.
 """
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from faced.faces.engine.protocol import Engine
+from faced.errors import Unreadable
+from faced.faces.engine.protocol import Description, Engine
+from faced.faces.quality import GATE
+from faced.faces.timings import stage
 from faced.model import Box, Floats, Pixels
 
-__all__ = ["PixelsOf", "UprightFace", "encode_upright"]
+__all__ = ["ENOUGH", "LARGEST", "PixelsOf", "UprightFace", "encode_upright"]
+
+ENOUGH = 56.0
+"""px of a face's side in the decode that its chip is cut from, where the original has them."""
+
+LARGEST = 64_000_000
+"""px. The decode for small faces is no larger, for all of it stands in memory."""
 
 PixelsOf = Callable[[int | None], Pixels]
 """Longer side asked for, in px -> the upright picture, at least that large where the original is; None: all of it."""
@@ -32,21 +42,63 @@ def encode_upright(engine: Engine, pixels_of: PixelsOf, full_size: tuple[int, in
     """The faces of one photo, best score first.
 
     full_size: (width, height) in px of the upright picture in full; sides of faces are told in it.
-    One decode serves both: it is larger than the detector needs by as much as the smallest face that
-    the detector finds needs for a chip that is not enlarged.
+    One decode serves to find the faces and, where they are large enough in it, to describe them; a larger one is
+    asked for only when there are others, and would gain by it.
     """
     upright = pixels_of(engine.record.decode_size)
-    found = engine.find_faces(upright)
-    described = engine.describe(upright, [face.box for face in found])
-    width, height = full_size
+    with stage("detect"):
+        found = engine.find_faces(upright)
+    described = _describe(engine, pixels_of, upright, full_size, [face.box for face in found])
     return [
         UprightFace(
             box=face.box,
             landmarks=its.landmarks,
             score=face.score,
-            side=(face.box.width * width * face.box.height * height) ** 0.5,
+            side=_side(face.box, *full_size),
             sharpness=its.sharpness,
             embedding=its.embedding,
         )
         for face, its in zip(found, described, strict=True)
     ]
+
+
+def _describe(
+    engine: Engine, pixels_of: PixelsOf, upright: Pixels, full_size: tuple[int, int], boxes: Sequence[Box]
+) -> list[Description]:
+    height, width = upright.shape[:2]
+    small = [
+        row
+        for row, box in enumerate(boxes)
+        if _side(box, width, height) < ENOUGH and _side(box, *full_size) >= GATE.attach_side
+    ]
+    larger = None
+    if small and (width, height) != full_size:
+        least = min(_side(boxes[row], width, height) for row in small)
+        larger = _larger(pixels_of, upright, full_size, ENOUGH / least)
+    if larger is None:
+        return engine.describe(upright, boxes)
+    rest = [row for row in range(len(boxes)) if row not in small]
+    described = {
+        **dict(zip(rest, engine.describe(upright, [boxes[row] for row in rest]), strict=True)),
+        **dict(zip(small, engine.describe(larger, [boxes[row] for row in small]), strict=True)),
+    }
+    return [described[row] for row in range(len(boxes))]
+
+
+def _larger(pixels_of: PixelsOf, upright: Pixels, full_size: tuple[int, int], times: float) -> Pixels | None:
+    """The picture so many times as large, as far as there are pixels and memory; None where that is no more."""
+    most, pixels = float(max(full_size)), full_size[0] * full_size[1]
+    while pixels > LARGEST:
+        most, pixels = most / 2, pixels // 4
+    wanted = min(math.ceil(max(upright.shape) * times), math.floor(most))
+    if wanted <= max(upright.shape):
+        return None
+    try:
+        return pixels_of(wanted)
+    except Unreadable:  # it takes more memory than there is, and the smaller one is at hand
+        return None
+
+
+def _side(box: Box, width: int, height: int) -> float:
+    """px of a box in a picture of that size: the square root of its area."""
+    return float((box.width * width * box.height * height) ** 0.5)

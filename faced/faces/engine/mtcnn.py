@@ -1,0 +1,123 @@
+"""MTCNN's first two networks as proposers: where in a picture a face may be.
+
+The first looks at every place of a small copy of the picture at all sizes, the second once more at what the
+first found. Thresholds are low: the detector judges.
+"""
+
+from typing import Final
+
+import numpy as np
+from PIL import Image
+
+from faced.faces.engine.proposer import Proposed
+from faced.faces.engine.session import Network
+from faced.faces.engine.tiles import Halvings
+from faced.faces.geometry import Boxes, nms, squared
+from faced.model import Floats
+
+__all__ = ["Mtcnn"]
+
+_OF_SIZE: Final = 0.8
+"""The longer side of the copy that is looked at, of the detection size: 640 px of 800."""
+
+_MAX_ENLARGE: Final = 2.0
+_LEAST_ASPECT: Final = 0.625  # a longer panorama's copy is as large as one of this shape
+
+_RATIO: Final = 0.709  # the package's
+_CELL, _STRIDE = 12, 2
+_CROP: Final = 24
+_PNET_LEAST, _RNET_LEAST = 0.75, 0.6
+_MOST_CELLS: Final = 3000  # of one level
+_MOST_CROPS: Final = 600
+_BATCH: Final = 128
+
+_SAME_FIRST: Final = 0.7
+_SAME: Final = 0.7
+
+# The side of the detector's window against that of the second network's box, measured.
+_WINDOW: Final = 0.92
+
+
+class Mtcnn:
+    """P-Net and R-Net. detect_size: px; faces from 15 px of a picture of that size are proposed."""
+
+    likely = 0.9
+    strong = 1.0  # none is
+
+    def __init__(self, pnet: Network, rnet: Network, detect_size: int) -> None:
+        self._pnet = pnet
+        self._rnet = rnet
+        self._size = detect_size * _OF_SIZE
+
+    def propose(self, picture: Halvings) -> Proposed:
+        """See proposer.Proposer."""
+        boxes, scores = self._first_look(picture)
+        kept = nms(boxes, scores, _SAME_FIRST)[:_MOST_CROPS]
+        boxes, scores = self._second_look(picture, squared(boxes[kept], _longer(boxes[kept])))
+        kept = nms(boxes, scores, _SAME)
+        return Proposed(squared(boxes[kept], _longer(boxes[kept]) * _WINDOW), scores[kept])
+
+    def _first_look(self, picture: Halvings) -> tuple[Boxes, Floats]:
+        width, height = picture.size
+        copy = _copy_size(width, height, self._size)
+        found = [(np.zeros((0, 4)), np.zeros(0, np.float32))]
+        level = picture.resized(copy, Image.Resampling.BILINEAR)
+        while min(level.size) >= _CELL:
+            boxes, scores = _cells(self._pnet.run(np.asarray(level)[None])[0])
+            kept = nms(boxes, scores, 0.5)
+            shrunk = np.array([width / level.width, height / level.height] * 2)
+            found.append((boxes[kept] * shrunk, scores[kept]))
+            level = level.resize(
+                (max(1, round(level.width * _RATIO)), max(1, round(level.height * _RATIO))),
+                Image.Resampling.BOX,
+            )
+        return np.concatenate([boxes for boxes, _ in found]), np.concatenate([scores for _, scores in found])
+
+    def _second_look(self, picture: Halvings, squares: Boxes) -> tuple[Boxes, Floats]:
+        out = np.zeros((0, 5), np.float32)
+        for start in range(0, len(squares), _BATCH):
+            crops = picture.cut(squares[start : start + _BATCH], _CROP)
+            out = np.concatenate([out, self._rnet.run(crops)])
+        scores = _sigmoid(out[:, 0])
+        sure = scores > _RNET_LEAST
+        return _shifted(squares[sure], out[sure, 1:]), scores[sure]
+
+
+def _copy_size(width: int, height: int, longer: float) -> tuple[int, int]:
+    """Of the copy that is looked at; a panorama's is longer. Never enlarged beyond twice."""
+    scale = max(longer / max(width, height), longer * (_LEAST_ASPECT / (width * height)) ** 0.5)
+    scale = min(scale, _MAX_ENLARGE)
+    return max(1, round(width * scale)), max(1, round(height * scale))
+
+
+def _cells(out: Floats) -> tuple[Boxes, Floats]:
+    """(5, h, w) of the first network -> boxes in px of its picture, and their probabilities."""
+    rows, columns = np.nonzero(out[0] > _logit(_PNET_LEAST))
+    best = np.argsort(-out[0, rows, columns], kind="stable")[:_MOST_CELLS]
+    rows, columns = rows[best], columns[best]
+    cells = np.stack([columns * _STRIDE, rows * _STRIDE, *np.full((2, len(rows)), _CELL)], 1).astype(
+        np.float64
+    )
+    picked = out[:, rows, columns].T
+    return _shifted(cells, picked[:, 1:]), _sigmoid(picked[:, 0])
+
+
+def _shifted(boxes: Boxes, corners: Floats) -> Boxes:
+    """Boxes whose left, top, right and bottom move by so many of their own sides."""
+    moves = corners.astype(np.float64) * boxes[:, [2, 3, 2, 3]]
+    moved = boxes + moves
+    moved[:, 2:] = boxes[:, 2:] + moves[:, 2:] - moves[:, :2]
+    return np.asarray(moved)
+
+
+def _longer(boxes: Boxes) -> Boxes:
+    """(n,) the longer sides."""
+    return np.asarray(boxes[:, 2:].max(axis=1, initial=0))
+
+
+def _sigmoid(values: Floats) -> Floats:
+    return np.asarray(1 / (1 + np.exp(-values.astype(np.float32))), np.float32)
+
+
+def _logit(probability: float) -> float:
+    return float(np.log(probability / (1 - probability)))
