@@ -40,7 +40,7 @@ def album(tmp_path: Path, store: Store) -> Album:
 @pytest.fixture(scope="module")
 def quick() -> Iterator[Pool]:
     """Workers without a model, that go wrong where a file says so."""
-    pool = EncodePool(2, timeout=2, function=workers.fragile_quick)
+    pool = EncodePool(2, timeout=8, function=workers.fragile_quick)
     yield pool
     pool.close()
 
@@ -338,7 +338,7 @@ def test_a_photo_that_goes_while_it_is_encoded_is_no_change(album: Album, quick:
 POISON = {
     "segfault": (workers.SEGFAULT, "it crashed the decoder (SIGSEGV), twice"),
     "exit": (workers.EXIT, "it crashed the decoder (exit status 3), twice"),
-    "hang": (workers.HANG_IN_C, "it took longer than 2 s, twice"),
+    "hang": (workers.HANG_IN_C, "it took longer than 8 s, twice"),
     "memory": (workers.MEMORY, "it needed more memory than encode.memory, twice"),
     "bug": (workers.RAISE, "it failed in the engine (RuntimeError: a bug of ours), twice"),
 }

@@ -6,13 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 import pytest
 
 from faced.config import PROVIDERS, parse_config
 from faced.errors import ConfigError
 from faced.faces.engine import open_engine
-from faced.faces.engine.session import use_providers
+from faced.faces.engine.session import onnxruntime, use_providers
 from faced.faces.pools import make_pool
 from faced.faces.worker import Notice, Task
 from tests.support.app import App
