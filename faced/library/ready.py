@@ -34,6 +34,7 @@ class Settling:
         self._settle = settle
         self._looks: dict[bytes, dict[bytes, _Look]] = {}
         self._sources: dict[bytes, dict[bytes, bytes]] = {}
+        self._going: dict[bytes, tuple[frozenset[bytes], float]] = {}
 
     def find_unready(
         self,
@@ -85,20 +86,39 @@ class Settling:
             return None
         return _Look(mark, since, max(old_enough, seen_twice))
 
+    def is_still_going(self, root: bytes, gone: frozenset[bytes], clock: float) -> bool:
+        """Whether photos of a library go missing just now, so that it is too early to say how many are lost.
+
+        gone: all that a look at everything does not find. They are judged together when no other has gone for
+        `settle` seconds: a large deletion takes its time, and so does a disk that goes away.
+        """
+        before, since = self._going.get(root, (frozenset(), clock))
+        if not gone or (gone <= before and clock - since >= self._settle):
+            self._going.pop(root, None)
+            return False
+        self._going[root] = (gone, since if gone <= before else clock)
+        return True
+
     def due(self) -> float | None:
         """When the next of them may be ready, in monotonic seconds; None: none waits."""
-        return min((look.due for looks in self._looks.values() for look in looks.values()), default=None)
+        dues = [look.due for looks in self._looks.values() for look in looks.values()]
+        dues += [since + self._settle for _, since in self._going.values()]
+        return min(dues, default=None)
 
     def folders(self, root: bytes) -> frozenset[bytes]:
-        """The folders of the library in which files wait, or may have been before: where to look when they are due."""
-        files = (*self._looks.get(root, ()), *self._sources.get(root, {}).values())
+        """The folders of the library in which files wait, may have been before, or have gone: where to look when they
+        are due."""
+        gone, _ = self._going.get(root, (frozenset(), 0.0))
+        files = (*self._looks.get(root, ()), *self._sources.get(root, {}).values(), *sorted(gone)[:1])
         return frozenset(path[: max(path.rfind(b"/"), 0)] for path in files)
 
     def forget(self, root: bytes) -> None:
         """Of a library that cannot be looked at; what is new in it is new again when it is back."""
         self._looks.pop(root, None)
         self._sources.pop(root, None)
+        self._going.pop(root, None)
 
     def _drop_if_empty(self, root: bytes) -> None:
         if not self._looks[root]:
-            self.forget(root)
+            self._looks.pop(root, None)
+            self._sources.pop(root, None)

@@ -217,7 +217,9 @@ def _look(store: Store, library: Library, others: list[Library], terms: _Terms) 
     changes = _diff(store, owner.id, library.root, known, scan, inodes)
     problem, held = _describe_unlisted(library.root, scan, changes), False
     lost = count_lost(changes, scan)
-    if lost and not terms.accept:
+    if terms.settling is not None and terms.settling.is_still_going(library.root, changes.gone, terms.began):
+        changes = hold_losses(changes)
+    elif lost and not terms.accept:
         if scan.empty and not changes.kept:
             raise Frozen(sentence(library, "is empty"), held=True)
         if is_held(lost, len(known)):

@@ -79,7 +79,8 @@ def choose_places(store: Store, run: Run, libraries: Sequence[Path], people: Pat
     if chosen is None and tree is None:
         raise UsageError("into which folder? Say `faced sync PHOTOS --people PEOPLE` once; it is remembered")
     root = tree.root if chosen is None and tree is not None else absolute_root(chosen or Path())
-    check_roots(named, root, os.fsencode(run.state), known)
+    configured = _name_roots(run, ())  # one of these may be a disk that is not there yet
+    check_roots(named, root, os.fsencode(run.state), [*known, *configured])
     listed = {row.root for row in rows if row.listed}
     if (exact and listed != set(named)) or not listed.issuperset(named):
         with store.write() as db:

@@ -181,3 +181,18 @@ def test_where_a_file_may_have_come_from_is_looked_at_with_it():
     assert watch.settling.folders(ROOT) == {b"new", b"old"}
     assert watch.look(2.1, files) == set()
     assert watch.settling.folders(ROOT) == set()
+
+
+def test_photos_that_go_missing_are_judged_together_when_no_more_go() -> None:
+    """A deletion of many takes its time; one that ended is told once."""
+    settling = Settling(2.0)
+    one, two = frozenset([b"a/1.jpg"]), frozenset([b"a/1.jpg", b"a/2.jpg"])
+    assert settling.is_still_going(b"/r", one, 10.0)
+    assert settling.is_still_going(b"/r", two, 11.5)
+    assert settling.due() == 13.5
+    assert settling.folders(b"/r") == {b"a"}
+    assert settling.is_still_going(b"/r", two, 13.0)
+    assert not settling.is_still_going(b"/r", two, 13.5)
+    assert settling.due() is None
+    assert not settling.is_still_going(b"/r", frozenset(), 14.0)
+    assert settling.is_still_going(b"/r", one, 15.0)
