@@ -159,6 +159,14 @@ def test_a_state_inside_the_library_is_refused_before_it_is_made(few: App) -> No
     assert look_at(few.photos) == before
 
 
+def test_a_configured_library_may_be_away_at_the_first_start(app: App) -> None:
+    """A disk that is mounted late is no wrong configuration: a service must not give up on it."""
+    config = app.home / "late.yaml"
+    config.write_text(f"libraries: [{app.home / 'disk'}]\npeople: {{folder: {app.people}}}\n")
+    done = app.run("sync", "--config", config, status=1)
+    assert "is not there" in done.stderr
+
+
 def test_a_configured_library_that_is_unplugged_is_frozen_not_refused(few: App) -> None:
     """`libraries:` names it, and it was there before: its links stay."""
     config = few.home / "faced.yaml"
