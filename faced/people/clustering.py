@@ -22,8 +22,6 @@ def cluster_embeddings(
     """
     count = len(embeddings)
     neighbours = Neighbours(Reach(eps, min_samples, wide=eps))
-    neighbours.add(
-        np.arange(count), np.arange(count, dtype=np.uint64), embeddings, np.ones(count, dtype=np.bool_)
-    )
+    neighbours.add(np.arange(count), embeddings, np.ones(count, dtype=np.bool_))
     found = neighbours.show()
     return found.labels.astype(np.intp), found.cores

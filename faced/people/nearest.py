@@ -30,17 +30,18 @@ def choose_nearest(
     rows: NDArray[np.int32],
     others: NDArray[np.int32],
     distances: NDArray[np.float32],
-    keys: NDArray[np.uint64],
+    places: NDArray[np.int32],
     width: int,
 ) -> Lists:
-    """rows, others, distances: (p,) each, in any order, no pair twice. keys: (n,) content keys of all n rows."""
-    order = np.argsort(rows, kind="stable")
+    """rows, others, distances: (p,) each, in any order, no pair twice. places: (n,) of all rows in content order."""
+    order: NDArray[np.intp] = np.argsort(rows, kind="stable")
     rows, others, distances = rows[order], others[order], distances[order]
     starts = np.flatnonzero(np.diff(rows, prepend=-1))
     sizes = np.diff(starts, append=len(rows))
     nearest = np.full((len(starts), width), NOBODY, dtype=np.int32)
     chosen_distances = np.full((len(starts), width), np.inf, dtype=np.float32)
-    ranks = _rank(distances, others, keys)
+    bits = distances.view(np.uint32).astype(np.uint64)  # of numbers that are not negative, these ascend too
+    ranks = (bits << np.uint64(32)) | places[others].astype(np.uint64)
     by_size = np.argsort(sizes, kind="stable")
     done = 0
     while done < len(by_size):
@@ -48,27 +49,10 @@ def choose_nearest(
         done += len(lists)
         columns = _smallest(ranks, starts[lists], sizes[lists], width)
         valid = columns >= 0
-        rows_of, places = np.nonzero(valid)
-        nearest[lists[rows_of], places] = others[columns[valid]]
-        chosen_distances[lists[rows_of], places] = distances[columns[valid]]
+        filled, columns_of = np.nonzero(valid)
+        nearest[lists[filled], columns_of] = others[columns[valid]]
+        chosen_distances[lists[filled], columns_of] = distances[columns[valid]]
     return Lists(rows[starts], nearest, chosen_distances, sizes > width)
-
-
-def _rank(
-    distances: NDArray[np.float32], others: NDArray[np.int32], keys: NDArray[np.uint64]
-) -> NDArray[np.uint64]:
-    """(p,) numbers that ascend with the distance, then with the content of the other one."""
-    if len(others) < len(keys) // 8:
-        involved, places = np.unique(others, return_inverse=True)
-    else:
-        is_involved = np.zeros(len(keys), dtype=np.bool_)
-        is_involved[others] = True
-        involved = np.flatnonzero(is_involved).astype(np.int32)
-        places = (np.cumsum(is_involved) - 1)[others]
-    content = np.empty(len(involved), dtype=np.uint64)
-    content[np.argsort(keys[involved], kind="stable")] = np.arange(len(involved), dtype=np.uint64)
-    bits = distances.view(np.uint32).astype(np.uint64)  # of numbers that are not negative, these ascend too
-    return (bits << np.uint64(32)) | content[places]
 
 
 def _few_enough(lists: NDArray[np.intp], sizes: NDArray[np.intp]) -> NDArray[np.intp]:

@@ -17,6 +17,7 @@ from faced.people.components import distinct_rows, join_parts
 from faced.people.distances import Pairs, Radii, TooMany, find_pairs, half_squares, stamp_vectors
 from faced.people.faces import NOISE
 from faced.people.nearest import NOBODY, choose_nearest
+from faced.people.rows import close_rows, insert_rows, place_between
 
 __all__ = ["KEPT", "Neighbourhood", "Neighbours", "Reach"]
 
@@ -28,7 +29,7 @@ CHUNK = 1 << 15
 MANY = 1 << 14
 DIMENSIONS = 128
 COLUMNS = (
-    *("_ids", "_keys", "_embeddings", "_halves", "_stamps", "_eligible"),
+    *("_ids", "_embeddings", "_halves", "_stamps", "_eligible"),
     *("_counts", "_parts", "_nearest", "_distances", "_cut", "_dirty"),
 )
 
@@ -49,10 +50,10 @@ class Reach:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Neighbourhood:
-    """n faces. To be read only; valid until the next update of what it came from.
+    """n faces, in content order. To be read only; valid until the next update of what it came from.
 
     embeddings: (n, 128) float32. eligible: (n,) bool. counts: (n,) int32 eligible faces within eps, itself included.
-    cores: (n,) bool. labels: (n,) int32, the cluster as the row of one of its cores, or NOISE; a border
+    cores: (n,) bool. labels: (n,) int32, the cluster as the row of its first core, or NOISE; a border
     face goes to its nearest core. nearest: (n, kept) int32 rows of eligible faces within `wide`, by distance, then
     content, -1 from where they end. distances: (n, kept) float32, inf there.
     """
@@ -68,32 +69,9 @@ class Neighbourhood:
     def __len__(self) -> int:
         return len(self.counts)
 
-    def reorder(self, order: NDArray[np.intp]) -> "Neighbourhood":
-        """All rows in another order: row `order[0]` comes first. A cluster is then the first of its cores."""
-        places = np.empty(len(self) + 1, dtype=np.int32)
-        places[order] = np.arange(len(self), dtype=np.int32)
-        places[NOBODY] = NOBODY
-        nearest = np.empty_like(self.nearest)
-        for start in range(0, len(self), CHUNK):
-            nearest[start : start + CHUNK] = places[self.nearest[order[start : start + CHUNK]]]
-        labels, cores = self.labels[order], self.cores[order]
-        first = np.empty(len(self) + 1, dtype=np.int32)
-        rows = np.flatnonzero(cores)[::-1].astype(np.int32)
-        first[labels[rows]] = rows
-        first[NOISE] = NOISE
-        return Neighbourhood(
-            self.embeddings[order],
-            self.eligible[order],
-            self.counts[order],
-            cores,
-            first[labels],
-            nearest,
-            self.distances[order],
-        )
-
 
 class Neighbours:
-    """The kept state: a row for each face, in no order that means anything."""
+    """The kept state: a row for each face, in the order of their content."""
 
     def __init__(self, reach: Reach) -> None:
         self.reach = reach
@@ -102,7 +80,7 @@ class Neighbours:
         self._eps = Radii(reach.eps)
         self._width = reach.kept + SPARE
         self._ids = np.empty(0, dtype=np.int64)
-        self._keys = np.empty(0, dtype=np.uint64)
+        self._places = np.empty(0, dtype=np.int32)
         self._embeddings = np.empty((0, DIMENSIONS), dtype=np.float32)
         self._halves = np.empty(0, dtype=np.float32)
         self._stamps = np.empty(0, dtype=np.uint64)
@@ -120,9 +98,19 @@ class Neighbours:
         return self._ids[: self.size]
 
     @property
-    def keys(self) -> NDArray[np.uint64]:
-        """(n,) content keys."""
-        return self._keys[: self.size]
+    def embeddings(self) -> Floats:
+        """(n, 128), of each row."""
+        return self._embeddings[: self.size]
+
+    @property
+    def stamps(self) -> NDArray[np.uint64]:
+        """(n,) of the embeddings: see stamp_vectors."""
+        return self._stamps[: self.size]
+
+    @property
+    def eligible(self) -> NDArray[np.bool_]:
+        """(n,) of each row."""
+        return self._eligible[: self.size]
 
     @property
     def dirty(self) -> NDArray[np.bool_]:
@@ -134,7 +122,7 @@ class Neighbours:
         self._dirty[: self.size] = False
 
     def show(self) -> Neighbourhood:
-        """The state in the order of its rows; arrays of its own only where that costs little."""
+        """The state as it is now."""
         n, kept = self.size, self.reach.kept
         return Neighbourhood(
             self._embeddings[:n],
@@ -149,27 +137,30 @@ class Neighbours:
     def add(
         self,
         ids: NDArray[np.int64],
-        keys: NDArray[np.uint64],
         embeddings: Floats,
         eligible: NDArray[np.bool_],
+        places: NDArray[np.intp] | None = None,
         progress: Callable[[int, int], None] | None = None,
     ) -> None:
-        """More faces, none of them here already.
+        """More faces, none of them here already, in content order.
 
-        ids: (m,). keys: (m,) numbers by which ties break, that follow from what a face is. embeddings: (m, 128).
-        eligible: (m,); a face whose vector is not finite never is. progress: told how many of all are done.
+        ids: (m,). embeddings: (m, 128). eligible: (m,); a face whose vector is not finite never is. places: (m,)
+        ascending, the rows that they have afterwards; None: after all others. progress: told how many of all are done.
         """
         first, count = self.size, len(ids)
         if embeddings.shape != (count, DIMENSIONS):
             raise ValueError(f"embeddings of shape {embeddings.shape}, not {(count, DIMENSIONS)}")
         self._grow(first + count)
         new = slice(first, first + count)
-        self._ids[new], self._keys[new], self._embeddings[new] = ids, keys, embeddings
+        self._ids[new], self._embeddings[new] = ids, embeddings
         self._halves[new] = half_squares(self._embeddings[new])
         self._stamps[new] = stamp_vectors(self._embeddings[new])
         self._eligible[new] = eligible & np.isfinite(self._halves[new])
         self._counts[new], self._parts[new], self._cut[new], self._dirty[new] = 0, NOISE, False, True
         self._nearest[new], self._distances[new] = NOBODY, np.inf
+        if places is None:
+            places = np.arange(first, first + count)
+        self._places = place_between(first, places)
         batch = BATCH
         while self.size < first + count:
             rows = np.arange(self.size, min(first + count, self.size + batch), dtype=np.int32)
@@ -183,9 +174,11 @@ class Neighbours:
             self.size = stop
             if progress is not None:
                 progress(self.size - first, count)
+        if count and places[0] < first:
+            self._move_between(places)
 
     def remove(self, rows: NDArray[np.intp]) -> None:
-        """These rows' faces are gone. The last rows move into their places."""
+        """These rows' faces are gone; the others close up."""
         if len(rows) == 0:
             return
         gone = np.zeros(self.size, dtype=np.bool_)
@@ -255,9 +248,7 @@ class Neighbours:
         """The lists of new rows, which have none."""
         if len(pairs) == 0:
             return
-        lists = choose_nearest(
-            pairs.ones, pairs.others, pairs.distances, self._keys[: self.size + BATCH], self._width
-        )
+        lists = choose_nearest(pairs.ones, pairs.others, pairs.distances, self._places, self._width)
         self._nearest[lists.rows], self._distances[lists.rows] = lists.nearest, lists.distances
         self._cut[lists.rows] = lists.cut
 
@@ -265,7 +256,7 @@ class Neighbours:
         """New faces in the lists of old rows. What lies beyond a list that is cut is not its next one."""
         rows = pairs.others
         ends = self._distances[rows, -1]
-        later = self._keys[pairs.ones] > self._keys[self._nearest[rows, -1]]
+        later = self._places[pairs.ones] > self._places[self._nearest[rows, -1]]
         far = (pairs.distances > ends) | ((pairs.distances == ends) & later)
         self._cut[rows[far]] = True
         pairs = pairs.take(~far)
@@ -278,7 +269,7 @@ class Neighbours:
             np.concatenate([pairs.others, had]),
             np.concatenate([pairs.ones, self._nearest[had, columns]]),
             np.concatenate([pairs.distances, self._distances[had, columns]]),
-            self._keys[: self.size + BATCH],
+            self._places,
             self._width,
         )
         was_cut = self._cut[rows]
@@ -326,34 +317,33 @@ class Neighbours:
             short.append(rows[self._cut[rows] & (self._nearest[rows, self.reach.kept - 1] == NOBODY)])
         return np.concatenate(short)
 
-    def _close_up(self, gone: NDArray[np.bool_]) -> NDArray[np.int32]:
-        """Move the last rows into the places of those that are gone. Returns where each row is now; (n before,)."""
-        size = self.size - int(gone.sum())
-        holes = np.flatnonzero(gone[:size])
-        last = np.flatnonzero(~gone[size:]) + size
+    def _move_between(self, places: NDArray[np.intp]) -> None:
+        """The last rows move to these places, and the others make room."""
         for name in COLUMNS:
-            column = getattr(self, name)
-            column[holes] = column[last]
-        moved = np.arange(self.size + 1, dtype=np.int32)
-        moved[last] = holes
-        moved[NOBODY] = NOBODY
-        self.size = size
-        for start in range(0, size, CHUNK):
-            part = self._nearest[start : min(size, start + CHUNK)]
-            where = part >= size
-            part[where] = moved[part[where]]
-        self._number_parts(moved)
+            insert_rows(getattr(self, name)[: self.size], places)
+        self._renumber(self._places)
+
+    def _close_up(self, gone: NDArray[np.bool_]) -> NDArray[np.int32]:
+        """Returns where each row is now; (n before,)."""
+        moved = (np.cumsum(~gone) - 1).astype(np.int32)
+        for name in COLUMNS:
+            close_rows(getattr(self, name)[: self.size], gone)
+        self.size -= int(gone.sum())
+        self._places = np.arange(self.size, dtype=np.int32)
+        self._renumber(moved)
         return moved
 
-    def _number_parts(self, moved: NDArray[np.int32]) -> None:
-        """A part has the number of its first row."""
+    def _renumber(self, moved: NDArray[np.int32]) -> None:
+        """What speaks of rows follows them. moved: where each row is now. A part has the number of its first row."""
+        table = np.append(moved, np.int32(NOBODY))  # the last one is NOBODY's
+        for start in range(0, self.size, CHUNK):
+            rows = slice(start, min(self.size, start + CHUNK))
+            self._nearest[rows] = table[self._nearest[rows]]
         parts = self._parts[: self.size]
         cores = np.flatnonzero(parts != NOISE)[::-1].astype(np.int32)
-        first = np.empty(len(moved), dtype=np.int32)
+        first = np.empty(len(table), dtype=np.int32)
         first[parts[cores]] = cores
-        numbers = first[parts[cores]]
-        self._dirty[cores] |= numbers != parts[cores]
-        parts[cores] = numbers
+        parts[cores] = first[parts[cores]]
 
     def _refill(self, rows: NDArray[np.int32]) -> None:
         """Lists that are too short for what there is, made anew."""
