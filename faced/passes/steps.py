@@ -212,6 +212,7 @@ def decide_persons(
         else config.cluster_min_samples,
         min_side=measured.min_side,
         copy_bits=measured.near_copy_bits,
+        suggest=measured.suggest if config.identity_suggest is None else config.identity_suggest,
     )
     question = Question(store.folder, engine, settings)
     for _ in range(ROUNDS):

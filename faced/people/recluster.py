@@ -5,6 +5,7 @@ The two halves may run in two processes: what decides only reads.
 
 import hashlib
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,37 +16,51 @@ from faced.people.clustering import cluster_embeddings
 from faced.people.copies import group_near_copies, spread_labels
 from faced.people.faces import Clusters, Faces, sort_faces
 from faced.people.identity import Assignment, assign_persons
+from faced.people.propose import propose_faces
 from faced.people.said import Said
+from faced.people.suggest import Suggestion
 from faced.pictures.orientation import upright_box
 from faced.store.database import Store
 from faced.store.faces import FaceColumns, load_face_ids, load_faces
+from faced.store.notices import add_notice
 from faced.store.persons import Owner, add_persons, load_owners, save_owners
 from faced.store.settings import load_setting, save_setting
+from faced.store.suggestions import save_suggestions
 
 __all__ = ["Clustering", "Decision", "ReclusterReport", "cluster_faces", "decide_owners", "write_decision"]
 
 LAST_INPUT = "recluster.input"
-RULES = "2"
+UNUSABLE = "recluster.unusable"
+RULES = "3"
 """Counts up when the rules change, so that the next pass decides anew."""
 
 
 @dataclass(frozen=True, slots=True)
 class Clustering:
-    """eps: Euclidean. min_side: px, below it a face is not clustered. copy_bits: of the difference hash."""
+    """eps: Euclidean. min_side: px, below it a face is not clustered. copy_bits: of the difference hash.
+
+    suggest: Euclidean, up to which a face is proposed to a person with a name.
+    """
 
     eps: float
     min_samples: int
     min_side: float
     copy_bits: int
+    suggest: float = 0.37
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Whose each face is. digest: of what it was made from. faces: all that were looked at."""
+    """Whose each face is, and may be. digest: of what it was made from. faces: all that were looked at.
+
+    unusable: faces that have a vector which is no place (not a number, or infinite); they were left out.
+    """
 
     digest: str
     faces: tuple[FaceId, ...]
     assignment: Assignment
+    suggestions: tuple[Suggestion, ...] = ()
+    unusable: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +82,17 @@ def decide_owners(db: Database, engine: EngineId, settings: Clustering, said: Sa
     digest = _digest(ids, engine, settings, said)
     if load_setting(db, LAST_INPUT) == digest:
         return None
-    faces = sort_faces(_upright(load_faces(db, engine)))
+    everything = sort_faces(_upright(load_faces(db, engine)))
+    usable = np.isfinite(everything.embeddings).all(axis=1)
+    faces = everything.take(np.flatnonzero(usable))
     before = {face: owner.person for face, owner in load_owners(db, engine).items()}
     clusters = cluster_faces(faces, settings)
     assignment = assign_persons(faces, clusters, before, said)
-    return Decision(digest, tuple(FaceId(int(face)) for face in faces.ids), assignment)
+    suggestions = propose_faces(
+        faces, clusters, assignment, said, None, min_side=settings.min_side, within=settings.suggest
+    )
+    seen = tuple(FaceId(int(face)) for face in everything.ids)
+    return Decision(digest, seen, assignment, tuple(suggestions), int((~usable).sum()))
 
 
 def write_decision(store: Store, engine: EngineId, decision: Decision | None) -> ReclusterReport:
@@ -89,12 +110,27 @@ def write_decision(store: Store, engine: EngineId, decision: Decision | None) ->
         }
         changed = {face: owner for face, owner in after.items() if before.get(face) != owner}
         save_owners(db, changed, [face for face in before if face in in_sight and face not in after])
+        proposed = [(one.person, one.faces, one.distance) for one in decision.suggestions]
+        save_suggestions(db, engine, proposed)
         save_setting(db, LAST_INPUT, decision.digest)
+        _tell_unusable(db, decision.unusable)
     moved = sum(
         1 for face, owner in changed.items() if face not in before or before[face].person != owner.person
     )
     persons = len({owner.person for owner in after.values()})
     return ReclusterReport(len(decision.faces), persons, len(new), moved)
+
+
+def _tell_unusable(db: Database, count: int) -> None:
+    """Once, and again when their number changes."""
+    if int(load_setting(db, UNUSABLE) or 0) != count:
+        save_setting(db, UNUSABLE, str(count))
+        if count:
+            faces = "1 face has" if count == 1 else f"{count} faces have"
+            text = (
+                f"{faces} a vector that is no place (not a number) and cannot be told from others: left out"
+            )
+            add_notice(db, text, datetime.now(UTC))
 
 
 def cluster_faces(faces: Faces, settings: Clustering) -> Clusters:

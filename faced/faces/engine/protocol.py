@@ -24,13 +24,16 @@ class Thresholds:
 
     eps: Euclidean distance, inclusive, of DBSCAN. min_samples: faces, one per group of near-copies,
     the point itself counted. min_side: px, of a face that may be clustered. near_copy_bits: largest
-    Hamming distance of the 64-bit difference hashes of two near-copies.
+    Hamming distance of the 64-bit difference hashes of two near-copies. suggest: Euclidean, between the
+    middles of a face or an unnamed person and of an appearance of the person to whom it is proposed, corrected for
+    how few faces made them.
     """
 
     eps: float
     min_samples: int
     min_side: float
     near_copy_bits: int
+    suggest: float = 0.37
 
 
 @dataclass(frozen=True, slots=True)
