@@ -11,6 +11,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from faced.people.components import join_parts
 from faced.people.faces import NOISE, Faces
 
 __all__ = ["MIN_OVERLAP", "group_near_copies", "near_hashes", "spread_labels"]
@@ -22,7 +23,6 @@ PAIRS = 1 << 20
 """So many are compared at once."""
 TABLE = 24
 """Bits of a number that may index a table."""
-NOTHING = np.empty(0, dtype=np.intp)
 
 
 def group_near_copies(
@@ -33,32 +33,37 @@ def group_near_copies(
 ) -> NDArray[np.intp]:
     """(n,) the group of each face: the smallest row of its connected component.
 
-    before: (n,) what an earlier run said, as any numbers that only faces of one group share. fresh: (n,) bool, the
+    before: (n,) what an earlier run said, as small numbers that only faces of one group share. fresh: (n,) bool, the
     faces for which that does not hold: new ones, and those whose group has lost a face. None: all.
     """
-    from scipy.sparse import coo_matrix  # slow to import, and most passes have nothing to group
-    from scipy.sparse.csgraph import connected_components
-
     count = len(faces)
-    if count == 0:
-        return np.empty(0, dtype=np.intp)
     fresh = np.ones(count, dtype=np.bool_) if fresh is None else fresh
-    ones, others = [], []
+    groups = np.arange(count, dtype=np.int32)
     if before is not None:
         old = np.flatnonzero(~fresh)
-        _, firsts, places = np.unique(before[old], return_index=True, return_inverse=True)
-        ones.append(old)
-        others.append(old[firsts][places])
+        first = np.empty(int(before.max(initial=0)) + 1, dtype=np.int32)
+        first[before[old[::-1]]] = old[::-1]
+        groups[old] = first[before[old]]
     if fresh.any():
-        for one, other in _near_copies(faces, bits, fresh):
-            ones.append(one)
-            others.append(other)
-    one, other = np.concatenate(ones or [NOTHING]), np.concatenate(others or [NOTHING])
-    graph = coo_matrix((np.ones(len(one), dtype=np.bool_), (one, other)), shape=(count, count))
-    _, component = connected_components(graph, directed=False)
-    smallest = np.full(component.max() + 1, count, dtype=np.intp)
-    np.minimum.at(smallest, component, np.arange(count))
-    return np.asarray(smallest[component])
+        rows = _look_alikes(faces.dhashes, bits, fresh)
+        pairs = list(_near_copies(faces.take(rows), bits, fresh[rows]))
+        ones = rows[np.concatenate([one for one, _ in pairs])]
+        others = rows[np.concatenate([other for _, other in pairs])]
+        joined, after = join_parts(groups[ones], groups[others])
+        table = np.arange(count, dtype=np.int32)
+        table[joined] = after
+        groups = table[groups]
+    return groups.astype(np.intp)
+
+
+def _look_alikes(hashes: NDArray[np.uint64], bits: int, fresh: NDArray[np.bool_]) -> Rows:
+    """The fresh rows, and those with a hash near one of theirs."""
+    if 4 * np.count_nonzero(fresh) > len(hashes):
+        return np.arange(len(hashes))
+    wanted = fresh.copy()
+    for one, other in near_hashes(hashes, bits, fresh):
+        wanted[one] = wanted[other] = True
+    return np.flatnonzero(wanted)
 
 
 def _near_copies(faces: Faces, bits: int, fresh: NDArray[np.bool_]) -> Iterator[tuple[Rows, Rows]]:

@@ -127,7 +127,7 @@ def test_law_groups_are_the_components_and_follow_what_comes_and_goes(
     assert groups.tolist() == components(faces, bits)
     some = np.array([row for row in range(len(faces)) if random.random() < 0.7], dtype=np.intp)
     earlier = group_near_copies(faces.take(some), bits)
-    before, fresh = np.full(len(faces), -1), np.ones(len(faces), dtype=np.bool_)
+    before, fresh = np.zeros(len(faces), dtype=np.intp), np.ones(len(faces), dtype=np.bool_)
     before[some], fresh[some] = earlier + 100, False
     assert group_near_copies(faces, bits, before, fresh).tolist() == groups.tolist()
     whole, lost = faces.take(some), np.isin(groups[some], np.delete(groups, some))
