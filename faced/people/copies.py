@@ -6,7 +6,7 @@ Two faces are near-copies when the 64-bit difference hashes of their upright ima
 
 from collections.abc import Iterator
 from itertools import pairwise
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +28,7 @@ TABLE = 24
 def group_near_copies(
     faces: Faces,
     bits: int,
-    before: NDArray[np.int64] | None = None,
+    before: NDArray[np.integer[Any]] | None = None,
     fresh: NDArray[np.bool_] | None = None,
 ) -> NDArray[np.intp]:
     """(n,) the group of each face: the smallest row of its connected component.
@@ -98,16 +98,15 @@ def _near_copies(faces: Faces, bits: int, fresh: NDArray[np.bool_]) -> Iterator[
 
 
 def spread_labels(
-    labels: NDArray[np.intp], rows: NDArray[np.intp], groups: NDArray[np.intp]
+    labels: NDArray[np.integer[Any]], rows: NDArray[np.intp], groups: NDArray[np.intp]
 ) -> NDArray[np.intp]:
     """The label of a group's representative for all of its near-copies.
 
     labels: (m,) of the representatives. rows: (m,) their rows among all n faces. groups: (n,) group of
-    each face. Returns (n,), as rows among all faces; NOISE where a group has no representative.
+    each face. Returns (n,); NOISE where a group has no representative.
     """
     by_group = np.full(len(groups), NOISE, dtype=np.intp)
-    clustered = labels != NOISE
-    by_group[groups[rows[clustered]]] = rows[labels[clustered]]
+    by_group[groups[rows]] = labels
     return np.asarray(by_group[groups])
 
 

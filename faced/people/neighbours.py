@@ -6,8 +6,9 @@ and cores and parts are those of scikit-learn's DBSCAN run anew on the eligible 
 have neighbours but are nobody's: they make no core and lengthen no list.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +33,7 @@ COLUMNS = (
     *("_ids", "_embeddings", "_halves", "_stamps", "_eligible"),
     *("_counts", "_parts", "_nearest", "_distances", "_cut", "_dirty"),
 )
+SAVED = tuple(name for name in COLUMNS if name not in ("_embeddings", "_halves", "_dirty"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +190,26 @@ class Neighbours:
         moved = self._close_up(gone)
         self._refill(moved[refill])
         self._rejoin(moved, broken)
+
+    def save(self) -> dict[str, NDArray[Any]]:
+        """All but the embeddings and what follows from them at once, by name."""
+        return {name[1:]: getattr(self, name)[: self.size] for name in SAVED}
+
+    def load(self, columns: Mapping[str, NDArray[Any]], embeddings: Floats) -> bool:
+        """Into an empty state what `save` gave, with the embeddings (n, 128); False when the two do not fit."""
+        count = len(embeddings)
+        for name in SAVED:
+            column, own = columns.get(name[1:]), getattr(self, name)
+            if column is None or column.shape != (count, *own.shape[1:]) or column.dtype != own.dtype:
+                return False
+        if self.size or (stamp_vectors(embeddings) != columns["stamps"]).any():
+            return False
+        for name in SAVED:
+            setattr(self, name, columns[name[1:]])
+        self._embeddings, self._halves = embeddings, half_squares(embeddings)
+        self._dirty = np.zeros(count, dtype=np.bool_)
+        self.size = count
+        return True
 
     def _take_in(self, rows: NDArray[np.int32], pairs: Pairs) -> None:
         start, stop = int(rows[0]), int(rows[-1]) + 1
