@@ -103,10 +103,11 @@ def spread_labels(
     """The label of a group's representative for all of its near-copies.
 
     labels: (m,) of the representatives. rows: (m,) their rows among all n faces. groups: (n,) group of
-    each face. Returns (n,); NOISE where a group has no representative.
+    each face. Returns (n,), as rows among all faces; NOISE where a group has no representative.
     """
     by_group = np.full(len(groups), NOISE, dtype=np.intp)
-    by_group[groups[rows]] = labels
+    clustered = labels != NOISE
+    by_group[groups[rows[clustered]]] = rows[labels[clustered]]
     return np.asarray(by_group[groups])
 
 
