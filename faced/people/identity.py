@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from faced.model import FaceId, PersonId
 from faced.people.division import Claims, Nearness, claim_faces, find_owners, rows_by_label
-from faced.people.faces import NOISE, Clusters, Faces
+from faced.people.faces import NOISE, Attachment, Clusters, Faces
 from faced.people.numbers import match_persons
 from faced.people.photos import keep_nearest, split_photos
 from faced.people.said import Said
@@ -68,7 +68,7 @@ def assign_persons(
     computed |= _divide_clusters(clusters, claims, owners, nearness)
     left = _leave_unowned(clusters, claims, owners, known)
     before = _last_numbers(faces, claims, previous, said, known)
-    computed |= _number_unowned(faces, left, before)
+    computed |= _number_unowned(faces, left, before, clusters.attached)
     staying = keep_nearest(
         faces.images, {row: (found.person, found.distance) for row, found in computed.items()}, claims.rows()
     )
@@ -106,6 +106,8 @@ def _divide_clusters(
         for n in np.flatnonzero(nearest.persons).tolist():
             far, second = float(nearest.distances[n]), float(nearest.seconds[n])
             reason = _explain_owned(len(members[label]), far, second)
+            if int(rows[n]) in clusters.attached:
+                reason = f"{_explain_attached(clusters.attached[int(rows[n])])}, {reason}"
             found[int(rows[n])] = _Found(int(nearest.persons[n]), far, reason)
     return found
 
@@ -115,6 +117,15 @@ def _explain_owned(size: int, far: float, second: float) -> str:
         f"in a cluster of {size} faces that is this person's by name, {far:.2f} from the nearest one you gave"
     )
     return reason if second == np.inf else f"{reason} ({second:.2f} from the next person's)"
+
+
+def _explain_attached(attachment: Attachment) -> str:
+    second = ""
+    if attachment.second != NOISE:
+        second = f"; the next cluster's is {attachment.second_distance:.2f} away"
+    return (
+        f"attached, for most faces near it are there and its middle is {attachment.distance:.2f} away{second}"
+    )
 
 
 def _leave_unowned(
@@ -160,7 +171,10 @@ def _last_numbers(
 
 
 def _number_unowned(
-    faces: Faces, labels: NDArray[np.intp], before: Mapping[FaceId, PersonId]
+    faces: Faces,
+    labels: NDArray[np.intp],
+    before: Mapping[FaceId, PersonId],
+    attached: Mapping[int, Attachment],
 ) -> dict[int, _Found]:
     """Clusters that nobody owns, two faces of one photo told apart, with the numbers of the last run."""
     labels, distances = split_photos(faces, labels)
@@ -169,6 +183,8 @@ def _number_unowned(
     for label, rows in rows_by_label(labels).items():
         for row in rows.tolist():
             reason = f"in a cluster of {len(rows)} faces, {distances[row]:.2f} from its middle"
+            if row in attached:
+                reason = f"{_explain_attached(attached[row])}, {reason}"
             found[row] = _Found(numbers[label], float(distances[row]), reason)
     return found
 
