@@ -4,7 +4,8 @@ The two halves may run in two processes: what decides only reads.
 """
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -12,13 +13,17 @@ from numpy.typing import NDArray
 from sqlite_utils import Database
 
 from faced.model import Box, EngineId, FaceId, PersonId
-from faced.people.clustering import cluster_embeddings
-from faced.people.copies import group_near_copies, spread_labels
-from faced.people.faces import Clusters, Faces, sort_faces
+from faced.people.copies import spread_labels
+from faced.people.faces import NOISE, Clusters, Faces, sort_faces
 from faced.people.identity import Assignment, assign_persons
+from faced.people.joining import Joining
+from faced.people.kept import Kept, Rules
+from faced.people.memory import Memory
+from faced.people.neighbours import Reach
 from faced.people.propose import propose_faces
 from faced.people.said import Said
 from faced.people.suggest import Suggestion
+from faced.people.together import put_together, reach_of
 from faced.pictures.orientation import upright_box
 from faced.store.database import Store
 from faced.store.faces import FaceColumns, load_face_ids, load_faces
@@ -27,11 +32,22 @@ from faced.store.persons import Owner, add_persons, load_owners, save_owners
 from faced.store.settings import load_setting, save_setting
 from faced.store.suggestions import save_suggestions
 
-__all__ = ["Clustering", "Decision", "ReclusterReport", "cluster_faces", "decide_owners", "write_decision"]
+__all__ = [
+    "Clustering",
+    "Decision",
+    "ReclusterReport",
+    "cluster_faces",
+    "clusters_of",
+    "decide_owners",
+    "rules_of",
+    "write_decision",
+]
 
 LAST_INPUT = "recluster.input"
 UNUSABLE = "recluster.unusable"
-RULES = "3"
+WIDE = 0.56
+"""How far the nearest faces are looked for, Euclidean."""
+RULES = "4"
 """Counts up when the rules change, so that the next pass decides anew."""
 
 
@@ -39,14 +55,16 @@ RULES = "3"
 class Clustering:
     """eps: Euclidean. min_side: px, below it a face is not clustered. copy_bits: of the difference hash.
 
-    suggest: Euclidean, up to which a face is proposed to a person with a name.
+    suggest: Euclidean, up to which a face is proposed to a person with a name. joins: strict clusters, by a share of
+    eps, are joined (see `joining`); else DBSCAN with eps, and no more.
     """
 
     eps: float
     min_samples: int
     min_side: float
     copy_bits: int
-    suggest: float = 0.37
+    suggest: float = 0.35
+    joins: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +91,18 @@ class ReclusterReport:
     changed: int = 0
 
 
-def decide_owners(db: Database, engine: EngineId, settings: Clustering, said: Said) -> Decision | None:
-    """Whose the stored faces of the engine are, by what they look like and by the user's word. Only reads.
+def decide_owners(
+    db: Database,
+    engine: EngineId,
+    settings: Clustering,
+    said: Said,
+    memory: Memory | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Decision | None:
+    """Whose the stored faces of the engine are, by what they look like and by the user's word. Only reads the database.
 
-    None: nothing changed since the last decision that was written.
+    memory: what the last decision kept, so that only what changed is computed. progress: told how many of the faces
+    that must be compared with all others are done. None: nothing changed since the last decision that was written.
     """
     ids = load_face_ids(db, engine)
     digest = _digest(ids, engine, settings, said)
@@ -84,14 +110,17 @@ def decide_owners(db: Database, engine: EngineId, settings: Clustering, said: Sa
         return None
     everything = sort_faces(_upright(load_faces(db, engine)))
     usable = np.isfinite(everything.embeddings).all(axis=1)
-    faces = everything.take(np.flatnonzero(usable))
+    faces = everything if usable.all() else everything.take(np.flatnonzero(usable))
+    seen = tuple(FaceId(int(face)) for face in everything.ids)
+    del everything
     before = {face: owner.person for face, owner in load_owners(db, engine).items()}
-    clusters = cluster_faces(faces, settings)
+    kept = (memory or Memory()).follow(db, engine, rules_of(settings), faces, progress)
+    faces = replace(faces, embeddings=kept.embeddings)  # the same numbers, and the memory of one of the two
+    clusters = clusters_of(faces, kept, settings)
     assignment = assign_persons(faces, clusters, before, said)
     suggestions = propose_faces(
         faces, clusters, assignment, said, None, min_side=settings.min_side, within=settings.suggest
     )
-    seen = tuple(FaceId(int(face)) for face in everything.ids)
     return Decision(digest, seen, assignment, tuple(suggestions), int((~usable).sum()))
 
 
@@ -136,19 +165,30 @@ def _tell_unusable(db: Database, count: int) -> None:
 def cluster_faces(faces: Faces, settings: Clustering) -> Clusters:
     """Which of the faces, in content order, belong together. Pure.
 
-    Only faces large enough are clustered, one for each group of near-copies; the others of a group
-    go with it.
+    One face is compared for each group of near-copies, the others of a group go with it. Faces that are too
+    small are no more than attached.
     """
-    groups = group_near_copies(faces, settings.copy_bits)
-    eligible = np.flatnonzero(faces.sides >= settings.min_side)
-    _, firsts = np.unique(groups[eligible], return_index=True)
-    rows = np.sort(eligible[firsts])
-    labels, is_core = cluster_embeddings(
-        faces.embeddings[rows], eps=settings.eps, min_samples=settings.min_samples
-    )
-    cores = np.zeros(len(faces), dtype=np.bool_)
-    cores[rows[is_core]] = True
-    return Clusters(spread_labels(labels, rows, groups), cores, groups)
+    kept = Kept(rules_of(settings))
+    kept.follow(faces)
+    return clusters_of(faces, kept, settings)
+
+
+def rules_of(settings: Clustering) -> Rules:
+    """What is to be kept for these settings."""
+    reach = Reach(settings.eps, settings.min_samples, WIDE)
+    if settings.joins:
+        reach = reach_of(settings.eps, settings.min_samples)
+    return Rules(reach, settings.min_side, settings.copy_bits)
+
+
+def clusters_of(faces: Faces, kept: Kept, settings: Clustering) -> Clusters:
+    """Which of the faces, that `kept` has followed, belong together. Pure."""
+    found = kept.show()
+    if settings.joins:
+        return put_together(faces, found, kept.groups, Joining(settings.eps))
+    rows = np.flatnonzero(found.eligible)
+    labels = np.where(found.labels[rows] == NOISE, NOISE, np.searchsorted(rows, found.labels[rows]))
+    return Clusters(spread_labels(labels, rows, kept.groups), found.cores.copy(), kept.groups)
 
 
 def _digest(ids: NDArray[np.int64], engine: EngineId, settings: Clustering, said: Said) -> str:

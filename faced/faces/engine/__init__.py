@@ -37,9 +37,8 @@ ENGINES = tuple(_DETECTORS)
 # it without being enlarged in a picture 1.48 times as large.
 _SHARP = 1.5
 
-# Measured with dlib's vectors of two views: on web photos of five players, faces of 48 px and more, eps 0.42
-# finds two of the five, 0.45 all five unmixed, 0.50 mixes them. Both engines make the same vectors.
-_THRESHOLDS = Thresholds(eps=0.45, min_samples=3, min_side=MIN_SIDE, near_copy_bits=NEAR_COPY_BITS)
+# eps with one and with two views, measured: see docs/clustering.md. Both engines make the same vectors.
+_EPS = {1: 0.48, 2: 0.44}
 
 
 def engine_record(name: str, *, detect_size: int = 800, views: int = 2) -> EngineRecord:
@@ -59,7 +58,9 @@ def engine_record(name: str, *, detect_size: int = 800, views: int = 2) -> Engin
         decode_size=round(_SHARP * detect_size),
         views=views,
         proposals="none",
-        thresholds=_THRESHOLDS,
+        thresholds=Thresholds(
+            eps=_EPS[views], min_samples=3, min_side=MIN_SIDE, near_copy_bits=NEAR_COPY_BITS
+        ),
     )
 
 
