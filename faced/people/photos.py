@@ -51,13 +51,13 @@ def keep_nearest(
     computed one beside them. Else the nearest stays, of equally near ones the first in content order.
     """
     taken = {(person, images[row]) for row, person in said.items()}
-    best: dict[tuple[int, str], tuple[float, int]] = {}
+    best: dict[tuple[int, str], int] = {}
     for row, (person, distance) in computed.items():
         place = (person, images[row])
-        mine = (round(distance, DIGITS), row)
-        if place not in taken and (place not in best or mine < best[place]):
-            best[place] = mine
-    return {row for _, row in best.values()}
+        other = best.setdefault(place, row)
+        if other != row and (round(distance, DIGITS), row) < (round(computed[other][1], DIGITS), other):
+            best[place] = row
+    return {row for place, row in best.items() if place not in taken}
 
 
 def _from_centroids(
