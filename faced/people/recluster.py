@@ -22,7 +22,7 @@ from faced.people.memory import Memory
 from faced.people.neighbours import Reach
 from faced.people.propose import propose_faces
 from faced.people.said import Said
-from faced.people.suggest import Suggestion
+from faced.people.suggest import REACH, Near, Suggestion
 from faced.people.together import put_together, reach_of
 from faced.pictures.orientation import upright_box
 from faced.store.database import Store
@@ -45,8 +45,6 @@ __all__ = [
 
 LAST_INPUT = "recluster.input"
 UNUSABLE = "recluster.unusable"
-WIDE = 0.56
-"""How far the nearest faces are looked for, Euclidean."""
 RULES = "4"
 """Counts up when the rules change, so that the next pass decides anew."""
 
@@ -118,8 +116,9 @@ def decide_owners(
     faces = replace(faces, embeddings=kept.embeddings)  # the same numbers, and the memory of one of the two
     clusters = clusters_of(faces, kept, settings)
     assignment = assign_persons(faces, clusters, before, said)
+    near = _near(kept) if said.named else None
     suggestions = propose_faces(
-        faces, clusters, assignment, said, None, min_side=settings.min_side, within=settings.suggest
+        faces, clusters, assignment, said, near, min_side=settings.min_side, within=settings.suggest
     )
     return Decision(digest, seen, assignment, tuple(suggestions), int((~usable).sum()))
 
@@ -175,9 +174,10 @@ def cluster_faces(faces: Faces, settings: Clustering) -> Clusters:
 
 def rules_of(settings: Clustering) -> Rules:
     """What is to be kept for these settings."""
-    reach = Reach(settings.eps, settings.min_samples, WIDE)
+    reach = Reach(settings.eps, settings.min_samples, REACH)
     if settings.joins:
         reach = reach_of(settings.eps, settings.min_samples)
+        reach = replace(reach, wide=max(reach.wide, REACH))
     return Rules(reach, settings.min_side, settings.copy_bits)
 
 
@@ -189,6 +189,13 @@ def clusters_of(faces: Faces, kept: Kept, settings: Clustering) -> Clusters:
     rows = np.flatnonzero(found.eligible)
     labels = np.where(found.labels[rows] == NOISE, NOISE, np.searchsorted(rows, found.labels[rows]))
     return Clusters(spread_labels(labels, rows, kept.groups), found.cores.copy(), kept.groups)
+
+
+def _near(kept: Kept) -> Near:
+    """Who is near each face that may be proposed."""
+    found = kept.show()
+    mine = found.eligible[:, None]
+    return Near(np.where(mine, found.nearest, NOISE), np.where(mine, found.distances, np.inf), found.eligible)
 
 
 def _digest(ids: NDArray[np.int64], engine: EngineId, settings: Clustering, said: Said) -> str:
