@@ -17,6 +17,9 @@ from faced.people.neighbours import Neighbourhood, Neighbours, Reach
 
 __all__ = ["Kept", "Rules"]
 
+BEGINNING = 4
+"""Coordinates by which a vector is told from another of the same face, in a process that has seen it whole."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rules:
@@ -77,7 +80,10 @@ class Kept:
             np.where(is_known, self._groups[rows], 0) if len(self.ids) else np.zeros(len(faces), np.int32)
         )
         groups = group_near_copies(faces, self.rules.copy_bits, before, fresh)
-        eligible = self._choose_eligible(faces, groups)
+        is_sound = np.ones(len(faces), dtype=np.bool_)
+        is_sound[is_known] = self._neighbours.is_sound[rows[is_known]]
+        is_sound[~is_known] = np.isfinite(half_squares(faces.embeddings[~is_known]))
+        eligible = _choose_eligible(groups, np.flatnonzero(is_sound & (faces.sides >= self.rules.min_side)))
         changed = is_known.copy()
         changed[is_known] = self._neighbours.eligible[rows[is_known]] != eligible[is_known]
         gone[rows[changed]] = True
@@ -115,25 +121,23 @@ class Kept:
         rows = order[np.minimum(np.searchsorted(self.ids, faces.ids, sorter=order), count - 1)]
         is_known = self.ids[rows] == faces.ids
         is_known &= self._looks[rows] == _stamp_looks(faces)
-        is_known &= self._neighbours.stamps[rows] == stamp_vectors(faces.embeddings)
         if (np.diff(rows[is_known]) <= 0).any():  # another order: it is another set
             is_known[:] = False
         return np.where(is_known, rows, 0), is_known
 
-    def _choose_eligible(self, faces: Faces, groups: NDArray[np.intp]) -> NDArray[np.bool_]:
-        """Large enough, and the first of its near-copies that is."""
-        able = np.flatnonzero(
-            (faces.sides >= self.rules.min_side) & np.isfinite(half_squares(faces.embeddings))
-        )
-        first = np.empty(len(faces), dtype=np.intp)
-        first[groups[able[::-1]]] = able[::-1]
-        eligible = np.zeros(len(faces), dtype=np.bool_)
-        eligible[first[groups[able]]] = True
-        return eligible
+
+def _choose_eligible(groups: NDArray[np.intp], able: NDArray[np.intp]) -> NDArray[np.bool_]:
+    """(n,) the first of each group of near-copies that is able to."""
+    first = np.empty(len(groups), dtype=np.intp)
+    first[groups[able[::-1]]] = able[::-1]
+    eligible = np.zeros(len(groups), dtype=np.bool_)
+    eligible[first[groups[able]]] = True
+    return eligible
 
 
 def _stamp_looks(faces: Faces) -> NDArray[np.uint64]:
-    """(n,) numbers of picture and box, by which near-copies are known."""
-    looks = np.empty((len(faces), 5), dtype=np.float64)
-    looks[:, 0], looks[:, 1:] = faces.dhashes.view(np.float64), faces.boxes
+    """(n,) numbers of picture and box, by which near-copies are known, and of the beginning of the vector."""
+    looks = np.empty((len(faces), 5 + BEGINNING // 2), dtype=np.float64)
+    looks[:, 0], looks[:, 1:5] = faces.dhashes.view(np.float64), faces.boxes
+    looks[:, 5:] = np.ascontiguousarray(faces.embeddings[:, :BEGINNING]).view(np.float64)
     return stamp_vectors(looks.view(np.float32))

@@ -105,9 +105,9 @@ class Neighbours:
         return self._embeddings[: self.size]
 
     @property
-    def stamps(self) -> NDArray[np.uint64]:
-        """(n,) of the embeddings: see stamp_vectors."""
-        return self._stamps[: self.size]
+    def is_sound(self) -> NDArray[np.bool_]:
+        """(n,) whether the vector of each row is a place."""
+        return np.isfinite(self._halves[: self.size])
 
     @property
     def eligible(self) -> NDArray[np.bool_]:
