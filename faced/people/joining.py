@@ -32,6 +32,9 @@ ROUNDS = 6
 CROWD_OF = 8
 LEFT_OVER = 2
 """A group of no more faces than this is left over: each of them attaches on its own."""
+SPLINTER = 12
+BESIDE = 8
+"""So do those of one of up to `SPLINTER` faces, to one at least `BESIDE` times as large, but then its own votes count too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,7 @@ class Joining:
     """
 
     eps: float
-    noise: float = 0.22
+    noise: float = 0.16
     crowd: float = 1.12
     attach: float = 1.05
     share: float = 0.5
@@ -156,7 +159,7 @@ def _attach_left_over(near: Near, labels: Rows, rule: Joining) -> Joined:
     for turn in range(ROUNDS):
         carriers = turn < ROUNDS - 1
         groups = Groups.of(near.embeddings, labels, near.carries)
-        few = groups.counts[labels] <= LEFT_OVER
+        few = groups.counts[labels] <= SPLINTER
         rows = np.flatnonzero(few & near.carries if carriers else ~near.carries)
         votes = _count_votes(near, labels, groups, rows, rule)
         good = (votes.weights >= rule.votes * rule.eps) & (votes.weights >= rule.share * votes.totals)
@@ -211,10 +214,13 @@ def _count_votes(near: Near, labels: Rows, groups: Groups, rows: Rows, rule: Joi
     nearest, apart = near.nearest[rows], near.distances[rows].astype(np.float64)
     theirs = labels[nearest]
     valid = (nearest >= 0) & (apart < REACH * rule.eps)
-    valid &= (theirs != labels[rows][:, None]) | ~near.carries[rows][:, None]
+    own = np.where(near.carries[rows], labels[rows], NOISE)[:, None]
+    size_of_own = np.where(own == NOISE, 0, groups.counts[own])
+    valid &= (theirs != own) | (size_of_own > LEFT_OVER)
     weights = np.where(valid, np.round(REACH * rule.eps - np.where(valid, apart, 0.0), 6), 0.0)
     totals = np.asarray(weights.sum(axis=1), dtype=np.float64)
-    may = valid & (groups.counts[theirs] > LEFT_OVER)
+    least = np.where(size_of_own > LEFT_OVER, BESIDE * size_of_own, LEFT_OVER + 1)
+    may = valid & (theirs != own) & (groups.counts[theirs] >= least)
     ours, columns = np.nonzero(may)
     size = len(groups.counts)
     codes, inverse = np.unique(ours * size + theirs[ours, columns], return_inverse=True)
