@@ -33,7 +33,7 @@ from faced.people.said import Said
 LIBRARIES = {"family": ("families", "lfw", "series", "ages"), "mixed": ("celebs", "lfw", "series", "ages")}
 ENOUGH = 5
 FOLDER = 3
-STEPS = (-0.04, -0.03, -0.02, -0.01, 0.0, 0.01, 0.02, 0.03, 0.04)
+STEPS = (-0.04, -0.02, -0.01, 0.0, 0.01, 0.02, 0.04, 0.06, 0.08)
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,7 @@ def _count(
     eligible = choose_eligible(faces, clusters.groups, settings.min_side)
     rows = [row for face, row in row_of.items() if decided.persons.get(face, 0) not in named]
     near = find_near(faces.embeddings, eligible, np.array(sorted(rows), dtype=np.intp))
-    proposed = propose_faces(faces, clusters, decided, said, near, min_side=settings.min_side, within=within)
+    proposed = propose_faces(faces, clusters, decided, said, near, within=within)
     pairs = [(named[one.person], row_of[face]) for one in proposed for face in one.faces]
     right = sum(1 for who, row in pairs if people[row] == who)
     left = int(np.isin(people[rows], list(named.values())).sum())
@@ -166,7 +166,11 @@ def main() -> int:
         library = load_library(options.data, sets, 0.1 if options.smoke else 1.0, options.seed)
         thresholds = engine_record(DEFAULT_ENGINE, views=2 if name == "family" else 1).thresholds
         settings = Clustering(
-            thresholds.eps, thresholds.min_samples, thresholds.min_side, thresholds.near_copy_bits
+            thresholds.eps,
+            thresholds.min_samples,
+            thresholds.min_side,
+            thresholds.near_copy_bits,
+            joins=True,
         )
         report[name] = measure(library, settings, thresholds.suggest)
     if options.json:

@@ -13,7 +13,7 @@ from faced.model import FaceId, Floats, ImageKey, PersonId
 from faced.people.faces import NOISE, Faces
 from faced.people.propose import choose_eligible, find_near
 from faced.people.said import Said
-from faced.people.suggest import Near, Standing, suggest_faces
+from faced.people.suggest import Standing, suggest_faces
 
 __all__ = ["Likeness", "Ruling", "judge_faces", "rank_persons"]
 
@@ -135,8 +135,7 @@ def _propose(
         said.named - said.kept,
         said.kept | frozenset(PersonId(int(one)) for one in np.unique(owners[owners > 0])) - said.named,
     )
-    near = Near(found.rows, found.distances, eligible)
-    proposed = suggest_faces(faces, near, _only_last(standing, count), within=within)
+    proposed = suggest_faces(faces, found, _only_last(standing, count), within=within)
     return next((one.person for one in proposed if one.faces == (FaceId(0),)), None)
 
 

@@ -1,6 +1,6 @@
 """What was decided, put so that `suggest` can say what is left to ask. Pure.
 
-Who is near whom is taken from what clustering keeps, or found here by exact products in blocks.
+Who is near whom is what clustering keeps; for a few faces that are not kept it is found here, exactly.
 """
 
 import numpy as np
@@ -26,15 +26,14 @@ def propose_faces(
     said: Said,
     near: Near | None,
     *,
-    min_side: float,
     within: float,
 ) -> list[Suggestion]:
     """Who the faces of nobody, and the persons without a name, may be.
 
-    faces: n in content order; clusters, assignment and near (None: found here) are of the same n. min_side: px, of
-    a face that may be proposed. within: Euclidean, see suggest_faces.
+    faces: n in content order; clusters, assignment and near are of the same n. within: Euclidean, see suggest_faces.
+    near may be None when nobody has a name.
     """
-    if not said.named:
+    if near is None or not said.named:
         return []
     numbers = [assignment.persons.get(face, 0) for face in faces.ids.tolist()]
     claims = claim_faces(faces, said)
@@ -47,10 +46,6 @@ def propose_faces(
         said.named - said.kept,
         said.kept,
     )
-    if near is None:
-        eligible = choose_eligible(faces, clusters.groups, min_side)
-        theirs = ~np.isin(standing.owners, np.array(sorted(said.named | said.kept), dtype=np.int64))
-        near = find_near(faces.embeddings, eligible, np.flatnonzero(theirs & eligible))
     return suggest_faces(faces, near, standing, within=within)
 
 

@@ -61,7 +61,7 @@ class Clustering:
     min_samples: int
     min_side: float
     copy_bits: int
-    suggest: float = 0.35
+    suggest: float = 0.36
     joins: bool = False
 
 
@@ -117,9 +117,7 @@ def decide_owners(
     clusters = clusters_of(faces, kept, settings)
     assignment = assign_persons(faces, clusters, before, said)
     near = _near(kept) if said.named else None
-    suggestions = propose_faces(
-        faces, clusters, assignment, said, near, min_side=settings.min_side, within=settings.suggest
-    )
+    suggestions = propose_faces(faces, clusters, assignment, said, near, within=settings.suggest)
     return Decision(digest, seen, assignment, tuple(suggestions), int((~usable).sum()))
 
 
@@ -194,8 +192,7 @@ def clusters_of(faces: Faces, kept: Kept, settings: Clustering) -> Clusters:
 def _near(kept: Kept) -> Near:
     """Who is near each face that may be proposed."""
     found = kept.show()
-    mine = found.eligible[:, None]
-    return Near(np.where(mine, found.nearest, NOISE), np.where(mine, found.distances, np.inf), found.eligible)
+    return Near(found.nearest, found.distances, found.eligible)
 
 
 def _digest(ids: NDArray[np.int64], engine: EngineId, settings: Clustering, said: Said) -> str:

@@ -12,7 +12,7 @@ from faced.people.identity import assign_persons
 from faced.people.likeness import judge_faces, rank_persons
 from faced.people.propose import choose_eligible, find_near, propose_faces
 from faced.people.said import Said
-from faced.people.suggest import LIMIT, Standing, Suggestion, suggest_faces
+from faced.people.suggest import LIMIT, Near, Standing, Suggestion, suggest_faces
 from tests.support.people import clusters_of, faces_at
 
 ANNA, BEN = PersonId(1), PersonId(2)
@@ -44,6 +44,12 @@ def suggest(
     eligible = choose_eligible(faces, standing.groups, 48)
     near = find_near(faces.embeddings, eligible, np.arange(count))
     return suggest_faces(faces, near, standing, within=WITHIN)
+
+
+def near_all(faces: Faces) -> Near:
+    """Who is near whom among all of them, none a near-copy."""
+    count = len(faces)
+    return find_near(faces.embeddings, np.ones(count, dtype=np.bool_), np.arange(count))
 
 
 def faces_of(found: list[Suggestion]) -> list[tuple[int, ...]]:
@@ -156,7 +162,7 @@ def test_with_little_there_is_nothing_to_propose(owners: list[int]) -> None:
 
 
 def cloud(seed: int) -> tuple[Faces, list[int]]:
-    """Faces of six people, of whom half is known whose they are; several faces in some photos."""
+    """Faces of six people, most of which are known; several faces in some photos."""
     dice = np.random.default_rng(seed)
     middles = np.zeros((6, 128), dtype=np.float32)
     middles[:, :6] = np.eye(6) * 0.5
@@ -164,7 +170,7 @@ def cloud(seed: int) -> tuple[Faces, list[int]]:
     vectors = middles[people] + dice.normal(0, 0.02, (80, 128)).astype(np.float32)
     made = faces_at(*sorted((f"{dice.integers(0, 120):03}", 0.0) for _ in range(80)))
     faces = Faces(made.ids, made.images, made.boxes, made.dhashes, made.sides, vectors.astype(np.float32))
-    owners = [int(dice.choice([0, person + 1])) for person in people]
+    owners = [int(dice.choice([0, *[person + 1] * 3])) for person in people]
     return faces, owners
 
 
@@ -230,15 +236,15 @@ def test_said_yes_to_a_suggestion_it_is_hers_and_no_more_proposed() -> None:
     anna = Said(anchors={FaceId(0): ANNA, FaceId(1): ANNA}, named=frozenset({ANNA}))
     before = assign_persons(faces, clusters, {}, anna)
     assert FaceId(3) not in before.persons
-    [one] = propose_faces(faces, clusters, before, anna, None, min_side=48, within=WITHIN)
+    [one] = propose_faces(faces, clusters, before, anna, near_all(faces), within=WITHIN)
     assert one.faces == (3,)
     yes = Said(pins={FaceId(3): ANNA}, anchors=anna.anchors, named=anna.named)
     after = assign_persons(faces, clusters, {}, yes)
     assert after.persons[FaceId(3)] == ANNA
-    assert propose_faces(faces, clusters, after, yes, None, min_side=48, within=WITHIN) == []
+    assert propose_faces(faces, clusters, after, yes, near_all(faces), within=WITHIN) == []
     no = Said(rejections={FaceId(3): frozenset({ANNA})}, anchors=anna.anchors, named=anna.named)
     after = assign_persons(faces, clusters, {}, no)
-    assert propose_faces(faces, clusters, after, no, None, min_side=48, within=WITHIN) == []
+    assert propose_faces(faces, clusters, after, no, near_all(faces), within=WITHIN) == []
 
 
 def test_who_a_face_is_like() -> None:

@@ -34,7 +34,7 @@ class Thresholds:
     min_samples: int
     min_side: float
     near_copy_bits: int
-    suggest: float = 0.35
+    suggest: float = 0.36
 
 
 @dataclass(frozen=True, slots=True)
