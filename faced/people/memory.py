@@ -43,13 +43,15 @@ class Memory:
     ) -> Kept:
         """What is kept, brought to these faces of the engine, in content order. progress: see Neighbours.add."""
         title = repr((int(engine), rules))
-        if self._kept is None or self._title != title:
-            self._kept, self._title, self._unsaved = self._load(db, rules, title, faces), title, 0
-        self._unsaved += self._kept.follow(faces, progress)
+        kept, self._kept = self._kept, None  # what is broken off is not gone on with
+        if kept is None or self._title != title:
+            kept, self._title, self._unsaved = self._load(db, rules, title, faces), title, 0
+        self._unsaved += kept.follow(faces, progress)
         if self._folder is not None and self._unsaved * SAVED_WITHIN > len(faces):
-            save_derived(self._folder, FILE, title, self._kept.save())
+            save_derived(self._folder, FILE, title, kept.save())
             self._unsaved = 0
-        return self._kept
+        self._kept = kept
+        return kept
 
     def _load(self, db: Database, rules: Rules, title: str, faces: Faces) -> Kept:
         kept = Kept(rules)

@@ -150,3 +150,16 @@ def test_no_embedding_stands_in_the_file(tmp_path: Path) -> None:
     computed(Memory(tmp_path), faces)
     written = (tmp_path / FILE).read_bytes()
     assert not any(row.tobytes()[:16] in written for row in faces.embeddings)
+
+
+def test_what_was_broken_off_is_not_gone_on_with(tmp_path: Path) -> None:
+    """A failure in the middle of an update leaves nothing half done for the next question."""
+    memory = Memory(tmp_path)
+    computed(memory, crowd(*range(20)))
+
+    def fail(*_: int) -> None:
+        raise MemoryError
+
+    with pytest.raises(MemoryError):
+        memory.follow(None, EngineId(1), RULES, crowd(*range(22)), fail)  # type: ignore[arg-type]
+    assert computed(memory, crowd(*range(22))) == 2
