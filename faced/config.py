@@ -43,6 +43,7 @@ class Config:
     providers: tuple[str, ...] = ()
     cluster_eps: float | None = None
     cluster_min_samples: int | None = None
+    identity_suggest: float | None = None
     recluster_every: float = 600.0
     sandbox: str = "auto"
 
@@ -231,6 +232,7 @@ KEYS: dict[str, Key] = {
     ),
     "cluster.eps": Key("cluster_eps", _number(0, 2), "a number above 0, at most 2"),
     "cluster.min_samples": Key("cluster_min_samples", _integer(1, 1000), "a whole number from 1 to 1000"),
+    "identity.suggest": Key("identity_suggest", _number(0, 2), "a number above 0, at most 2"),
     "recluster.every": Key(
         "recluster_every", _with_unit(_SECONDS, 0, 86400), "a time above 0, such as 10 min"
     ),

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from faced.cli import show
+from faced.cli import show, show_faces
 from faced.errors import UsageError
 
 if TYPE_CHECKING:
@@ -33,6 +33,8 @@ __all__ = [
     "run_status",
     "run_sync",
     "run_undo",
+    "run_who",
+    "run_why",
 ]
 
 
@@ -148,8 +150,12 @@ def run_status(options: argparse.Namespace) -> int:
 
 
 def run_people(options: argparse.Namespace) -> int:
-    """`faced people`."""
+    """`faced people [--suggestions]`."""
     from faced.passes.look import look_at_people
+    from faced.passes.perhaps import look_at_suggestions
+
+    if options.suggestions:
+        return _report(options, look_at_suggestions, show_faces.perhaps_json, show_faces.perhaps_lines)
 
     return _report(options, look_at_people, show.people_json, show.people_lines)
 
@@ -159,6 +165,26 @@ def run_faces(options: argparse.Namespace) -> int:
     from faced.passes.look import look_at_faces
 
     return _report(options, lambda db: look_at_faces(db, options.photo), show.faces_json, show.faces_lines)
+
+
+def run_who(options: argparse.Namespace) -> int:
+    """`faced who IMAGE`."""
+    from faced.passes.who import look_at_who
+
+    run = _open(options)
+    return _report(
+        options, lambda db: look_at_who(db, run, options.picture), show_faces.who_json, show_faces.who_lines
+    )
+
+
+def run_why(options: argparse.Namespace) -> int:
+    """`faced why PHOTO`."""
+    from faced.passes.why import look_at_why
+
+    config = _open(options).config
+    return _report(
+        options, lambda db: look_at_why(db, config, options.photo), show_faces.why_json, show_faces.why_lines
+    )
 
 
 def run_name(options: argparse.Namespace) -> int:

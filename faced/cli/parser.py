@@ -172,7 +172,15 @@ COMMANDS = (
         commands.run_people,
         "who was found",
         "Every person: number, name, folder, photos and faces.",
-        (JSON, *PLACES),
+        (
+            JSON,
+            _argument(
+                "--suggestions",
+                action="store_true",
+                help="instead: which faces may be whose, the likeliest first, for you to say",
+            ),
+            *PLACES,
+        ),
     ),
     Command(
         "faces",
@@ -180,6 +188,31 @@ COMMANDS = (
         "the faces of one photo, and whose they are",
         "The faces that were found in PHOTO (a file of a library, a copy of one, or a link in the people\n"
         "folder): where they are, in pixels of the picture as shown, whose they are, and why.",
+        (
+            JSON,
+            _argument("photo", metavar="PHOTO", type=Path, help="a photo, or a link to one"),
+            *PLACES,
+        ),
+    ),
+    Command(
+        "who",
+        commands.run_who,
+        "whose faces any picture shows",
+        "Find the faces in IMAGE, which need not be in a library, and say who they are or whom they are like:\n"
+        "the persons nearest to each, with distances (the mean to the three nearest faces of that person; about\n"
+        "0.4 is the same person, 0.6 mostly another). Nothing of the picture is kept.",
+        (
+            JSON,
+            _argument("picture", metavar="IMAGE", type=Path, help="any picture, or a link to one"),
+            *PLACES,
+        ),
+    ),
+    Command(
+        "why",
+        commands.run_why,
+        "why the faces of a photo are where they are",
+        "For each face of PHOTO (a file of a library, a copy of one, or a link in the people folder): what you\n"
+        "said of it and when, what was computed, who is near, and what it is a copy of.",
         (
             JSON,
             _argument("photo", metavar="PHOTO", type=Path, help="a photo, or a link to one"),

@@ -18,7 +18,7 @@ def observe(*, quiet: bool) -> Iterator[Observer]:
     """Show a pass on standard error while the block runs."""
     console = Console(file=sys.stderr)
     if quiet or not console.is_terminal:
-        yield Observer(step=lambda _: None, encoding=lambda _: None)
+        yield Observer(step=lambda _: None, encoding=lambda _: None, comparing=lambda *_: None)
         return
     columns = (
         TextColumn("{task.description}"),
@@ -37,4 +37,8 @@ def observe(*, quiet: bool) -> Iterator[Observer]:
             rate = f"{now.rate:.1f} photos/s" if now.done else ""
             bar.update(task, total=now.total, completed=now.done, rate=rate)
 
-        yield Observer(step, encoding)
+        def comparing(done: int, total: int) -> None:
+            step("comparing faces" if done < total else "bringing the folders up to date")
+            bar.update(task, total=total, completed=done, rate="")
+
+        yield Observer(step, encoding, comparing)

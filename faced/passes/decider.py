@@ -1,6 +1,7 @@
 """A child process that decides who is who, so that a long-lived process never loads what that takes.
 
-It only reads the state; what it decided is written by whoever asked. It is started when it is needed and ends
+It only reads the database; what it decided is written by whoever asked. What clustering keeps it holds in memory and
+writes to a file of its own. It is started when it is needed and ends
 with its parent, whatever kills that.
 """
 
@@ -9,10 +10,12 @@ from collections.abc import Callable
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
+from pathlib import Path
 
 from faced.errors import FacedError
 from faced.faces.confine import confine_worker
 from faced.passes.decide import Question, decide_here
+from faced.people.memory import Memory
 from faced.people.recluster import Decision
 
 __all__ = ["Decider"]
@@ -83,15 +86,18 @@ class Decider:
 
 def _serve(pipe: Connection, parent: int) -> None:
     confine_worker(parent, None)
-    import sklearn.cluster  # noqa: F401 - now, and not when the first answer is waited for
+    import scipy.sparse.csgraph  # noqa: F401 - now, and not when the first answer is waited for
 
+    memories: dict[Path, Memory] = {}
     while True:
         try:
             question = pipe.recv()
         except EOFError:
             return
         try:
-            answer: Decision | Exception | None = decide_here(question)
+            answer: Decision | Exception | None = decide_here(
+                question, memories.setdefault(question.state, Memory(question.state))
+            )
         except FacedError as error:
             answer = error
         except Exception as error:  # told as one line by whoever asked

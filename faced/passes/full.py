@@ -17,6 +17,7 @@ from faced.folders.sync import TreeReport
 from faced.library.step import LibraryReport
 from faced.model import PersonId
 from faced.passes import steps
+from faced.passes.decide import decide_here
 from faced.passes.places import Places, Run, check_named, choose_places
 from faced.people.recluster import ReclusterReport
 from faced.store.asks import Ask, finish_requests, load_asks, load_requests
@@ -29,10 +30,11 @@ __all__ = ["Observer", "PassReport", "engine_settings", "run_pass"]
 
 @dataclass(frozen=True, slots=True)
 class Observer:
-    """Who is told how a pass goes on."""
+    """Who is told how a pass goes on. comparing: how many of the faces that are compared with all others are done."""
 
     step: Callable[[str], None]
     encoding: Callable[[Progress], None]
+    comparing: Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +116,14 @@ def _run_steps(
     clock.begin("read", "reading the people folder")
     read = steps.read_tree(store, config, places.people, options)
     clock.begin("show", "bringing the folders up to date")
-    clustering, tree = steps.show_persons(store, config, places.people, settings.record, read)
+    clustering, tree = steps.show_persons(
+        store,
+        config,
+        places.people,
+        settings.record,
+        read,
+        decide=lambda question: decide_here(question, progress=observer.comparing),
+    )
     if waiting and tree.frozen is None:
         with store.write() as db:
             finish_requests(db, waiting)

@@ -32,7 +32,15 @@ from faced.store.photos import (
 from faced.store.settings import ENGINE_NOTICE, load_setting
 from faced.store.tree import LeftAlone, Tree, load_left_alone, load_tree
 
-__all__ = ["FaceView", "Status", "look_at_faces", "look_at_log", "look_at_people", "look_at_status"]
+__all__ = [
+    "FaceView",
+    "Status",
+    "find_image",
+    "look_at_faces",
+    "look_at_log",
+    "look_at_people",
+    "look_at_status",
+]
 
 MAX_BYTES = 1 << 30
 
@@ -102,12 +110,12 @@ def look_at_people(db: Database) -> list[PersonRow]:
 
 def look_at_faces(db: Database, photo: Path) -> list[FaceView]:
     """For `faced faces`, from left to right. Raises FacedError when the photo is not known."""
-    key, orientation = _find(db, photo)
+    key, orientation = find_image(db, photo)
     faces = load_faces_of_image(db, key, shown_engine(db))
     return sorted((_view(face, orientation) for face in faces), key=lambda view: view.box)
 
 
-def _find(db: Database, photo: Path) -> tuple[ImageKey, int | None]:
+def find_image(db: Database, photo: Path) -> tuple[ImageKey, int | None]:
     """The image, and the orientation of this very photo; None: as encoded."""
     real = os.path.realpath(os.fsencode(photo))
     known = find_photo(db, real)

@@ -40,6 +40,7 @@ from faced.store.word_tables import load_word
 __all__ = [
     "TreeOptions",
     "choose_engine",
+    "clustering_settings",
     "decide_persons",
     "keep_journal",
     "keep_safe",
@@ -213,19 +214,26 @@ def show_persons(
     return clustering, show_tree(store, config, root, engine, read)
 
 
-def decide_persons(
-    store: Store, config: Config, engine: EngineId, record: EngineRecord, decide: Decide = decide_here
-) -> ReclusterReport:
-    """Who is who, by what is stored and what the user said."""
+def clustering_settings(config: Config, record: EngineRecord) -> Clustering:
+    """What was measured for the engine, where the configuration does not say otherwise."""
     measured = record.thresholds
-    settings = Clustering(
+    return Clustering(
         eps=measured.eps if config.cluster_eps is None else config.cluster_eps,
         min_samples=measured.min_samples
         if config.cluster_min_samples is None
         else config.cluster_min_samples,
         gate=measured.gate,
         copy_bits=measured.near_copy_bits,
+        suggest=measured.suggest if config.identity_suggest is None else config.identity_suggest,
+        joins=True,
     )
+
+
+def decide_persons(
+    store: Store, config: Config, engine: EngineId, record: EngineRecord, decide: Decide = decide_here
+) -> ReclusterReport:
+    """Who is who, by what is stored and what the user said."""
+    settings = clustering_settings(config, record)
     question = Question(store.folder, engine, settings)
     for _ in range(ROUNDS):
         word = load_last_id(store.db)

@@ -6,43 +6,99 @@ Two faces are near-copies when the 64-bit difference hashes of their upright ima
 
 from collections.abc import Iterator
 from itertools import pairwise
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from faced.people.components import join_parts
 from faced.people.faces import NOISE, Faces
 
 __all__ = ["MIN_OVERLAP", "group_near_copies", "near_hashes", "spread_labels"]
 
+Rows: TypeAlias = NDArray[np.intp]
+
 MIN_OVERLAP = 0.5
-BLOCK = 1024
+PAIRS = 1 << 20
+"""So many are compared at once."""
+TABLE = 24
+"""Bits of a number that may index a table."""
 
 
-def group_near_copies(faces: Faces, bits: int) -> NDArray[np.intp]:
-    """(n,) the group of each face: the smallest row of its connected component."""
-    from scipy.sparse import coo_matrix  # slow to import, and most passes have nothing to group
-    from scipy.sparse.csgraph import connected_components
+def group_near_copies(
+    faces: Faces,
+    bits: int,
+    before: NDArray[np.integer[Any]] | None = None,
+    fresh: NDArray[np.bool_] | None = None,
+) -> NDArray[np.intp]:
+    """(n,) the group of each face: the smallest row of its connected component.
 
+    before: (n,) what an earlier run said, as small numbers that only faces of one group share. fresh: (n,) bool, the
+    faces for which that does not hold: new ones, and those whose group has lost a face. None: all.
+    """
     count = len(faces)
-    if count == 0:
-        return np.empty(0, dtype=np.intp)
-    keys, inverse = np.unique(np.array(faces.images, dtype="U35"), return_inverse=True)
-    first = np.zeros(len(keys), dtype=np.intp)
-    first[inverse[::-1]] = np.arange(count - 1, -1, -1)
-    pairs = [np.empty((0, 2), dtype=np.intp)]
-    rows_of = np.split(np.argsort(inverse, kind="stable"), np.cumsum(np.bincount(inverse))[:-1])
-    for one, other in near_hashes(faces.dhashes[first], bits):
-        pairs.append(_overlapping(faces.boxes, rows_of[one], rows_of[other]))
-    edges = np.concatenate(pairs)
-    graph = coo_matrix((np.ones(len(edges), dtype=bool), (edges[:, 0], edges[:, 1])), shape=(count, count))
-    _, component = connected_components(graph, directed=False)
-    smallest = np.full(component.max() + 1, count, dtype=np.intp)
-    np.minimum.at(smallest, component, np.arange(count))
-    return np.asarray(smallest[component])
+    fresh = np.ones(count, dtype=np.bool_) if fresh is None else fresh
+    groups = np.arange(count, dtype=np.int32)
+    if before is not None:
+        old = np.flatnonzero(~fresh)
+        first = np.empty(int(before.max(initial=0)) + 1, dtype=np.int32)
+        first[before[old[::-1]]] = old[::-1]
+        groups[old] = first[before[old]]
+    if fresh.any():
+        rows = _look_alikes(faces.dhashes, bits, fresh)
+        pairs = list(_near_copies(faces.take(rows), bits, fresh[rows]))
+        ones = rows[np.concatenate([one for one, _ in pairs])]
+        others = rows[np.concatenate([other for _, other in pairs])]
+        joined, after = join_parts(groups[ones], groups[others])
+        table = np.arange(count, dtype=np.int32)
+        table[joined] = after
+        groups = table[groups]
+    return groups.astype(np.intp)
+
+
+def _look_alikes(hashes: NDArray[np.uint64], bits: int, fresh: NDArray[np.bool_]) -> Rows:
+    """The fresh rows, and those with a hash near one of theirs."""
+    if 4 * np.count_nonzero(fresh) > len(hashes):
+        return np.arange(len(hashes))
+    wanted = fresh.copy()
+    for one, other in near_hashes(hashes, bits, fresh):
+        wanted[one] = wanted[other] = True
+    return np.flatnonzero(wanted)
+
+
+def _near_copies(faces: Faces, bits: int, fresh: NDArray[np.bool_]) -> Iterator[tuple[Rows, Rows]]:
+    """Rows of near-copies, at least one of the two fresh. Of faces with one hash and one box only a chain is given."""
+    kind = np.dtype([("hash", np.uint64), ("box", np.float64, 4)])
+    looks = np.empty(len(faces), dtype=kind)
+    looks["hash"], looks["box"] = faces.dhashes, faces.boxes
+    order = np.lexsort((*faces.boxes.T[::-1], faces.dhashes))
+    same = looks[order[1:]] == looks[order[:-1]]
+    images = np.array(faces.images, dtype=object)
+    apart = images[order[1:]] != images[order[:-1]]
+    yield order[:-1][same & apart], order[1:][same & apart]
+    starts = np.flatnonzero(np.append(True, ~(same & apart)))
+    nodes = order[starts]
+    is_single = np.diff(starts, append=len(order)) == 1
+    hashes, firsts, sizes = np.unique(faces.dhashes[nodes], return_index=True, return_counts=True)
+    is_fresh = np.logical_or.reduceat(np.logical_or.reduceat(fresh[order], starts), firsts)
+    for one, other in near_hashes(hashes, bits, is_fresh, itself=True):
+        # every face of the one hash with every face of the other
+        counts = sizes[one] * sizes[other]
+        for part in _in_parts(counts):
+            which = np.repeat(np.arange(len(one))[part], counts[part])
+            within = np.arange(len(which)) - np.repeat(np.cumsum(counts[part]) - counts[part], counts[part])
+            mine = firsts[one[which]] + within // sizes[other[which]]
+            theirs = firsts[other[which]] + within % sizes[other[which]]
+            wanted = (mine < theirs) | (one[which] != other[which])
+            mine, theirs = mine[wanted], theirs[wanted]
+            wanted = _overlap(faces.boxes[nodes[mine]], faces.boxes[nodes[theirs]])
+            mine, theirs = mine[wanted], theirs[wanted]
+            wanted = ~(is_single[mine] & is_single[theirs]) | (images[nodes[mine]] != images[nodes[theirs]])
+            yield nodes[mine[wanted]], nodes[theirs[wanted]]
 
 
 def spread_labels(
-    labels: NDArray[np.intp], rows: NDArray[np.intp], groups: NDArray[np.intp]
+    labels: NDArray[np.integer[Any]], rows: NDArray[np.intp], groups: NDArray[np.intp]
 ) -> NDArray[np.intp]:
     """The label of a group's representative for all of its near-copies.
 
@@ -55,45 +111,78 @@ def spread_labels(
     return np.asarray(by_group[groups])
 
 
-def near_hashes(hashes: NDArray[np.uint64], bits: int) -> Iterator[tuple[int, int]]:
+def near_hashes(
+    hashes: NDArray[np.uint64],
+    bits: int,
+    fresh: NDArray[np.bool_] | None = None,
+    *,
+    itself: bool = False,
+) -> Iterator[tuple[Rows, Rows]]:
     """Pairs of rows, the first below the second, whose hashes differ in at most `bits` bits; each once.
 
+    fresh: (n,) bool, only pairs with one of these; None: all. itself: also each of these rows with itself.
     Of bits + 1 bands one must be equal (pigeonhole), so only hashes that share a band are compared.
     """
+    fresh = np.ones(len(hashes), dtype=np.bool_) if fresh is None else fresh
+    if itself:
+        yield np.flatnonzero(fresh), np.flatnonzero(fresh)
     bands = bits + 1
     edges = [64 * band // bands for band in range(bands + 1)]
     for band in range(bands):
         low, width = edges[band], edges[band + 1] - edges[band]
-        part = (hashes >> np.uint64(low)) & np.uint64((1 << width) - 1)
-        order = np.argsort(part, kind="stable")
-        starts = np.flatnonzero(np.r_[True, np.diff(part[order]) != 0])
-        for start, stop in zip(starts, np.r_[starts[1:], len(order)], strict=True):
-            if stop - start > 1:
-                yield from _pairs_within(hashes, np.sort(order[start:stop]), bits, edges[: band + 1])
+        for one, other in _bucket_pairs(_cut_out(hashes, low, width), width, fresh):
+            difference = hashes[one] ^ hashes[other]
+            near = np.bitwise_count(difference) <= bits
+            one, other, difference = one[near], other[near], difference[near]
+            is_first = np.ones(len(one), dtype=np.bool_)  # no earlier band has them in one bucket too
+            for earlier, after in pairwise(edges[: band + 1]):
+                is_first &= _cut_out(difference, earlier, after - earlier) != 0
+            yield one[is_first], other[is_first]
 
 
-def _pairs_within(
-    hashes: NDArray[np.uint64], rows: NDArray[np.intp], bits: int, earlier: list[int]
-) -> Iterator[tuple[int, int]]:
-    """The near pairs of one bucket that no earlier band has in one bucket too."""
-    for start in range(0, len(rows), BLOCK):
-        block = rows[start : start + BLOCK]
-        difference = hashes[block][:, None] ^ hashes[rows][None, :]
-        near = np.bitwise_count(difference) <= bits
-        for low, high in pairwise(earlier):
-            near &= (difference >> np.uint64(low)) & np.uint64((1 << (high - low)) - 1) != 0
-        for one, other in np.argwhere(near):
-            if block[one] < rows[other]:
-                yield int(block[one]), int(rows[other])
+def _cut_out(hashes: NDArray[np.uint64], low: int, width: int) -> NDArray[np.uint64]:
+    return (hashes >> np.uint64(low)) & np.uint64((1 << width) - 1 if width < 64 else 2**64 - 1)
 
 
-def _overlapping(
-    boxes: NDArray[np.float64], some: NDArray[np.intp], others: NDArray[np.intp]
-) -> NDArray[np.intp]:
-    a, b = boxes[some][:, None], boxes[others][None, :]
-    low = np.maximum(a[..., :2], b[..., :2])
-    high = np.minimum(a[..., :2] + a[..., 2:], b[..., :2] + b[..., 2:])
+def _bucket_pairs(
+    buckets: NDArray[np.uint64], width: int, fresh: NDArray[np.bool_]
+) -> Iterator[tuple[Rows, Rows]]:
+    """Pairs of rows with the same number, at least one of them fresh; each once, the smaller row first."""
+    rows = np.arange(len(buckets))
+    if width <= TABLE and not fresh.all():
+        wanted = np.zeros(1 << width, dtype=np.bool_)
+        wanted[buckets[fresh]] = True
+        rows = np.flatnonzero(wanted[buckets])
+    rows = rows[np.argsort(buckets[rows], kind="stable")]
+    is_fresh, buckets = fresh[rows], buckets[rows]
+    starts = np.searchsorted(buckets, buckets[is_fresh], side="left")
+    stops = np.searchsorted(buckets, buckets[is_fresh], side="right")
+    mine = np.flatnonzero(is_fresh)
+    counts = stops - starts
+    for part in _in_parts(counts):
+        one = np.repeat(mine[part], counts[part])
+        first = np.repeat(starts[part] - np.cumsum(counts[part]) + counts[part], counts[part])
+        other = first + np.arange(len(one))
+        wanted = (one < other) | ((one > other) & ~is_fresh[other])
+        one, other = rows[one[wanted]], rows[other[wanted]]
+        yield np.minimum(one, other), np.maximum(one, other)
+
+
+def _in_parts(counts: NDArray[np.intp]) -> Iterator[slice]:
+    """Parts of about PAIRS together, or of one that has more."""
+    ends = np.cumsum(counts)
+    start = 0
+    while start < len(counts):
+        done = int(ends[start - 1]) if start else 0
+        stop = max(start + 1, int(np.searchsorted(ends, done + PAIRS, side="right")))
+        yield slice(start, stop)
+        start = stop
+
+
+def _overlap(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Whether boxes (p, 4) overlap by MIN_OVERLAP."""
+    low = np.maximum(a[:, :2], b[:, :2])
+    high = np.minimum(a[:, :2] + a[:, 2:], b[:, :2] + b[:, 2:])
     common = np.clip(high - low, 0, None).prod(-1)
-    union = a[..., 2:].prod(-1) + b[..., 2:].prod(-1) - common
-    one, other = np.nonzero((common >= MIN_OVERLAP * union) & (union > 0))
-    return np.stack([some[one], others[other]], axis=1)
+    union = a[:, 2:].prod(-1) + b[:, 2:].prod(-1) - common
+    return np.asarray((common >= MIN_OVERLAP * union) & (union > 0))

@@ -53,8 +53,9 @@ class Claims:
 def claim_faces(faces: Faces, said: Said) -> Claims:
     """What the word says about these faces. A face that is rejected for P or pinned elsewhere is no anchor of P."""
     claims = Claims(pinned := {}, anchored := {}, votes := {}, rejected := {})
-    for row, number in enumerate(faces.ids.tolist()):
-        face = FaceId(number)
+    spoken_of = said.pins.keys() | said.anchors.keys() | said.rejections.keys()
+    for row in np.flatnonzero(np.isin(faces.ids, list(spoken_of))).tolist():
+        face = FaceId(int(faces.ids[row]))
         if face in said.rejections:
             rejected[row] = said.rejections[face]
         pin, anchor = said.pins.get(face), said.anchors.get(face)

@@ -4,14 +4,15 @@ Rows are in the order of their content (image key, then box), never of their ids
 computed from them can depend on the order of arrival.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from faced.model import Floats, ImageKey
+from faced.model import Floats, Gate, Grade, ImageKey
 
-__all__ = ["NOISE", "Clusters", "Faces", "sort_faces"]
+__all__ = ["NOISE", "Attachment", "Clusters", "Faces", "sort_faces"]
 
 NOISE = -1
 """The label of a face in no cluster."""
@@ -38,6 +39,14 @@ class Faces:
     def __len__(self) -> int:
         return len(self.ids)
 
+    def can_carry(self, gate: Gate) -> NDArray[np.bool_]:
+        """(n,) those that may say who is there."""
+        return np.equal(gate.grade(self.sides, self.sharpness), Grade.CORE)
+
+    def can_join(self, gate: Gate) -> NDArray[np.bool_]:
+        """(n,) those that may at least join who is there."""
+        return np.greater_equal(gate.grade(self.sides, self.sharpness), Grade.ATTACH)
+
     def take(self, rows: NDArray[np.intp]) -> "Faces":
         """These rows, in this order."""
         return Faces(
@@ -51,17 +60,32 @@ class Faces:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """Why a face that was left over is in its cluster.
+
+    distance: Euclidean, to the middle of the cluster. second: label of the cluster that came second, or NOISE.
+    second_distance: to its middle, inf without one.
+    """
+
+    distance: float
+    second: int
+    second_distance: float
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Clusters:
     """What clustering says about n faces.
 
     labels: (n,) the cluster of each face, as a row of one of its faces, or NOISE. cores: (n,) bool, its core
-    points. groups: (n,) the near-copies that it belongs to, as the smallest row of them.
+    points. groups: (n,) the near-copies that it belongs to, as the smallest row of them. attached: row -> why,
+    of the faces that came last.
     """
 
     labels: NDArray[np.intp]
     cores: NDArray[np.bool_]
     groups: NDArray[np.intp]
+    attached: Mapping[int, Attachment] = field(default_factory=dict)
 
 
 def sort_faces(faces: Faces) -> Faces:

@@ -14,13 +14,14 @@ the owned clusters and the unnamed ones.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from faced.model import FaceId, PersonId
 from faced.people.division import Claims, Nearness, claim_faces, find_owners, rows_by_label
-from faced.people.faces import NOISE, Clusters, Faces
+from faced.people.faces import NOISE, Attachment, Clusters, Faces
 from faced.people.numbers import match_persons
 from faced.people.photos import keep_nearest, split_photos
 from faced.people.said import Said
@@ -44,8 +45,7 @@ class Assignment:
         return len({person for person in self.persons.values() if person < 0})
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
+class _Found(NamedTuple):
     """A computed owner of a face. distance: Euclidean, to what the reason says."""
 
     person: int
@@ -68,9 +68,9 @@ def assign_persons(
     computed |= _divide_clusters(clusters, claims, owners, nearness)
     left = _leave_unowned(clusters, claims, owners, known)
     before = _last_numbers(faces, claims, previous, said, known)
-    computed |= _number_unowned(faces, left, before)
+    computed |= _number_unowned(faces, left, before, clusters.attached)
     staying = keep_nearest(
-        faces.images, {row: (found.person, found.distance) for row, found in computed.items()}, claims.rows()
+        faces.images, {row: (found[0], found[1]) for row, found in computed.items()}, claims.rows()
     )
     return _assemble(faces, claims, {row: computed[row] for row in staying})
 
@@ -82,7 +82,8 @@ def _follow_copies(clusters: Clusters, claims: Claims, nearness: Nearness) -> di
     for row, person in claimed.items():
         persons.setdefault(int(clusters.groups[row]), set()).add(person)
     found: dict[int, _Found] = {}
-    for row in np.flatnonzero(clusters.labels == NOISE).tolist():
+    spoken_of = np.isin(clusters.groups, np.array(list(persons), dtype=np.intp))
+    for row in np.flatnonzero(spoken_of & (clusters.labels == NOISE)).tolist():
         hers = persons.get(int(clusters.groups[row]), set())
         if row in claimed or len(hers) != 1:
             continue
@@ -101,12 +102,16 @@ def _divide_clusters(
     members = rows_by_label(clusters.labels)
     found: dict[int, _Found] = {}
     for label, persons in owners.items():
+        size = len(members[label])
         rows = np.array([row for row in members[label].tolist() if row not in claimed], dtype=np.intp)
         nearest = nearness.find_nearest(rows, persons)
-        for n in np.flatnonzero(nearest.persons).tolist():
-            far, second = float(nearest.distances[n]), float(nearest.seconds[n])
-            reason = _explain_owned(len(members[label]), far, second)
-            found[int(rows[n])] = _Found(int(nearest.persons[n]), far, reason)
+        columns = (rows, nearest.persons, nearest.distances, nearest.seconds)
+        for row, person, far, second in zip(*(column.tolist() for column in columns), strict=True):
+            if person:
+                reason = _explain_owned(size, far, second)
+                if row in clusters.attached:
+                    reason = f"{_explain_attached(clusters.attached[row])}, {reason}"
+                found[row] = _Found(person, far, reason)
     return found
 
 
@@ -115,6 +120,15 @@ def _explain_owned(size: int, far: float, second: float) -> str:
         f"in a cluster of {size} faces that is this person's by name, {far:.2f} from the nearest one you gave"
     )
     return reason if second == np.inf else f"{reason} ({second:.2f} from the next person's)"
+
+
+def _explain_attached(attachment: Attachment) -> str:
+    second = ""
+    if attachment.second != NOISE:
+        second = f"; the next cluster's is {attachment.second_distance:.2f} away"
+    return (
+        f"attached, for most faces near it are there and its middle is {attachment.distance:.2f} away{second}"
+    )
 
 
 def _leave_unowned(
@@ -149,39 +163,45 @@ def _last_numbers(
     """
     taken = {(person, faces.images[row]) for row, person in claims.rows().items()}
     numbers: dict[FaceId, PersonId] = {}
-    for row, number in enumerate(faces.ids.tolist()):
-        person = previous.get(FaceId(number))
+    merged = said.merged
+    for face, image in zip(faces.ids.tolist(), faces.images, strict=True):
+        person = previous.get(face)
         if person is None:
             continue
-        person = said.merged.get(person, person)
-        if person not in known and (person, faces.images[row]) not in taken:
-            numbers[FaceId(number)] = person
+        person = merged.get(person, person)
+        if person not in known and (person, image) not in taken:
+            numbers[face] = person
     return numbers
 
 
 def _number_unowned(
-    faces: Faces, labels: NDArray[np.intp], before: Mapping[FaceId, PersonId]
+    faces: Faces,
+    labels: NDArray[np.intp],
+    before: Mapping[FaceId, PersonId],
+    attached: Mapping[int, Attachment],
 ) -> dict[int, _Found]:
     """Clusters that nobody owns, two faces of one photo told apart, with the numbers of the last run."""
     labels, distances = split_photos(faces, labels)
     numbers = match_persons(faces.ids, labels, before)
     found: dict[int, _Found] = {}
     for label, rows in rows_by_label(labels).items():
-        for row in rows.tolist():
-            reason = f"in a cluster of {len(rows)} faces, {distances[row]:.2f} from its middle"
-            found[row] = _Found(numbers[label], float(distances[row]), reason)
+        size, person = len(rows), numbers[label]
+        for row, far in zip(rows.tolist(), distances[rows].tolist(), strict=True):
+            reason = f"in a cluster of {size} faces, {far:.2f} from its middle"
+            if row in attached:
+                reason = f"{_explain_attached(attached[row])}, {reason}"
+            found[row] = _Found(person, far, reason)
     return found
 
 
 def _assemble(faces: Faces, claims: Claims, computed: Mapping[int, _Found]) -> Assignment:
     persons: dict[FaceId, int] = {}
     reasons: dict[FaceId, str] = {}
-    for row, number in enumerate(faces.ids.tolist()):
-        face = FaceId(number)
+    for row, face in enumerate(faces.ids.tolist()):
         if row in claims.pinned:
             persons[face], reasons[face] = claims.pinned[row], "pinned by you"
         elif row in claims.anchored:
             persons[face], reasons[face] = claims.anchored[row], "there when you named this person"
         elif row in computed:
-            persons[face], reasons[face] = computed[row].person, computed[row].reason
+            persons[face], _, reasons[face] = computed[row]
     return Assignment(persons, reasons)

@@ -13,6 +13,8 @@ from faced.people.faces import NOISE
 
 __all__ = ["match_persons"]
 
+NOBODY = -1
+
 
 def match_persons(
     ids: NDArray[np.int64], labels: NDArray[np.intp], previous: Mapping[FaceId, PersonId]
@@ -21,18 +23,18 @@ def match_persons(
 
     New ones are numbered from the largest cluster down. Ties break by the first face in content order.
     """
-    overlaps: dict[tuple[int, PersonId], int] = {}
-    sizes: dict[int, int] = {}
-    first_seen: dict[PersonId, int] = {}
-    for row, (face, label) in enumerate(zip(ids, labels, strict=True)):
-        person = previous.get(FaceId(int(face)))
-        if person is not None:
-            first_seen.setdefault(person, row)
-        if label == NOISE:
-            continue
-        sizes[int(label)] = sizes.get(int(label), 0) + 1
-        if person is not None:
-            overlaps[int(label), person] = overlaps.get((int(label), person), 0) + 1
+    persons = np.array([previous.get(face, NOBODY) for face in ids.tolist()], dtype=np.int64)
+    known = np.flatnonzero(persons != NOBODY)
+    found, firsts = np.unique(persons[known], return_index=True)
+    first_seen = dict(zip(found.tolist(), known[firsts].tolist(), strict=True))
+    found, counts = np.unique(labels[labels != NOISE], return_counts=True)
+    sizes = dict(zip(found.tolist(), counts.tolist(), strict=True))
+    both = known[labels[known] != NOISE]
+    pairs, counts = np.unique(np.column_stack([labels[both], persons[both]]), axis=0, return_counts=True)
+    overlaps = {
+        (label, PersonId(person)): count
+        for (label, person), count in zip(pairs.tolist(), counts.tolist(), strict=True)
+    }
     matched: dict[int, int] = {}
     taken: set[PersonId] = set()
     ranked = sorted(overlaps, key=lambda pair: (-overlaps[pair], pair[0], first_seen[pair[1]]))

@@ -6,10 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faced.model import Floats
-from faced.people.division import DIGITS, rows_by_label
+from faced.people.division import DIGITS
 from faced.people.faces import NOISE, Faces
 
 __all__ = ["keep_nearest", "split_photos"]
+
+BLOCK = 1 << 12
+"""Faces that are looked at at once, or one cluster that has more."""
 
 
 def split_photos(faces: Faces, labels: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
@@ -20,18 +23,22 @@ def split_photos(faces: Faces, labels: NDArray[np.intp]) -> tuple[NDArray[np.int
     """
     kept = labels.copy()
     distances = np.zeros(len(labels))
-    best: dict[tuple[int, str], tuple[float, int]] = {}
-    for label, rows in rows_by_label(labels).items():
-        distances[rows] = _from_centroid(faces.embeddings[rows])
-        for row in rows:
-            place = (label, faces.images[row])
-            mine = (round(float(distances[row]), DIGITS), int(row))
-            if place not in best or mine < best[place]:
-                if place in best:
-                    kept[best[place][1]] = NOISE
-                best[place] = mine
-            else:
-                kept[row] = NOISE
+    rows = np.flatnonzero(labels != NOISE)
+    rows = rows[np.argsort(labels[rows], kind="stable")]
+    distances[rows] = _from_centroids(
+        faces.embeddings, rows, np.flatnonzero(np.diff(labels[rows], prepend=NOISE))
+    )
+    numbers: dict[str, int] = {}
+    pictures = np.array([numbers.setdefault(image, len(numbers)) for image in faces.images], dtype=np.intp)
+    places = labels[rows] * (len(numbers) + 1) + pictures[rows]
+    order = np.argsort(places, kind="stable")
+    again = np.diff(places[order], prepend=NOISE, append=NOISE) == 0
+    several = rows[order[again[1:] | again[:-1]]]  # in one cluster with another of their photo
+    several = several[
+        np.lexsort((several, np.round(distances[several], DIGITS), pictures[several], labels[several]))
+    ]
+    same = (np.diff(labels[several], prepend=NOISE) == 0) & (np.diff(pictures[several], prepend=NOISE) == 0)
+    kept[several[same]] = NOISE
     return kept, distances
 
 
@@ -44,15 +51,29 @@ def keep_nearest(
     computed one beside them. Else the nearest stays, of equally near ones the first in content order.
     """
     taken = {(person, images[row]) for row, person in said.items()}
-    best: dict[tuple[int, str], tuple[float, int]] = {}
+    best: dict[tuple[int, str], int] = {}
     for row, (person, distance) in computed.items():
         place = (person, images[row])
-        mine = (round(distance, DIGITS), row)
-        if place not in taken and (place not in best or mine < best[place]):
-            best[place] = mine
-    return {row for _, row in best.values()}
+        other = best.setdefault(place, row)
+        if other != row and (round(distance, DIGITS), row) < (round(computed[other][1], DIGITS), other):
+            best[place] = row
+    return {row for place, row in best.items() if place not in taken}
 
 
-def _from_centroid(embeddings: Floats) -> NDArray[np.float64]:
-    exact = embeddings.astype(np.float64)
-    return np.asarray(np.linalg.norm(exact - exact.mean(axis=0), axis=1))
+def _from_centroids(
+    embeddings: Floats, rows: NDArray[np.intp], starts: NDArray[np.intp]
+) -> NDArray[np.float64]:
+    """(m,) the distance of each row to the middle of its cluster. starts: where in `rows` each cluster begins."""
+    distances = np.empty(len(rows))
+    stops = np.append(starts[1:], len(rows))
+    done = 0
+    while done < len(starts):
+        until = max(done + 1, int(np.searchsorted(stops, starts[done] + BLOCK, side="right")))
+        block = slice(starts[done], stops[until - 1])
+        sizes = stops[done:until] - starts[done:until]
+        exact = embeddings[rows[block]].astype(np.float64)
+        middles = np.add.reduceat(exact, starts[done:until] - starts[done], axis=0) / sizes[:, None]
+        exact -= np.repeat(middles, sizes, axis=0)
+        distances[block] = np.sqrt(np.vecdot(exact, exact))
+        done = until
+    return distances

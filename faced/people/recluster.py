@@ -4,48 +4,79 @@ The two halves may run in two processes: what decides only reads.
 """
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 import numpy as np
 from numpy.typing import NDArray
 from sqlite_utils import Database
 
-from faced.model import Box, EngineId, FaceId, Gate, Grade, PersonId
-from faced.people.clustering import attach_embeddings, cluster_embeddings
-from faced.people.copies import group_near_copies, spread_labels
-from faced.people.faces import Clusters, Faces, sort_faces
+from faced.model import EngineId, FaceId, Gate, PersonId
+from faced.people.copies import spread_labels
+from faced.people.faces import NOISE, Clusters, Faces
 from faced.people.identity import Assignment, assign_persons
+from faced.people.joining import Joining
+from faced.people.kept import Kept, Rules
+from faced.people.known import load_sorted
+from faced.people.memory import Memory
+from faced.people.neighbours import Reach
+from faced.people.propose import propose_faces
 from faced.people.said import Said
-from faced.pictures.orientation import upright_box
+from faced.people.suggest import REACH, Near, Suggestion
+from faced.people.together import put_together, reach_of
 from faced.store.database import Store
-from faced.store.faces import FaceColumns, load_face_ids, load_faces
+from faced.store.faces import load_face_ids
+from faced.store.notices import add_notice
 from faced.store.persons import Owner, add_persons, load_owners, save_owners
 from faced.store.settings import load_setting, save_setting
+from faced.store.suggestions import save_suggestions
 
-__all__ = ["Clustering", "Decision", "ReclusterReport", "cluster_faces", "decide_owners", "write_decision"]
+__all__ = [
+    "Clustering",
+    "Decision",
+    "ReclusterReport",
+    "cluster_faces",
+    "clusters_of",
+    "decide_owners",
+    "rules_of",
+    "write_decision",
+]
 
 LAST_INPUT = "recluster.input"
-RULES = "3"
+UNUSABLE = "recluster.unusable"
+RULES = "5"
 """Counts up when the rules change, so that the next pass decides anew."""
 
 
 @dataclass(frozen=True, slots=True)
 class Clustering:
-    """eps: Euclidean. gate: which faces are clustered, and which only join. copy_bits: of the difference hash."""
+    """eps: Euclidean. gate: which faces are clustered, and which only join. copy_bits: of the difference hash.
+
+    suggest: Euclidean, up to which a face is proposed to a person with a name. joins: strict clusters, by a share of
+    eps, are joined (see `joining`); else DBSCAN with eps, and no more.
+    """
 
     eps: float
     min_samples: int
     gate: Gate
     copy_bits: int
+    suggest: float = 0.36
+    joins: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Whose each face is. digest: of what it was made from. faces: all that were looked at."""
+    """Whose each face is, and may be. digest: of what it was made from. faces: all that were looked at.
+
+    unusable: faces that have a vector which is no place (not a number, or infinite); they were left out.
+    """
 
     digest: str
     faces: tuple[FaceId, ...]
     assignment: Assignment
+    suggestions: tuple[Suggestion, ...] = ()
+    unusable: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,20 +89,36 @@ class ReclusterReport:
     changed: int = 0
 
 
-def decide_owners(db: Database, engine: EngineId, settings: Clustering, said: Said) -> Decision | None:
-    """Whose the stored faces of the engine are, by what they look like and by the user's word. Only reads.
+def decide_owners(
+    db: Database,
+    engine: EngineId,
+    settings: Clustering,
+    said: Said,
+    memory: Memory | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Decision | None:
+    """Whose the stored faces of the engine are, by what they look like and by the user's word. Only reads the database.
 
-    None: nothing changed since the last decision that was written.
+    memory: what the last decision kept, so that only what changed is computed. progress: told how many of the faces
+    that must be compared with all others are done. None: nothing changed since the last decision that was written.
     """
     ids = load_face_ids(db, engine)
     digest = _digest(ids, engine, settings, said)
     if load_setting(db, LAST_INPUT) == digest:
         return None
-    faces = sort_faces(_upright(load_faces(db, engine)))
+    everything = load_sorted(db, engine)
+    usable = np.isfinite(everything.embeddings).all(axis=1)
+    faces = everything if usable.all() else everything.take(np.flatnonzero(usable))
+    seen = tuple(FaceId(int(face)) for face in everything.ids)
+    del everything
     before = {face: owner.person for face, owner in load_owners(db, engine).items()}
-    clusters = cluster_faces(faces, settings)
+    kept = (memory or Memory()).follow(db, engine, rules_of(settings), faces, progress)
+    faces = replace(faces, embeddings=kept.embeddings)  # the same numbers, and the memory of one of the two
+    clusters = clusters_of(faces, kept, settings)
     assignment = assign_persons(faces, clusters, before, said)
-    return Decision(digest, tuple(FaceId(int(face)) for face in faces.ids), assignment)
+    near = _near(kept) if said.named else None
+    suggestions = propose_faces(faces, clusters, assignment, said, near, within=settings.suggest)
+    return Decision(digest, seen, assignment, tuple(suggestions), int((~usable).sum()))
 
 
 def write_decision(store: Store, engine: EngineId, decision: Decision | None) -> ReclusterReport:
@@ -89,7 +136,10 @@ def write_decision(store: Store, engine: EngineId, decision: Decision | None) ->
         }
         changed = {face: owner for face, owner in after.items() if before.get(face) != owner}
         save_owners(db, changed, [face for face in before if face in in_sight and face not in after])
+        proposed = [(one.person, one.faces, one.distance) for one in decision.suggestions]
+        save_suggestions(db, engine, proposed)
         save_setting(db, LAST_INPUT, decision.digest)
+        _tell_unusable(db, decision.unusable)
     moved = sum(
         1 for face, owner in changed.items() if face not in before or before[face].person != owner.person
     )
@@ -97,36 +147,54 @@ def write_decision(store: Store, engine: EngineId, decision: Decision | None) ->
     return ReclusterReport(len(decision.faces), persons, len(new), moved)
 
 
+def _tell_unusable(db: Database, count: int) -> None:
+    """Once, and again when their number changes."""
+    if int(load_setting(db, UNUSABLE) or 0) != count:
+        save_setting(db, UNUSABLE, str(count))
+        if count:
+            faces = "1 face has" if count == 1 else f"{count} faces have"
+            text = (
+                f"{faces} a vector that is no place (not a number) and cannot be told from others: left out"
+            )
+            add_notice(db, text, datetime.now(UTC))
+
+
 def cluster_faces(faces: Faces, settings: Clustering) -> Clusters:
     """Which of the faces, in content order, belong together. Pure.
 
-    Only faces large and sharp enough are clustered, one for each group of near-copies. Less good ones join the
-    nearest core, if that is nearer by `gate.stricter` than it must be for others. The others of a group go with it.
+    One face is compared for each group of near-copies, the others of a group go with it. Faces that are less
+    good are no more than attached, and bad ones are left out.
     """
-    groups = group_near_copies(faces, settings.copy_bits)
-    grades = settings.gate.grade(faces.sides, faces.sharpness)
-    rows = _first_of_groups(np.flatnonzero(grades == Grade.CORE), groups)
-    labels, is_core = cluster_embeddings(
-        faces.embeddings[rows], eps=settings.eps, min_samples=settings.min_samples
-    )
-    joining = _first_of_groups(np.flatnonzero(grades == Grade.ATTACH), groups)
-    joining = joining[~np.isin(groups[joining], groups[rows])]  # else a better one of its group decides
-    joined = attach_embeddings(
-        faces.embeddings[joining],
-        faces.embeddings[rows[is_core]],
-        labels[is_core],
-        settings.eps - settings.gate.stricter,
-    )
-    cores = np.zeros(len(faces), dtype=np.bool_)
-    cores[rows[is_core]] = True
-    spread = spread_labels(np.concatenate([labels, joined]), np.concatenate([rows, joining]), groups)
-    return Clusters(spread, cores, groups)
+    kept = Kept(rules_of(settings))
+    kept.follow(faces)
+    return clusters_of(faces, kept, settings)
 
 
-def _first_of_groups(rows: NDArray[np.intp], groups: NDArray[np.intp]) -> NDArray[np.intp]:
-    """Of these rows, ascending, the first of each group."""
-    _, firsts = np.unique(groups[rows], return_index=True)
-    return np.sort(rows[firsts])
+def rules_of(settings: Clustering) -> Rules:
+    """What is to be kept for these settings."""
+    reach = Reach(settings.eps, settings.min_samples, REACH)
+    if settings.joins:
+        reach = reach_of(settings.eps, settings.min_samples)
+        reach = replace(reach, wide=max(reach.wide, REACH))
+    return Rules(reach, settings.gate, settings.copy_bits)
+
+
+def clusters_of(faces: Faces, kept: Kept, settings: Clustering) -> Clusters:
+    """Which of the faces, that `kept` has followed, belong together. Pure."""
+    found = kept.show()
+    if settings.joins:
+        return put_together(
+            faces, found, kept.groups, Joining(settings.eps, stricter=settings.gate.stricter), settings.gate
+        )
+    rows = np.flatnonzero(found.eligible)
+    labels = np.where(found.labels[rows] == NOISE, NOISE, np.searchsorted(rows, found.labels[rows]))
+    return Clusters(spread_labels(labels, rows, kept.groups), found.cores.copy(), kept.groups)
+
+
+def _near(kept: Kept) -> Near:
+    """Who is near each face that may be proposed."""
+    found = kept.show()
+    return Near(found.nearest, found.distances, found.eligible)
 
 
 def _digest(ids: NDArray[np.int64], engine: EngineId, settings: Clustering, said: Said) -> str:
@@ -140,19 +208,3 @@ def _digest(ids: NDArray[np.int64], engine: EngineId, settings: Clustering, said
     )
     text = repr((RULES, engine, settings, word))
     return hashlib.blake2b(ids.tobytes() + text.encode(), digest_size=16).hexdigest()
-
-
-def _upright(columns: FaceColumns) -> Faces:
-    boxes = columns.boxes.copy()
-    for row in np.flatnonzero(columns.orientations != 1):
-        box = upright_box(Box(*map(float, boxes[row])), int(columns.orientations[row]))
-        boxes[row] = box.left, box.top, box.width, box.height
-    return Faces(
-        columns.ids,
-        columns.images,
-        boxes,
-        columns.dhashes,
-        columns.sides,
-        columns.sharpness,
-        columns.embeddings,
-    )

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from sqlite_utils import Database
 
 from faced.errors import Damaged
-from faced.model import EngineId, Floats, ImageId, ImageKey
+from faced.model import EngineId, FaceId, Floats, ImageId, ImageKey
 
 __all__ = [
     "IN_SIGHT",
@@ -17,6 +17,7 @@ __all__ = [
     "count_unencoded",
     "find_damaged",
     "forget_encodings",
+    "load_embeddings",
     "load_face_ids",
     "load_faces",
 ]
@@ -97,6 +98,16 @@ def load_faces(db: Database, engine: EngineId) -> FaceColumns:
         qualities[:, 1].copy(),
         embeddings,
     )
+
+
+def load_embeddings(db: Database, faces: Iterable[int]) -> dict[FaceId, Floats]:
+    """(128,) float32 of each of these faces that is stored and sound, in sight or not."""
+    found = {}
+    for face in faces:
+        row = db.execute("SELECT embedding, crc FROM faces WHERE id = ?", [face]).fetchone()
+        if row is not None and _is_sound(*row):
+            found[FaceId(face)] = np.frombuffer(row[0], dtype="<f4")
+    return found
 
 
 def _is_sound(embedding: bytes, crc: int) -> bool:

@@ -8,7 +8,7 @@ from hypothesis.extra.numpy import arrays
 from sklearn.cluster import DBSCAN
 
 from faced.model import Floats, Gate
-from faced.people.clustering import attach_embeddings, cluster_embeddings
+from faced.people.clustering import cluster_embeddings
 from faced.people.faces import NOISE
 from faced.people.recluster import Clustering, cluster_faces
 from tests.support.people import faces_at
@@ -98,25 +98,13 @@ def test_on_real_embeddings_the_partition_is_scikit_learns() -> None:
     assert partition(labels, cores) == partition(oracle.labels_, cores)
 
 
-def test_what_only_joins_joins_the_nearest_core() -> None:
-    """Inclusive; it makes no cluster, lends none a hand, and without cores it is noise."""
-    cores, labels = on_a_line(0, 10), np.array([7, 9])
-    joined = attach_embeddings(on_a_line(3, 3.1, 6, 7, 7.5, 5), cores, labels, 3.0)
-    assert joined.tolist() == [7, NOISE, NOISE, 9, 9, NOISE]
-    assert attach_embeddings(on_a_line(0, 0, 0), cores[:0], labels[:0], 3.0).tolist() == [NOISE] * 3
-    assert attach_embeddings(on_a_line(0), cores, labels, -0.01).tolist() == [NOISE]
-
-
 grades = st.sampled_from([(100.0, 0.1), (100.0, 0.015), (40.0, 0.1), (40.0, 0.005), (20.0, 0.1)])
-
-
-looks_core, looks_join = {(100.0, 0.1)}, {(100.0, 0.015), (40.0, 0.1)}
 
 
 @given(clouds, st.data())
 @settings(max_examples=150, deadline=None)
 def test_law_on_the_eligible_faces_it_is_scikit_learns(points: Floats, data: st.DataObject) -> None:
-    """Small and blurred faces change nothing about the others; they join within a smaller radius, or not at all."""
+    """Small and blurred faces change nothing about the others."""
     count = len(points)
     looks = data.draw(st.lists(grades, min_size=count, max_size=count))
     faces = faces_at(*[(f"i{row:02}", 0.0) for row in range(count)])
@@ -125,11 +113,9 @@ def test_law_on_the_eligible_faces_it_is_scikit_learns(points: Floats, data: st.
     faces.sharpness[:] = [sharp for _, sharp in looks]
     gate = Gate(48, 0.02, 32, 0.01, 1.0)
     clusters = cluster_faces(faces, Clustering(eps=2.0, min_samples=3, gate=gate, copy_bits=0))
-    core, joins = (
-        np.array([grade in which for grade in looks], dtype=bool) for which in (looks_core, looks_join)
-    )
+    core = np.array([grade == (100.0, 0.1) for grade in looks], dtype=bool)
     assert not clusters.cores[~core].any()
-    assert (clusters.labels[~core & ~joins] == NOISE).all()
+    assert (clusters.labels[~core] == NOISE).all()
     rows = np.flatnonzero(core)
     if len(rows):
         oracle = DBSCAN(eps=2.0, min_samples=3).fit(points[rows])
@@ -139,12 +125,6 @@ def test_law_on_the_eligible_faces_it_is_scikit_learns(points: Floats, data: st.
         whole[rows] = oracle.labels_
         assert partition(clusters.labels, cores) == partition(whole, cores)
         assert ((clusters.labels == NOISE) == (whole == NOISE))[rows].all()
-    for row in np.flatnonzero(joins):
-        distances = np.linalg.norm(points[clusters.cores] - points[row], axis=1)
-        assert (clusters.labels[row] != NOISE) == bool((distances <= 1.0).any())
-        if clusters.labels[row] != NOISE:
-            own = clusters.labels[clusters.cores] == clusters.labels[row]
-            assert distances[own].min() == distances.min()
 
 
 def test_a_blurred_copy_goes_with_its_group() -> None:

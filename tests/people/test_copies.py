@@ -1,5 +1,8 @@
 """Near-copies: groups of one face in many files of one picture."""
 
+from collections.abc import Iterator
+from random import Random
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -53,6 +56,11 @@ def test_no_faces_no_groups() -> None:
     assert len(group_near_copies(make_faces([]), 4)) == 0
 
 
+def pairs_of(blocks: Iterator[tuple[np.ndarray, np.ndarray]]) -> list[tuple[int, int]]:
+    """Row by row."""
+    return [pair for ones, others in blocks for pair in zip(ones.tolist(), others.tolist(), strict=True)]
+
+
 base = st.integers(0, 2**64 - 1)
 flips = st.lists(st.integers(0, 63), max_size=9)
 
@@ -71,7 +79,7 @@ def test_law_near_hashes_are_the_pairs_that_brute_force_finds(
         for bit in flipped:
             value ^= 1 << bit
         values.append(value)
-    found = list(near_hashes(np.array(values, dtype=np.uint64), bits))
+    found = pairs_of(near_hashes(np.array(values, dtype=np.uint64), bits))
     expected = {
         (i, j)
         for i in range(len(values))
@@ -80,3 +88,67 @@ def test_law_near_hashes_are_the_pairs_that_brute_force_finds(
     }
     assert len(found) == len(set(found))
     assert set(found) == expected
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from([0, 1, 3, 7, 0xFF00]), flips), max_size=25),
+    st.integers(0, 10),
+    st.randoms(use_true_random=False),
+)
+@settings(max_examples=100, deadline=None)
+def test_law_only_pairs_with_a_fresh_one_when_asked(
+    seeds: list[tuple[int, list[int]]], bits: int, random: Random
+) -> None:
+    """Of all pairs those of which one row is fresh, each once."""
+    hashes = np.array(
+        [value ^ sum({1 << bit for bit in flipped}) for value, flipped in seeds], dtype=np.uint64
+    )
+    fresh = np.array([random.random() < 0.3 for _ in seeds], dtype=np.bool_)
+    found = pairs_of(near_hashes(hashes, bits, fresh))
+    every = pairs_of(near_hashes(hashes, bits))
+    assert sorted(found) == sorted(pair for pair in every if fresh[list(pair)].any())
+
+
+boxes = st.sampled_from([HERE, NEARBY, THERE, (0.1, 0.1, 0.2, 0.29)])
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from("abcdef"), boxes), max_size=14),
+    st.lists(st.sampled_from([0, 1, 3, 7, 0b111000]), min_size=6, max_size=6),
+    st.integers(0, 3),
+    st.randoms(use_true_random=False),
+)
+@settings(max_examples=200, deadline=None)
+def test_law_groups_are_the_components_and_follow_what_comes_and_goes(
+    rows: list[tuple[str, tuple[float, float, float, float]]], hashes: list[int], bits: int, random: Random
+) -> None:
+    """Groups are the components that brute force finds; from those of before and the fresh ones they are the same."""
+    faces = make_faces([(image, box, hashes["abcdef".index(image)]) for image, box in rows])
+    groups = group_near_copies(faces, bits)
+    assert groups.tolist() == components(faces, bits)
+    some = np.array([row for row in range(len(faces)) if random.random() < 0.7], dtype=np.intp)
+    earlier = group_near_copies(faces.take(some), bits)
+    before, fresh = np.zeros(len(faces), dtype=np.intp), np.ones(len(faces), dtype=np.bool_)
+    before[some], fresh[some] = earlier + 100, False
+    assert group_near_copies(faces, bits, before, fresh).tolist() == groups.tolist()
+    whole, lost = faces.take(some), np.isin(groups[some], np.delete(groups, some))
+    assert group_near_copies(whole, bits, groups[some], lost).tolist() == earlier.tolist()
+
+
+def components(faces: Faces, bits: int) -> list[int]:
+    """The smallest row of each component, pair by pair."""
+    groups = list(range(len(faces)))
+    for i in range(len(faces)):
+        for j in range(i):
+            near = (int(faces.dhashes[i]) ^ int(faces.dhashes[j])).bit_count() <= bits
+            if near and faces.images[i] != faces.images[j] and overlap(*faces.boxes[[i, j]]) >= 0.5:
+                old, new = max(groups[i], groups[j]), min(groups[i], groups[j])
+                groups = [new if group == old else group for group in groups]
+    return groups
+
+
+def overlap(one: np.ndarray, other: np.ndarray) -> float:
+    """Intersection over union."""
+    sides = np.minimum(one[:2] + one[2:], other[:2] + other[2:]) - np.maximum(one[:2], other[:2])
+    common = np.clip(sides, 0, None).prod()
+    return float(common / (one[2:].prod() + other[2:].prod() - common))

@@ -49,9 +49,9 @@ ENGINES = ("dlib-onnx", "face_recognition")
 # it without being enlarged in a picture 1.48 times as large.
 _SHARP = 1.5
 
-# Measured with dlib's vectors of two views: on web photos of five players, faces of 48 px and more, eps 0.42
-# finds two of the five, 0.45 all five unmixed, 0.50 mixes them. Both engines make the same vectors.
-_THRESHOLDS = Thresholds(eps=0.45, min_samples=3, gate=GATE, near_copy_bits=NEAR_COPY_BITS)
+# eps with one, two and six views, measured: see docs/clustering.md. Both engines make the same vectors. Six views are
+# means as two are, and were not measured apart.
+_EPS = {1: 0.48, 2: 0.44, 6: 0.44}
 
 
 def engine_record(
@@ -81,7 +81,7 @@ def engine_record(
         decode_size=round(_SHARP * detect_size),
         views=views,
         proposals=str(proposals if name == DEFAULT_ENGINE else NONE),
-        thresholds=_THRESHOLDS,
+        thresholds=Thresholds(eps=_EPS[views], min_samples=3, gate=GATE, near_copy_bits=NEAR_COPY_BITS),
     )
 
 

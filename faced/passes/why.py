@@ -1,0 +1,200 @@
+"""Why each face of a photo is where it is, in plain words. Only reads."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlite_utils import Database
+
+from faced.config import Config
+from faced.errors import shown
+from faced.faces.engine import EngineRecord
+from faced.faces.quality import quality_word
+from faced.model import EngineId, FaceId, Floats, ImageKey, PersonId
+from faced.passes.look import find_image
+from faced.passes.steps import clustering_settings, shown_engine
+from faced.passes.who import Nearest, PixelBox, find_nearest, pixels
+from faced.passes.word import find_faces
+from faced.people.copies import group_near_copies
+from faced.people.known import Known, load_known
+from faced.people.likeness import rank_persons
+from faced.people.recluster import Clustering
+from faced.pictures.orientation import upright_box, upright_size
+from faced.store.edits import Edit, Spot
+from faced.store.explain import load_edits_of, load_engine_text, load_paths_of, load_proposed_person
+from faced.store.lookup import FaceRow, load_faces_of_image
+from faced.store.persons import load_names
+from faced.store.spots import StoredFace, load_engine_key, load_faces_of_images
+from faced.store.word import Statements
+from faced.store.word_tables import load_statements
+
+__all__ = ["Explained", "look_at_why"]
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """A face of the photo. box: left, top, width, height in px of the upright picture. reasons: plain sentences."""
+
+    box: PixelBox
+    person: tuple[PersonId, str | None] | None
+    reasons: tuple[str, ...]
+    nearest: tuple[Nearest, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Word:
+    """What the user said of one face: the edits, the last of each kind."""
+
+    pin: Edit | None
+    anchor: Edit | None
+    rejections: tuple[tuple[PersonId, Edit], ...]
+
+
+def look_at_why(db: Database, config: Config, photo: Path) -> list[Explained]:
+    """For `faced why`, from left to right. Raises FacedError when the photo is not known."""
+    key, orientation = find_image(db, photo)
+    engine = shown_engine(db)
+    rows = {row.box: row for row in load_faces_of_image(db, key, engine)}
+    ours = load_engine_key(db, engine)
+    stored = [face for face in load_faces_of_images(db, [key]) if face.engine == ours and face.box in rows]
+    if not stored:
+        return []
+    text = load_engine_text(db, engine)
+    assert text is not None  # it found these faces
+    settings = clustering_settings(config, EngineRecord.from_json(text))
+    known, words, names = load_known(db, engine), _load_words(db, engine, stored), load_names(db)
+    explained = []
+    for face in stored:
+        row = rows[face.box]
+        turned = orientation or row.orientation
+        box = pixels(upright_box(row.box, turned), upright_size(row.width, row.height, turned))
+        person = None if row.person is None else (row.person, row.name)
+        others = known.owners.copy()
+        others[[image == key for image in known.faces.images]] = 0
+        likenesses = rank_persons(face.embedding, known.faces.embeddings, others) if _is_usable(face) else []
+        reasons = [
+            *_explain_word(words[face.id], names),
+            *_explain_computed(row, words[face.id], settings, face),
+            *_explain_suggestion(db, face.id, names),
+            *(_explain_place(db, known, face, key, settings) if _is_usable(face) else []),
+        ]
+        explained.append(Explained(box, person, tuple(reasons), find_nearest(likenesses, names)))
+    return sorted(explained, key=lambda one: one.box)
+
+
+def _load_words(db: Database, engine: EngineId, faces: list[StoredFace]) -> dict[FaceId, _Word]:
+    """What was said of these faces, of whatever engine's boxes and of the picture as it was before an edit."""
+    said = load_statements(db)
+    spots = {*said.pins, *said.anchors, *(spot for spot, _ in said.rejections)}
+    theirs: dict[FaceId, list[Spot]] = {face.id: [] for face in faces}
+    for spot, meant in find_faces(db, engine, spots).items():
+        for face in meant:
+            if face in theirs:
+                theirs[face].append(spot)
+    wanted = {spot for found in theirs.values() for spot in found}
+    ids = {said.pins[spot].edit for spot in wanted if spot in said.pins}
+    ids |= {said.anchors[spot].edit for spot in wanted if spot in said.anchors}
+    ids |= {edit for (spot, _), edit in said.rejections.items() if spot in wanted}
+    edits = load_edits_of(db, ids)
+    return {face: _word_of(said, found, edits) for face, found in theirs.items()}
+
+
+def _word_of(said: Statements, spots: list[Spot], edits: dict[str, Edit]) -> _Word:
+    pins = [said.pins[spot].edit for spot in spots if spot in said.pins]
+    anchors = [said.anchors[spot].edit for spot in spots if spot in said.anchors]
+    rejected: dict[PersonId, str] = {}
+    for (spot, person), edit in said.rejections.items():
+        if spot in spots:
+            person = said.resolve(person)
+            rejected[person] = max(edit, rejected.get(person, ""))
+    return _Word(
+        edits[max(pins)] if pins else None,
+        edits[max(anchors)] if anchors else None,
+        tuple((person, edits[edit]) for person, edit in sorted(rejected.items())),
+    )
+
+
+def _explain_word(word: _Word, names: dict[PersonId, str]) -> list[str]:
+    reasons = []
+    if word.pin is not None and word.pin.person is not None:
+        reasons.append(f"you said that it is {_call(word.pin.person, names)}: {_when(word.pin)}")
+    if word.anchor is not None and word.anchor.person is not None:
+        who = _call(word.anchor.person, names)
+        reasons.append(f"it was in the folder of {who} when you named it: {_when(word.anchor)}")
+    reasons += [
+        f"you said that it is not {_call(person, names)}: {_when(edit)}" for person, edit in word.rejections
+    ]
+    return reasons
+
+
+def _when(edit: Edit) -> str:
+    how = {"folder": "in the people folder", "command": "by a command", "import": "by an import"}
+    return f"{edit.time[:10]}, {how.get(edit.origin, edit.origin)}"
+
+
+def _call(person: PersonId, names: dict[PersonId, str]) -> str:
+    return names.get(person, f"Person {person}")
+
+
+def _is_usable(face: StoredFace) -> bool:
+    return bool(np.isfinite(face.embedding).all())
+
+
+def _explain_computed(row: FaceRow, word: _Word, settings: Clustering, face: StoredFace) -> list[str]:
+    if not _is_usable(face):
+        return ["its vector is no place (not a number), so it is compared with nothing"]
+    quality = quality_word(row.side, row.sharpness, settings.gate)
+    what = "is compared with nobody" if quality.startswith("too") else "may join somebody, but makes nobody"
+    poor = f"it is {quality} ({row.side:.0f} px, sharpness {row.sharpness:.3f}), so it {what}"
+    reasons = [] if quality == "good" else [poor]
+    if row.person is None:
+        reasons += (
+            []
+            if reasons
+            else ["it is like nobody that was seen often enough, or like nobody nearer than others"]
+        )
+    elif word.pin is None and word.anchor is None and row.why:
+        reasons.append(row.why)
+    return reasons
+
+
+def _explain_suggestion(db: Database, face: FaceId, names: dict[PersonId, str]) -> list[str]:
+    proposed = load_proposed_person(db, face)
+    if proposed is None:
+        return []
+    return [f"perhaps it is {_call(proposed[0], names)}: {proposed[1]:.2f} apart, so you are asked"]
+
+
+def _explain_place(
+    db: Database, known: Known, face: StoredFace, image: ImageKey, settings: Clustering
+) -> list[str]:
+    """Core or border of what DBSCAN sees, and of which photo it is a near-copy."""
+    near = np.flatnonzero(_distances(face.embedding, known.faces.embeddings) <= settings.eps)
+    own = [row for row in near.tolist() if known.faces.ids[row] == face.id]
+    if not own:
+        return []  # of a library that is not listed
+    faces = known.faces.take(near)
+    groups = group_near_copies(faces, settings.copy_bits)
+    mine = int(groups[near.tolist().index(own[0])])
+    large = faces.can_carry(settings.gate)
+    alike = len(set(groups[large].tolist()) | {mine})
+    reasons = []
+    if large[near.tolist().index(own[0])]:
+        count = f"{alike} different faces, itself included, are within {settings.eps:.2f} of it"
+        where = (
+            "so it is in the core of its cluster" if alike >= settings.min_samples else "so it is in no core"
+        )
+        reasons.append(f"{count} ({settings.min_samples} are needed), {where}")
+    copies = {faces.images[row] for row in np.flatnonzero(groups == mine).tolist()} - {image}
+    paths = load_paths_of(db, copies)
+    listed = sorted(path for found in paths.values() for path in found[:1])
+    if listed:
+        more = f" and {len(listed) - 1} more" if len(listed) > 1 else ""
+        reasons.append(f"it is a near-copy of {shown(listed[0])}{more}: they count as one")
+    return reasons
+
+
+def _distances(embedding: Floats, embeddings: Floats) -> NDArray[np.float64]:
+    apart = embeddings.astype(np.float64) - embedding.astype(np.float64)
+    return np.asarray(np.sqrt(np.einsum("ij,ij->i", apart, apart)))

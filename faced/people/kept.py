@@ -1,0 +1,143 @@
+"""What clustering keeps from one decision to the next: it follows the faces that are there, and computes only for those
+that came, went or changed. Values only; that it is saved and loaded is `memory`'s.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from faced.model import Floats, Gate
+from faced.people.copies import group_near_copies
+from faced.people.distances import half_squares, stamp_vectors
+from faced.people.faces import Faces
+from faced.people.neighbours import Neighbourhood, Neighbours, Reach
+
+__all__ = ["Kept", "Rules"]
+
+BEGINNING = 4
+"""Coordinates by which a vector is told from another of the same face, in a process that has seen it whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """reach: of clustering. gate: which faces are eligible. copy_bits: of the difference hash."""
+
+    reach: Reach
+    gate: Gate
+    copy_bits: int
+
+
+class Kept:
+    """Neighbours and near-copies of the faces that were there last, a row each, in content order."""
+
+    def __init__(self, rules: Rules) -> None:
+        self.rules = rules
+        self._neighbours = Neighbours(rules.reach)
+        self._groups = np.empty(0, dtype=np.int32)
+        self._looks = np.empty(0, dtype=np.uint64)
+
+    @property
+    def ids(self) -> NDArray[np.int64]:
+        """(n,) of the faces that were there last."""
+        return self._neighbours.ids
+
+    @property
+    def embeddings(self) -> Floats:
+        """(n, 128) of those."""
+        return self._neighbours.embeddings
+
+    @property
+    def dirty(self) -> NDArray[np.bool_]:
+        """(n,) those that the last update concerns; see Neighbours."""
+        return self._neighbours.dirty
+
+    @property
+    def groups(self) -> NDArray[np.intp]:
+        """(n,) the near-copies that each belongs to, as the smallest row of them."""
+        return self._groups.astype(np.intp)
+
+    def show(self) -> Neighbourhood:
+        """The neighbours of the faces that were there last."""
+        return self._neighbours.show()
+
+    def follow(self, faces: Faces, progress: Callable[[int, int], None] | None = None) -> int:
+        """Bring the state to these faces, n in content order. Returns how many faces had to be computed.
+
+        What it says follows from the faces alone, and not from what was there before.
+        """
+        rows, is_known = self._match(faces)
+        gone = np.ones(len(self.ids), dtype=np.bool_)
+        gone[rows[is_known]] = False
+        fresh = ~is_known
+        if gone.any():
+            broken = np.zeros(len(self.ids) + 1, dtype=np.bool_)
+            broken[self._groups[gone]] = True
+            fresh[is_known] = broken[self._groups[rows[is_known]]]
+        before = (
+            np.where(is_known, self._groups[rows], 0) if len(self.ids) else np.zeros(len(faces), np.int32)
+        )
+        groups = group_near_copies(faces, self.rules.copy_bits, before, fresh)
+        is_sound = np.ones(len(faces), dtype=np.bool_)
+        is_sound[is_known] = self._neighbours.is_sound[rows[is_known]]
+        is_sound[~is_known] = np.isfinite(half_squares(faces.embeddings[~is_known]))
+        eligible = _choose_eligible(groups, np.flatnonzero(is_sound & faces.can_carry(self.rules.gate)))
+        changed = is_known.copy()
+        changed[is_known] = self._neighbours.eligible[rows[is_known]] != eligible[is_known]
+        gone[rows[changed]] = True
+        new = ~is_known | changed
+        self._neighbours.clean()
+        if 2 * np.count_nonzero(new) > len(faces):
+            self._neighbours, new = Neighbours(self.rules.reach), np.ones(len(faces), dtype=np.bool_)
+        else:
+            self._neighbours.remove(np.flatnonzero(gone))
+        if new.any():
+            embeddings = faces.embeddings if new.all() else faces.embeddings[new]
+            self._neighbours.add(faces.ids[new], embeddings, eligible[new], np.flatnonzero(new), progress)
+        self._groups, self._looks = groups.astype(np.int32), _stamp_looks(faces)
+        return int(np.count_nonzero(new) + np.count_nonzero(gone))
+
+    def save(self) -> dict[str, NDArray[Any]]:
+        """All but the embeddings, as columns."""
+        return {**self._neighbours.save(), "groups": self._groups, "looks": self._looks}
+
+    def load(self, columns: Mapping[str, NDArray[Any]], embeddings: Floats) -> bool:
+        """What was saved, with the embeddings of its faces. False, and nothing is loaded, when they do not fit."""
+        columns = dict(columns)
+        groups, looks = columns.pop("groups"), columns.pop("looks")
+        if not self._neighbours.load(columns, embeddings):
+            return False
+        self._groups, self._looks = groups, looks
+        return True
+
+    def _match(self, faces: Faces) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+        """For each face its row here, and whether it is here as it is now; 0 and False for others."""
+        count = len(self.ids)
+        if count == 0 or len(faces) == 0:
+            return np.zeros(len(faces), dtype=np.intp), np.zeros(len(faces), dtype=np.bool_)
+        order = np.argsort(self.ids)
+        rows = order[np.minimum(np.searchsorted(self.ids, faces.ids, sorter=order), count - 1)]
+        is_known = self.ids[rows] == faces.ids
+        is_known &= self._looks[rows] == _stamp_looks(faces)
+        if (np.diff(rows[is_known]) <= 0).any():  # another order: it is another set
+            is_known[:] = False
+        return np.where(is_known, rows, 0), is_known
+
+
+def _choose_eligible(groups: NDArray[np.intp], able: NDArray[np.intp]) -> NDArray[np.bool_]:
+    """(n,) the first of each group of near-copies that is able to."""
+    first = np.empty(len(groups), dtype=np.intp)
+    first[groups[able[::-1]]] = able[::-1]
+    eligible = np.zeros(len(groups), dtype=np.bool_)
+    eligible[first[groups[able]]] = True
+    return eligible
+
+
+def _stamp_looks(faces: Faces) -> NDArray[np.uint64]:
+    """(n,) numbers of picture and box, by which near-copies are known, and of the beginning of the vector."""
+    looks = np.empty((len(faces), 5 + BEGINNING // 2), dtype=np.float64)
+    looks[:, 0], looks[:, 1:5] = faces.dhashes.view(np.float64), faces.boxes
+    looks[:, 5:] = np.ascontiguousarray(faces.embeddings[:, :BEGINNING]).view(np.float64)
+    return stamp_vectors(looks.view(np.float32))

@@ -1,0 +1,50 @@
+"""What is needed to say in plain words why a face is where it is. Reads only."""
+
+import json
+import os
+from collections.abc import Collection
+
+from sqlite_utils import Database
+
+from faced.errors import Damaged
+from faced.model import EngineId, FaceId, ImageKey, PersonId
+from faced.store.edits import BrokenLine, Edit, from_line
+
+__all__ = ["load_edits_of", "load_engine_text", "load_paths_of", "load_proposed_person"]
+
+
+def load_engine_text(db: Database, engine: EngineId) -> str | None:
+    """The engine's record as it was stored, JSON; None: no such engine."""
+    row = db.execute("SELECT record FROM engines WHERE id = ?", [engine]).fetchone()
+    return None if row is None else str(row[0])
+
+
+def load_edits_of(db: Database, ids: Collection[str]) -> dict[str, Edit]:
+    """These edits of the journal. Raises Damaged when one cannot be read."""
+    rows = db.execute(
+        "SELECT id, line FROM edits WHERE id IN (SELECT value FROM json_each(?))", [json.dumps(sorted(ids))]
+    )
+    try:
+        return {key: from_line(line) for key, line in rows}
+    except BrokenLine as error:
+        raise Damaged(f"the database is damaged: an edit in it cannot be read ({error})") from error
+
+
+def load_paths_of(db: Database, keys: Collection[ImageKey]) -> dict[ImageKey, list[bytes]]:
+    """The absolute paths of the photos that hold these images, of listed libraries, in order."""
+    rows = db.execute(
+        """SELECT images.key, root, path FROM images JOIN photos ON photos.image = images.id
+           JOIN libraries ON libraries.id = photos.library
+           WHERE listed AND images.key IN (SELECT value FROM json_each(?)) ORDER BY root, path""",
+        [json.dumps(sorted(keys))],
+    )
+    found: dict[ImageKey, list[bytes]] = {}
+    for key, root, path in rows:
+        found.setdefault(ImageKey(key), []).append(os.path.join(root, path))
+    return found
+
+
+def load_proposed_person(db: Database, face: FaceId) -> tuple[PersonId, float] | None:
+    """To whom a face is proposed, and the distance."""
+    row = db.execute("SELECT person, distance FROM suggestions WHERE face = ?", [face]).fetchone()
+    return None if row is None else (PersonId(row[0]), float(row[1]))
