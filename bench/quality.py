@@ -22,7 +22,7 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
 
@@ -127,7 +127,12 @@ def settings_of(library: Library) -> Clustering:
     """As the engine's record has them."""
     measured = engine_record(DEFAULT_ENGINE, views=library.views).thresholds
     return Clustering(
-        measured.eps, measured.min_samples, measured.min_side, measured.near_copy_bits, joins=True
+        measured.eps,
+        measured.min_samples,
+        measured.min_side,
+        measured.near_copy_bits,
+        joins=True,
+        crowd=measured.crowd,
     )
 
 
@@ -290,17 +295,17 @@ def curve(library: Library) -> list[dict[str, object]]:
     kept = None
     for name in MOVES:
         for step in (-0.02, -0.01, 0.0, 0.01, 0.02):
-            rule, settings = Joining(base.eps), base
+            rule, settings = Joining(base.eps, crowd=base.crowd), base
             start, reach = joining.START, joining.REACH
             share = step / base.eps
             if name == "eps":
-                rule = Joining(base.eps + step)
+                rule = replace(rule, eps=base.eps + step)
             elif name in ("crowd", "attach", "votes"):
-                rule = Joining(base.eps, **{name: getattr(rule, name) + share})
+                rule = replace(rule, **{name: getattr(rule, name) + share})
             elif name == "noise":
-                rule = Joining(base.eps, noise=(rule.noise**0.5 + share) ** 2)
+                rule = replace(rule, noise=(rule.noise**0.5 + share) ** 2)
             elif name == "share":
-                rule = Joining(base.eps, share=rule.share + 5 * step)
+                rule = replace(rule, share=rule.share + 5 * step)
             settings = Clustering(rule.eps, base.min_samples, base.min_side, base.copy_bits, joins=True)
             try:
                 if name == "start":
