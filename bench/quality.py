@@ -22,7 +22,7 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
 
@@ -31,6 +31,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from faced.faces.engine import DEFAULT_ENGINE, engine_record
+from faced.faces.quality import GATE
 from faced.model import FaceId, Floats, ImageKey
 from faced.people import joining
 from faced.people.faces import NOISE, Faces
@@ -119,6 +120,7 @@ def as_faces(library: Library) -> Faces:
         boxes,
         np.array(hashes, dtype=np.uint64),
         np.full(len(order), 100.0),
+        np.full(len(order), 1.0),
         library.vectors[order],
     )
 
@@ -127,7 +129,12 @@ def settings_of(library: Library) -> Clustering:
     """As the engine's record has them."""
     measured = engine_record(DEFAULT_ENGINE, views=library.views).thresholds
     return Clustering(
-        measured.eps, measured.min_samples, measured.min_side, measured.near_copy_bits, joins=True
+        measured.eps,
+        measured.min_samples,
+        measured.gate,
+        measured.near_copy_bits,
+        joins=True,
+        crowd=measured.crowd,
     )
 
 
@@ -166,7 +173,7 @@ def run_whispers(library: Library, threshold: float) -> Labels:
 def run_propagation(library: Library, threshold: float) -> Labels:
     """Each face takes the label of most weight (threshold - distance) around it, in a fixed order, until few change."""
     faces = as_faces(library)
-    kept = Kept(rules_of(Clustering(threshold / joining.REACH, 3, 48, 4, joins=True)))
+    kept = Kept(rules_of(Clustering(threshold / joining.REACH, 3, GATE, 4, joins=True)))
     kept.follow(faces)
     found = kept.show()
     labels = np.arange(len(faces))
@@ -290,18 +297,18 @@ def curve(library: Library) -> list[dict[str, object]]:
     kept = None
     for name in MOVES:
         for step in (-0.02, -0.01, 0.0, 0.01, 0.02):
-            rule, settings = Joining(base.eps), base
+            rule, settings = Joining(base.eps, crowd=base.crowd), base
             start, reach = joining.START, joining.REACH
             share = step / base.eps
             if name == "eps":
-                rule = Joining(base.eps + step)
+                rule = replace(rule, eps=base.eps + step)
             elif name in ("crowd", "attach", "votes"):
-                rule = Joining(base.eps, **{name: getattr(rule, name) + share})
+                rule = replace(rule, **{name: getattr(rule, name) + share})
             elif name == "noise":
-                rule = Joining(base.eps, noise=(rule.noise**0.5 + share) ** 2)
+                rule = replace(rule, noise=(rule.noise**0.5 + share) ** 2)
             elif name == "share":
-                rule = Joining(base.eps, share=rule.share + 5 * step)
-            settings = Clustering(rule.eps, base.min_samples, base.min_side, base.copy_bits, joins=True)
+                rule = replace(rule, share=rule.share + 5 * step)
+            settings = Clustering(rule.eps, base.min_samples, base.gate, base.copy_bits, joins=True)
             try:
                 if name == "start":
                     _set_shares(start + share, reach)
@@ -312,7 +319,7 @@ def curve(library: Library) -> list[dict[str, object]]:
                     kept = Kept(rules)
                     kept.follow(faces)
                 labels = np.full(len(faces), NOISE, dtype=np.intp)
-                labels[faces.ids] = put_together(faces, kept.show(), kept.groups, rule).labels
+                labels[faces.ids] = put_together(faces, kept.show(), kept.groups, rule, GATE).labels
             finally:
                 _set_shares(start, reach)
             rows.append({"threshold": name, "moved": step, **score(library, labels)})

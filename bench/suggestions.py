@@ -81,7 +81,9 @@ def _as_faces(vectors: Floats, photos: list[str], people: NDArray[np.intp]) -> L
     hashes = [int.from_bytes(blake2b(photo.encode(), digest_size=8).digest()) for photo in photos]
     images = tuple(ImageKey("b1:" + blake2b(photo.encode(), digest_size=16).hexdigest()) for photo in photos)
     dhashes = np.array(hashes, dtype=np.uint64)
-    faces = sort_faces(Faces(np.arange(count), images, boxes, dhashes, np.full(count, 100.0), vectors))
+    faces = sort_faces(
+        Faces(np.arange(count), images, boxes, dhashes, np.full(count, 100.0), np.ones(count), vectors)
+    )
     return Labelled(faces, people[faces.ids])
 
 

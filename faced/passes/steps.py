@@ -226,6 +226,7 @@ def clustering_settings(config: Config, record: EngineRecord) -> Clustering:
         copy_bits=measured.near_copy_bits,
         suggest=measured.suggest if config.identity_suggest is None else config.identity_suggest,
         joins=True,
+        crowd=measured.crowd,
     )
 
 

@@ -20,6 +20,7 @@ from faced.store.faces import load_embeddings
 __all__ = ["FILE", "Memory"]
 
 FILE = "faced.neighbours"
+CHUNK = 1 << 14
 SAVED_WITHIN = 2000
 """A change of fewer than one face in so many is done again sooner than the file is written."""
 
@@ -64,12 +65,17 @@ class Memory:
 
 
 def _find_embeddings(db: Database, ids: NDArray[np.int64], faces: Faces) -> Floats | None:
-    """(m, 128) of these faces, some of which may be out of sight now; None when one is not known any more."""
+    """(m and more, 128) of these faces, some of which may be out of sight now, with room for those that came since;
+    None when one is not known any more.
+    """
     if len(faces) == 0:
         return None
     order = np.argsort(faces.ids)
     rows = order[np.minimum(np.searchsorted(faces.ids, ids, sorter=order), len(faces) - 1)]
-    embeddings = faces.embeddings[rows]
+    embeddings = np.empty((max(len(ids), len(faces)) * 17 // 16, faces.embeddings.shape[1]), dtype=np.float32)
+    for start in range(0, len(ids), CHUNK):
+        part = slice(start, min(len(ids), start + CHUNK))
+        embeddings[part] = faces.embeddings[rows[part]]
     away = np.flatnonzero(faces.ids[rows] != ids)
     found = load_embeddings(db, ids[away].tolist())
     if len(found) < len(away):

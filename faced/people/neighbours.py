@@ -196,18 +196,27 @@ class Neighbours:
         return {name[1:]: getattr(self, name)[: self.size] for name in SAVED}
 
     def load(self, columns: Mapping[str, NDArray[Any]], embeddings: Floats) -> bool:
-        """Into an empty state what `save` gave, with the embeddings (n, 128); False when the two do not fit."""
-        count = len(embeddings)
+        """Into an empty state what `save` gave, with the embeddings; False when the two do not fit.
+
+        embeddings: (n or more, 128), kept and written to. Beyond n there is room for faces that come.
+        """
+        count = len(columns.get("ids", ()))
         for name in SAVED:
             column, own = columns.get(name[1:]), getattr(self, name)
             if column is None or column.shape != (count, *own.shape[1:]) or column.dtype != own.dtype:
                 return False
-        if self.size or (stamp_vectors(embeddings) != columns["stamps"]).any():
+        if self.size or len(embeddings) < count:
             return False
+        if (stamp_vectors(embeddings[:count]) != columns["stamps"]).any():
+            return False
+        self._embeddings = embeddings
+        for name in COLUMNS:
+            if name != "_embeddings":
+                own = getattr(self, name)
+                setattr(self, name, np.empty((len(embeddings), *own.shape[1:]), dtype=own.dtype))
         for name in SAVED:
-            setattr(self, name, columns[name[1:]])
-        self._embeddings, self._halves = embeddings, half_squares(embeddings)
-        self._dirty = np.zeros(count, dtype=np.bool_)
+            getattr(self, name)[:count] = columns[name[1:]]
+        self._halves[:count], self._dirty[:count] = half_squares(embeddings[:count]), False
         self.size = count
         return True
 

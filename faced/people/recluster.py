@@ -54,7 +54,8 @@ class Clustering:
     """eps: Euclidean. gate: which faces are clustered, and which only join. copy_bits: of the difference hash.
 
     suggest: Euclidean, up to which a face is proposed to a person with a name. joins: strict clusters, by a share of
-    eps, are joined (see `joining`); else DBSCAN with eps, and no more.
+    eps, are joined (see `joining`); else DBSCAN with eps, and no more. crowd: share of
+    eps, see there.
     """
 
     eps: float
@@ -63,6 +64,7 @@ class Clustering:
     copy_bits: int
     suggest: float = 0.36
     joins: bool = False
+    crowd: float = 1.12
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,9 +185,8 @@ def clusters_of(faces: Faces, kept: Kept, settings: Clustering) -> Clusters:
     """Which of the faces, that `kept` has followed, belong together. Pure."""
     found = kept.show()
     if settings.joins:
-        return put_together(
-            faces, found, kept.groups, Joining(settings.eps, stricter=settings.gate.stricter), settings.gate
-        )
+        rule = Joining(settings.eps, crowd=settings.crowd, stricter=settings.gate.stricter)
+        return put_together(faces, found, kept.groups, rule, settings.gate)
     rows = np.flatnonzero(found.eligible)
     labels = np.where(found.labels[rows] == NOISE, NOISE, np.searchsorted(rows, found.labels[rows]))
     return Clusters(spread_labels(labels, rows, kept.groups), found.cores.copy(), kept.groups)

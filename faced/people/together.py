@@ -21,7 +21,9 @@ def reach_of(eps: float, min_samples: int) -> Reach:
     return Reach(START * eps, min_samples, wide=REACH * eps)
 
 
-def put_together(faces: Faces, found: Neighbourhood, groups: NDArray[np.intp], rule: Joining, gate: Gate) -> Clusters:
+def put_together(
+    faces: Faces, found: Neighbourhood, groups: NDArray[np.intp], rule: Joining, gate: Gate
+) -> Clusters:
     """The clusters of the n faces. found: their neighbours; of each group of near-copies (n,) one is eligible at most."""
     rows = _choose_rows(found.eligible, faces.can_join(gate), groups)
     places = np.full(len(faces) + 1, NOISE, dtype=np.int32)

@@ -129,13 +129,11 @@ def test_law_on_the_eligible_faces_it_is_scikit_learns(points: Floats, data: st.
 
 def test_a_blurred_copy_goes_with_its_group() -> None:
     """Near-copies stay together: the good one of them decides, else the first that may join."""
-    faces = faces_at(("a", 0.0), ("b", 0.0), ("c", 0.0), ("d", 0.3), ("e", 0.3), ("f", 0.44), ("g", 0.44))
+    faces = faces_at(("a", 0.0), ("b", 0.0), ("c", 0.0), ("d", 0.3), ("e", 0.3))
     faces.dhashes[4] = faces.dhashes[3]
-    faces.dhashes[6] = faces.dhashes[5]
-    faces.sharpness[[3, 4, 5]] = 0.015, 0.001, 0.015
+    faces.sharpness[[3, 4]] = 0.015, 0.001
     gate = Gate(48, 0.02, 32, 0.01, 0.05)
-    clusters = cluster_faces(faces, Clustering(eps=0.45, min_samples=3, gate=gate, copy_bits=0))
-    assert clusters.labels.tolist() == [0] * 7
-    faces.sharpness[6] = 0.015
-    clusters = cluster_faces(faces, Clustering(eps=0.45, min_samples=3, gate=gate, copy_bits=0))
-    assert clusters.labels.tolist() == [0] * 5 + [NOISE] * 2
+    settings = Clustering(eps=0.45, min_samples=3, gate=gate, copy_bits=0, joins=True)
+    assert cluster_faces(faces, settings).labels.tolist() == [0] * 5
+    faces.sharpness[3] = 0.001
+    assert cluster_faces(faces, settings).labels.tolist() == [0] * 3 + [NOISE] * 2

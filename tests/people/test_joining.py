@@ -105,7 +105,7 @@ def test_in_batches_or_one_by_one_it_ends_the_same(
             here.remove(row)
             waiting.insert(random.randint(0, len(waiting)), row)
     kept.follow(faces)
-    clusters = put_together(faces, kept.show(), kept.groups, rule)
+    clusters = put_together(faces, kept.show(), kept.groups, rule, GATE)
     assert groups_of(faces, clusters) == partition(faces)
 
 
@@ -145,13 +145,24 @@ def test_ten_thousand_identical_faces_are_one_person() -> None:
 def test_a_small_face_attaches_and_makes_nobody() -> None:
     """Three small ones alone are nobody; beside five large ones each of them is theirs, and no core."""
     faces = crowd_of([(0, picture) for picture in range(8)], width=0.015)
-    small = replace(faces, sides=np.array([100.0] * 5 + [20.0] * 3))
+    small = replace(faces, sides=np.array([100.0] * 5 + [40.0] * 3))
     clusters = cluster_faces(small, SETTINGS)
     assert set(clusters.labels.tolist()) == {0}
     assert clusters.cores.tolist() == [True] * 5 + [False] * 3
     assert set(clusters.attached) == {5, 6, 7}
-    tiny = replace(faces, sides=np.full(8, 20.0))
+    tiny = replace(faces, sides=np.full(8, 40.0))
     assert set(cluster_faces(tiny, SETTINGS).labels.tolist()) == {NOISE}
+    bad = replace(faces, sides=np.array([100.0] * 5 + [20.0] * 3))
+    assert cluster_faces(bad, SETTINGS).labels.tolist() == [0] * 5 + [NOISE] * 3
+
+
+def test_a_small_face_must_be_nearer_than_others() -> None:
+    """By `stricter`: what a good face may be away from the middle is too far for it."""
+    faces = faces_at(("a", 0.0), ("b", 0.01), ("c", 0.02), ("d", 0.43))
+    faces.sides[3] = 40.0
+    assert cluster_faces(faces, SETTINGS).labels.tolist() == [0, 0, 0, NOISE]
+    faces.embeddings[3, 0] = 0.36
+    assert cluster_faces(faces, SETTINGS).labels.tolist() == [0, 0, 0, 0]
 
 
 def test_a_crowd_of_lookalikes_is_nobody() -> None:
@@ -182,7 +193,7 @@ def test_appearances_join_and_strangers_do_not() -> None:
 def test_why_a_face_is_where_it_is_says_it_was_attached() -> None:
     """The distance to the middle of its cluster, and who came second."""
     faces = crowd_of([(0, picture) for picture in range(8)], width=0.015)
-    faces.sides[7] = 20.0
+    faces.sides[7] = 40.0
     assignment = assign_persons(faces, cluster_faces(faces, SETTINGS), {}, Said())
     assert assignment.reasons[FaceId(7)].startswith(
         "attached, for most faces near it are there and its middle is 0."

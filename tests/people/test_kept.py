@@ -125,7 +125,7 @@ def test_the_next_process_computes_nothing_that_is_known(
     assert computed(Memory(tmp_path), crowd(*range(21))) == 1
     assert computed(Memory(tmp_path), crowd(*set(range(21)) - {7})) == 0
     assert computed(Memory(tmp_path), crowd(*range(21))) == 1
-    assert computed(Memory(tmp_path), crowd(*range(21)), Rules(Reach(1.5, 2, 2.0), 48, 2)) == 21
+    assert computed(Memory(tmp_path), crowd(*range(21)), Rules(Reach(1.5, 2, 2.0), GATE, 2)) == 21
 
 
 def test_a_face_that_is_forgotten_costs_a_state_made_anew(

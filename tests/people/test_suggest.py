@@ -42,7 +42,7 @@ def suggest(
         named,
         known,
     )
-    eligible = choose_eligible(faces, standing.groups, 48)
+    eligible = choose_eligible(faces, standing.groups, GATE)
     near = find_near(faces.embeddings, eligible, np.arange(count))
     return suggest_faces(faces, near, standing, within=WITHIN)
 
@@ -170,7 +170,15 @@ def cloud(seed: int) -> tuple[Faces, list[int]]:
     people = dice.integers(0, 6, 80)
     vectors = middles[people] + dice.normal(0, 0.02, (80, 128)).astype(np.float32)
     made = faces_at(*sorted((f"{dice.integers(0, 120):03}", 0.0) for _ in range(80)))
-    faces = Faces(made.ids, made.images, made.boxes, made.dhashes, made.sides, made.sharpness, vectors.astype(np.float32))
+    faces = Faces(
+        made.ids,
+        made.images,
+        made.boxes,
+        made.dhashes,
+        made.sides,
+        made.sharpness,
+        vectors.astype(np.float32),
+    )
     owners = [int(dice.choice([0, *[person + 1] * 3])) for person in people]
     return faces, owners
 
@@ -273,6 +281,7 @@ def test_what_would_become_of_the_faces_of_a_picture() -> None:
         suggest=WITHIN,
         gate=GATE,
         sides=[100.0] * 5,
+        sharpness=[1.0] * 5,
     )
     assert [one.verdict for one in rulings] == ["attached", "unknown", "unknown", "unknown", "unknown"]
     alone = judge_faces(
@@ -286,5 +295,6 @@ def test_what_would_become_of_the_faces_of_a_picture() -> None:
         suggest=WITHIN,
         gate=GATE,
         sides=[100.0],
+        sharpness=[1.0],
     )
     assert [(one.verdict, one.person) for one in alone] == [("suggested", ANNA)]

@@ -26,7 +26,8 @@ class Thresholds:
     """What was measured for an engine's vectors; the configuration may say otherwise. Not part of its key.
 
     eps: Euclidean distance up to which two faces may be one person; all other
-    distances of joining are shares of it. min_samples: faces, one per group of near-copies,
+    distances of joining are shares of it. crowd: share of eps; faces on average farther apart than
+    this are not one person. min_samples: faces, one per group of near-copies,
     the point itself counted. gate: which faces are clustered. near_copy_bits: largest
     Hamming distance of the 64-bit difference hashes of two near-copies. suggest: Euclidean, between the
     middles of a face or an unnamed person and of an appearance of the person to whom it is proposed, corrected for
@@ -37,6 +38,7 @@ class Thresholds:
     min_samples: int
     gate: Gate
     near_copy_bits: int
+    crowd: float = 1.12
     suggest: float = 0.36
 
 
