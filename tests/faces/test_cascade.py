@@ -14,7 +14,7 @@ from faced.faces.engine.mmod import MmodNet
 from faced.faces.engine.proposer import Proposed
 from faced.faces.engine.session import Network
 from faced.faces.engine.tiles import Halvings
-from faced.faces.geometry import Boxes, box_array, iou_matrix
+from faced.faces.geometry import Boxes, box_array, iou_matrix, scaled
 from faced.model import Pixels
 from tests.support.portrait import portrait_on
 
@@ -127,3 +127,22 @@ def test_a_face_beside_the_middle_is_not_the_proposal_s(net: _Counting) -> None:
     assert iou_matrix(face[None], _px(box_array([found.box]), canvas))[0, 0] > 0.6
     far = np.array([[face[0] + 1.0 * side, face[1], side, side]])
     assert CascadeDetector(net, _Fixed(far)).find(canvas) == []
+
+
+def test_a_likely_face_is_looked_at_again_with_a_smaller_window(net: _Counting) -> None:
+    """A window far too large shows the detector nothing; the other look does."""
+    canvas, (face,) = portrait_on((900, 700), 600)
+    wide = scaled(face[None], 1.7)
+    assert CascadeDetector(net, _Fixed(wide, 0.5)).find(canvas) == []
+    assert net.tiles == 1
+    (found,) = CascadeDetector(net, _Fixed(wide, 0.92)).find(canvas)
+    assert iou_matrix(face[None], _px(box_array([found.box]), canvas))[0, 0] > 0.4
+    assert net.tiles == 3
+
+
+def test_what_is_found_already_is_not_looked_at_again(net: _Counting) -> None:
+    """A poor proposal beside a good one of the same face costs one tile."""
+    canvas, (face,) = portrait_on((900, 700), 600)
+    both = np.concatenate([face[None], scaled(face[None], 1.6)])
+    assert len(CascadeDetector(net, _Fixed(both, 0.92)).find(canvas)) == 1
+    assert net.tiles == 2

@@ -1,6 +1,7 @@
 """MTCNN's two networks: the converted graphs against the same weights by hand, and what they propose."""
 
 from itertools import pairwise
+from typing import cast
 
 import numpy as np
 import pytest
@@ -15,6 +16,18 @@ from faced.faces.geometry import iou_matrix
 from faced.model import Pixels
 from tests.support.portrait import portrait, portrait_on
 from tests.support.shared import shared_data
+
+
+class _Recorded:
+    """A network, and what it answered."""
+
+    def __init__(self, network: Network) -> None:
+        self._network = network
+        self.answers: list[Array] = []
+
+    def run(self, pixels: Pixels) -> Array:
+        self.answers.append(self._network.run(pixels))
+        return self.answers[-1]
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +94,18 @@ def test_the_portrait_is_proposed_at_every_size(mtcnn: Mtcnn, longer: int) -> No
     assert np.allclose(found.windows[:, 2], found.windows[:, 3])
 
 
+def test_the_second_network_looks_again_where_it_moved_a_crop_to(pnet: Network, rnet: Network) -> None:
+    """At what it half believed, and fewer; the second answers are what is proposed."""
+    recorded = _Recorded(rnet)
+    canvas, face = portrait_on((900, 700), 600)
+    found = Mtcnn(pnet, cast(Network, recorded), 800).propose(Halvings(canvas))
+    first, second = recorded.answers
+    assert 0 < len(second) <= (_probability(first) > 0.2).sum()
+    assert set(found.strengths) <= set(_probability(second))
+    assert found.strengths[0] == _probability(second).max() > 0.99
+    assert iou_matrix(face, found.windows[:1])[0, 0] > 0.6
+
+
 def test_a_panorama_is_looked_at_larger(mtcnn: Mtcnn) -> None:
     """A face of 71 px would have 6 if the longer side of 8000 px came down to 640."""
     canvas, face = portrait_on((8000, 600), 300, 5000, 200)
@@ -94,6 +119,10 @@ def test_odd_shapes_propose_nothing(mtcnn: Mtcnn, shape: tuple[int, int]) -> Non
     found = mtcnn.propose(Halvings(np.full((*shape, 3), 200, np.uint8)))
     assert found.windows.shape == (0, 4)
     assert found.strengths.shape == (0,)
+
+
+def _probability(answer: Array) -> Array:
+    return np.asarray(1 / (1 + np.exp(-answer[:, 0])), np.float32)
 
 
 def _check_rnet(rnet: Network, crops: Pixels) -> None:

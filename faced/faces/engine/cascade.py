@@ -28,9 +28,10 @@ _ACCEPT, _ACCEPT_STRONG = -0.5, -1.5
 _SAME: Final = 0.35
 _BATCH: Final = 32
 
-# What is likely a face and scores between these is looked at again with the window a little smaller and larger.
-_UNSURE: Final = (-2.0, 0.0)
-_AGAIN: Final = (0.85, 1.15)
+# What is likely a face and scores less is looked at again with another window: a window of the wrong size may
+# score below -2 on a face that scores 1 in the right one.
+_SURE: Final = 0.0
+_AGAIN: Final = (0.83,)
 
 
 class CascadeDetector:
@@ -57,8 +58,8 @@ class CascadeDetector:
     def _judge(self, picture: Halvings, windows: Boxes, strengths: Floats) -> tuple[Boxes, Floats]:
         """The best window of each proposal, in px of the picture, and its score."""
         boxes, scores = self._look(picture, windows)
-        likely = (strengths > self._proposer.likely) & (scores > _UNSURE[0]) & (scores < _UNSURE[1])
-        certain = boxes[scores >= _UNSURE[1]]
+        likely = (strengths > self._proposer.likely) & (scores < _SURE)
+        certain = boxes[scores >= _SURE]
         again = np.flatnonzero(likely & ~(iou_matrix(windows, certain) > _SAME).any(axis=1))
         for scale in _AGAIN if again.size else ():
             others, its = self._look(picture, scaled(windows[again], scale))

@@ -1,7 +1,8 @@
 """MTCNN's first two networks as proposers: where in a picture a face may be.
 
-The first looks at every place of a small copy of the picture at all sizes, the second once more at what the
-first found. Thresholds are low: the detector judges.
+The first looks at every place of a small copy of the picture at all sizes, the second at what the first found,
+and again at where it moved that to: the better placed a crop, the surer the answer, and the window. Thresholds
+are low: the detector judges.
 """
 
 from typing import Final
@@ -27,14 +28,18 @@ _RATIO: Final = 0.709  # the package's
 _CELL, _STRIDE = 12, 2
 _CROP: Final = 24
 _PNET_LEAST, _RNET_LEAST = 0.75, 0.6
+_RNET_FIRST: Final = 0.2  # worth the second network's other look
 _MOST_CELLS: Final = 3000  # of one level
 _MOST_CROPS: Final = 600
 _BATCH: Final = 128
 
 _SAME_FIRST: Final = 0.7
+_SAME_MOVED: Final = 0.9
 _SAME: Final = 0.7
 
-# The side of the detector's window against that of the second network's box, measured.
+# The side of the detector's window against that of the second network's box. Measured on group photos: one window
+# of 0.76 to 0.92 finds 0.90 to 0.91 of the faces, 0.92 and then 0.76 of what is not sure yet 0.925, eight windows
+# from 0.6 to 1.2 0.930. The second network's other look is worth 0.013 of these.
 _WINDOW: Final = 0.92
 
 
@@ -53,7 +58,9 @@ class Mtcnn:
         """See proposer.Proposer."""
         boxes, scores = self._first_look(picture)
         kept = nms(boxes, scores, _SAME_FIRST)[:_MOST_CROPS]
-        boxes, scores = self._second_look(picture, squared(boxes[kept], _longer(boxes[kept])))
+        boxes, scores = self._second_look(picture, boxes[kept], _RNET_FIRST)
+        kept = nms(boxes, scores, _SAME_MOVED)
+        boxes, scores = self._second_look(picture, boxes[kept], _RNET_LEAST)
         kept = nms(boxes, scores, _SAME)
         return Proposed(squared(boxes[kept], _longer(boxes[kept]) * _WINDOW), scores[kept])
 
@@ -73,13 +80,15 @@ class Mtcnn:
             )
         return np.concatenate([boxes for boxes, _ in found]), np.concatenate([scores for _, scores in found])
 
-    def _second_look(self, picture: Halvings, squares: Boxes) -> tuple[Boxes, Floats]:
+    def _second_look(self, picture: Halvings, boxes: Boxes, least: float) -> tuple[Boxes, Floats]:
+        """Of those that score above `least`: the boxes, moved, and the second network's scores."""
+        squares = squared(boxes, _longer(boxes))
         out = np.zeros((0, 5), np.float32)
         for start in range(0, len(squares), _BATCH):
             crops = picture.cut(squares[start : start + _BATCH], _CROP)
             out = np.concatenate([out, self._rnet.run(crops)])
         scores = _sigmoid(out[:, 0])
-        sure = scores > _RNET_LEAST
+        sure = scores > least
         return _shifted(squares[sure], out[sure, 1:]), scores[sure]
 
 
