@@ -364,7 +364,7 @@ class World:
         rows = self.store.db.execute(
             """SELECT owners.person, images.key, box_left FROM owners JOIN faces ON faces.id = owners.face
                JOIN images ON images.id = faces.image WHERE faces.engine = ?""",
-            [steps.shown_engine(self.store)],
+            [steps.shown_engine(self.store.db)],
         )
         for person, key, left in rows:
             found.setdefault((person, key), set()).add(Face(key, person_at(left)))
