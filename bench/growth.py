@@ -97,7 +97,7 @@ def measure(count: int, rounds: int, base: Path) -> dict[str, float]:
     with steps.open_state(run) as store:
         _first_pass(store, run, photos, people, count, took)
     show_progress(f"{count} photos: again")
-    observer = Observer(step=lambda _: None, encoding=lambda _: None)
+    observer = Observer(step=lambda _: None, encoding=lambda _: None, comparing=lambda *_: None)
     run_pass(
         run, [], None, observer, steps.TreeOptions(now=True)
     )  # the first one has its own links to look at
