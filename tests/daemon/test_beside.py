@@ -100,7 +100,7 @@ def said(app: App, *words: str) -> Iterator["subprocess.Popen[str]"]:
         yield process
 
 
-def linked(app: App) -> set[str]:
+def shown_photos(app: App) -> set[str]:
     """All photos that a folder shows."""
     return set().union(*app.groups())
 
@@ -127,7 +127,7 @@ def test_an_answer_beside_the_daemon_is_carried_out(crowded: App, crowd: Crowd) 
         status = daemon.wait_for_status(lambda status: bool(status["asks"]))
         assert crowded.groups() == without("nothing")
         crowded.run("accept", str(status["asks"][0]["id"]))
-        daemon.wait_for_folders(lambda _: not any(name.startswith("more/") for name in linked(crowded)))
+        daemon.wait_for_folders(lambda _: not any(name.startswith("more/") for name in shown_photos(crowded)))
         daemon.wait_for_status(lambda status: status["asks"] == [])
 
         daemon.quiet()
