@@ -205,7 +205,8 @@ class Service:
     def _set_rescans(self, roots: Collection[bytes]) -> None:
         """Not only by their disks: what turns out not to be heard is looked at as often as what cannot be."""
         every = {root: self._ears.rescan_every(root) for root in roots}
-        self._schedule.set_roots(every, time.monotonic())
+        reread = self._ears.rescan_every(self._places.people)
+        self._schedule.set_roots(every, time.monotonic(), reread)
 
     def _look_into_store(self) -> None:
         """A command was here: what does it want?"""
