@@ -24,12 +24,15 @@ __all__ = [
     "run_accept",
     "run_demo",
     "run_faces",
+    "run_hide",
     "run_log",
+    "run_merge",
     "run_name",
     "run_pause",
     "run_people",
     "run_resume",
     "run_run",
+    "run_show",
     "run_status",
     "run_sync",
     "run_undo",
@@ -196,11 +199,32 @@ def run_name(options: argparse.Namespace) -> int:
     return _report_said(name_person(_open(options), options.person, options.name))
 
 
+def run_merge(options: argparse.Namespace) -> int:
+    """`faced merge PERSON INTO`."""
+    from faced.passes.say import merge_persons
+
+    return _report_said(merge_persons(_open(options), options.person, options.into))
+
+
+def run_hide(options: argparse.Namespace) -> int:
+    """`faced hide PERSON`."""
+    from faced.passes.say import hide_person
+
+    return _report_said(hide_person(_open(options), options.person))
+
+
+def run_show(options: argparse.Namespace) -> int:
+    """`faced show PERSON`."""
+    from faced.passes.say import show_person
+
+    return _report_said(show_person(_open(options), options.person))
+
+
 def run_undo(options: argparse.Namespace) -> int:
-    """`faced undo [N]`."""
+    """`faced undo [N]` or `faced undo --edit ID…`."""
     from faced.passes.say import take_back
 
-    said = take_back(_open(options), options.count)
+    said = take_back(_open(options), options.count, options.edit or ())
     if not said.edits:
         show.print_lines(["there is nothing to undo"])
     return _report_said(said)

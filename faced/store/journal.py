@@ -25,6 +25,7 @@ from faced.store.edits import (
     format_time,
     from_line,
     new_ids,
+    number_of,
     to_line,
 )
 from faced.store.settings import read_installation
@@ -35,15 +36,18 @@ __all__ = [
     "LogEntry",
     "add_edits",
     "check_word",
+    "find_edit",
     "insert_lines",
     "is_journal_empty",
     "keep_books",
     "last_edit",
     "load_edits",
+    "load_gesture",
     "load_last_id",
     "load_lines",
     "load_log",
     "load_recent",
+    "load_undone_merges",
     "rebuild_word",
     "undo_gesture",
     "undo_last",
@@ -180,7 +184,7 @@ def load_last_id(db: Database) -> str | None:
 def last_edit(db: Database) -> int:
     """How far the journal has come: grows with each edit, 0 before the first. One look at its end."""
     (last,) = db.execute("SELECT max(id) FROM edits").fetchone()
-    return 0 if last is None else int(last.partition("-")[0])
+    return 0 if last is None else number_of(last)
 
 
 def load_lines(db: Database, after: str = "") -> list[tuple[str, str]]:
@@ -255,6 +259,39 @@ def undo_last(db: Database, count: int = 1, *, origin: str = "command", time: da
         gestures.add(edit.gesture)
         targets.append(edit)
     return _undo(db, targets, origin, time)
+
+
+def find_edit(db: Database, words: str) -> list[str]:
+    """Ids of the edits that this id, or the number that it begins with, means; empty: there is none to be undone."""
+    number = f"{int(words):012}" if words.isascii() and words.isdigit() and len(words) <= 12 else None
+    rows = db.execute(
+        f"SELECT id FROM edits WHERE {NOT_BOOKS} AND (id = ? OR substr(id, 1, 12) = ?) ORDER BY id",
+        [words, number],
+    )
+    return [key for (key,) in rows]
+
+
+def load_gesture(db: Database, edit: str) -> list[Edit]:
+    """The edits that were made together with this one, itself among them, in order."""
+    rows = db.execute(
+        "SELECT id, line, crc FROM edits WHERE id LIKE ? ORDER BY id", ["%-" + edit.partition("-")[2]]
+    )
+    return [_parse(key, line) for key, line in _sound(rows)]
+
+
+def load_undone_merges(db: Database, undos: Iterable[Edit]) -> list[Edit]:
+    """The merges that do not count, of those that these undos are about, however many undos are in between."""
+    undone = _load_undone(db)
+    merges: dict[str, Edit] = {}
+    for edit in undos:
+        while edit.undoes is not None and edit.undoes < edit.id:
+            found = _sound(db.execute("SELECT id, line, crc FROM edits WHERE id = ?", [edit.undoes]))
+            if not found:
+                break
+            edit = _parse(*found[0])
+        if edit.kind == "merge" and edit.id in undone:
+            merges[edit.id] = edit
+    return list(merges.values())
 
 
 def undo_gesture(db: Database, edit: str, *, origin: str = "command", time: datetime) -> list[Edit]:
