@@ -278,6 +278,6 @@ def _taken_ns(taken: str | None) -> int | None:
     if taken is None:
         return None
     try:
-        return int(time.mktime(time.strptime(taken, "%Y-%m-%dT%H:%M:%S"))) * 10**9
-    except (OverflowError, ValueError):
+        return int(datetime.fromisoformat(taken).timestamp()) * 10**9
+    except (OverflowError, ValueError, OSError):
         return None
