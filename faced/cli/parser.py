@@ -108,6 +108,8 @@ PERSON = _argument(
     "person", metavar="PERSON", help="the number, the name where only one has it, or the path of the folder"
 )
 
+YES = _argument("--yes", action="store_true", help="do not ask: for scripts")
+
 LIBRARIES = (
     _argument(
         "libraries",
@@ -302,6 +304,38 @@ COMMANDS = (
             ),
             *PLACES,
         ),
+    ),
+    Command(
+        "forget",
+        commands.run_forget,
+        "delete all that is known of a person or a photo, for good",
+        "Faces, names and all that you said of PERSON (or of what PHOTO shows) are deleted: from the database, from\n"
+        "the journal and from every copy of them. Asks first, and cannot be undone. The photos themselves are not\n"
+        "touched. PHOTO is then not looked at again, until --lift.",
+        (
+            _argument(
+                "target",
+                metavar="PERSON|PHOTO",
+                nargs="?",
+                help="a person, named as for `faced name`, or the path of a photo or of a link to one",
+            ),
+            _argument(
+                "--gone",
+                action="store_true",
+                help="instead: what is known of photos that no library has any more",
+            ),
+            _argument("--lift", action="store_true", help="look at PHOTO again, which was forgotten"),
+            YES,
+            *PLACES,
+        ),
+    ),
+    Command(
+        "clean",
+        commands.run_clean,
+        "take away what faced made in the people folder",
+        "Links, face pictures, folders and markers that faced made in the people folder are taken away; what you or\n"
+        "others put there stays, and so do all names: the next `faced sync` makes everything again. Asks first.",
+        (YES, *PLACES),
     ),
     Command(
         "pause",

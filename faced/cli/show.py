@@ -247,11 +247,22 @@ def log_line(edit: "Edit", *, undone: bool) -> str:
             words = f"{who} is Person {edit.value}"
             if edit.replaced is not None:
                 words += f" (was called {_plain(edit.replaced)})"
+        case "forget":
+            words = _forget_words(edit)
         case "undo":
             words = f"taken back: #{edit.undoes_number}" + (f", of {who}" if who else "")
         case _:
             words = f"{edit.kind} {who} {_plain(edit.value)}"
     return f"{words} ({edit.origin})" + (", undone" if undone else "")
+
+
+def _forget_words(edit: "Edit") -> str:
+    value = edit.value if isinstance(edit.value, dict) else {}
+    pictures = value.get("images", [])
+    if edit.person is not None:
+        return f"Person {edit.person} was forgotten, with {count(len(edit.faces), 'face')}"
+    pictures = count(len(pictures) if isinstance(pictures, list) else 0, "picture")
+    return f"{pictures}: forgotten" + (", may be looked at again" if value.get("again") else "")
 
 
 def _plain(value: object) -> str:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from faced.errors import FacedError, Frozen
 from faced.errors import shown as shown_path
 from faced.folders.adopt import adopt_in_hand, what_adopting_takes
+from faced.folders.clean import plan_leftovers, remove_own_files
 from faced.folders.disk import parent_of
 from faced.folders.hold import hold_tree
 from faced.folders.place import HeldTree, ensure_own_folders, open_place, write_marker
@@ -24,7 +25,7 @@ from faced.folders.writer import KernelWriter, TreeWriter
 from faced.model import ImageId, PersonId
 from faced.store.asks import load_undecided
 from faced.store.database import Store
-from faced.store.follow import is_adopting
+from faced.store.follow import is_adopting, save_adopting
 from faced.store.tree import (
     Base,
     BaseChange,
@@ -32,6 +33,7 @@ from faced.store.tree import (
     LeftAlone,
     Operation,
     close_batch,
+    forget_base,
     is_known_text,
     load_base,
     load_generation,
@@ -41,9 +43,10 @@ from faced.store.tree import (
     open_batch,
     save_left_alone,
     save_problem,
+    save_tree,
 )
 
-__all__ = ["BATCH", "TreeReport", "recover_tree", "say_problem", "split_batches", "sync_tree"]
+__all__ = ["BATCH", "TreeReport", "clean_tree", "recover_tree", "say_problem", "split_batches", "sync_tree"]
 
 BATCH = 200
 """Changes at most between two commits: what a crash leaves in doubt."""
@@ -112,6 +115,38 @@ def sync_tree(
         raise FacedError(
             f"the people folder {shown_path(root)} could not be read or changed ({error.strerror}); nothing is lost,"
             " `faced sync` goes on from there"
+        ) from error
+    finally:
+        held.close()
+    return report
+
+
+def clean_tree(store: Store, root: bytes, *, writer: TreeWriter | None = None) -> TreeReport:
+    """Take away all that faced made in the people folder; whatever is not as faced left it stays.
+
+    What is known of persons stays too: the next sync_tree sets the folder up anew and takes over what it finds.
+    left_alone of the report: what faced did not make, or somebody changed. Raises as sync_tree does.
+    """
+    writer = KernelWriter() if writer is None else writer
+    report = sync_tree(store, root, [], {}, writer=writer)
+    if report.frozen is not None:
+        return report
+    root = os.path.abspath(root)
+    try:
+        held = open_place(store, root, writer)
+    except Frozen as frozen:
+        return _freeze(store, report, frozen)
+    try:
+        _Sync(store, held, writer, BATCH, report).remove_leftovers()
+        with store.write() as db:
+            forget_base(db)
+            save_adopting(db, True)
+            save_tree(db, root, None, {})
+        # From here on the next sync sets the folder up, whatever ends this.
+        remove_own_files(held.handle, writer)
+    except OSError as error:
+        raise FacedError(
+            f"the people folder {shown_path(root)} could not be cleaned ({error.strerror}); say it again"
         ) from error
     finally:
         held.close()
@@ -193,6 +228,12 @@ class _Sync:
         waiting = {row.path for row in load_undecided(self.store.db)}
         known = {path: reasons.get(path, reason) for path, reason in left_alone.items()}
         self._say({**self.failed, **{p: reason for p, reason in known.items() if p not in waiting}})
+
+    def remove_leftovers(self) -> None:
+        """Empty folders of nobody that faced made."""
+        operations = plan_leftovers(load_base(self.store.db, with_links=False), read_tree(self.held.handle))
+        if operations:
+            self._make(operations)
 
     def _say(self, left_alone: Mapping[bytes, str]) -> None:
         rows = sorted(map(LeftAlone._make, left_alone.items()))

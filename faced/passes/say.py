@@ -31,7 +31,16 @@ from faced.store.persons import load_names
 from faced.store.tree import load_tree
 from faced.store.word_tables import load_word
 
-__all__ = ["Said", "answer_asks", "hide_person", "merge_persons", "name_person", "show_person", "take_back"]
+__all__ = [
+    "Said",
+    "answer_asks",
+    "hide_person",
+    "merge_persons",
+    "name_person",
+    "say_and_show",
+    "show_person",
+    "take_back",
+]
 
 Speak = Callable[[Database, EngineId], Sequence[Edit]]
 
@@ -153,18 +162,20 @@ def _refuse_twin(db: Database, person: PersonId, name: str) -> None:
 
 
 def _say(run: Run, speak: Speak, *, is_answer: bool = False) -> Said:
+    """With the pass lock free the tree is read and shown here, else a wish is left for whoever has it."""
     with steps.open_state(run) as store:
         with hold_lock(run.state, PASS, patience=0) as mine:
             tree = load_tree(store.db)
             if mine and tree is not None and tree.place is not None:
-                return _say_and_show(store, run, tree.root, speak, is_answer=is_answer)
+                return say_and_show(store, run, tree.root, speak, is_answer=is_answer)
         edits, wish = _write(store, speak, ask_for_a_pass=True)
     wake_daemon(run.state)
     is_shown = read_holder(run.state) is not None and wait_for_wishes(run.state, [wish], longest=PATIENCE)
     return Said(tuple(edits), None, is_shown)
 
 
-def _say_and_show(store: Store, run: Run, root: bytes, speak: Speak, *, is_answer: bool) -> Said:
+def say_and_show(store: Store, run: Run, root: bytes, speak: Speak, *, is_answer: bool = False) -> Said:
+    """Read the people folder, say it, show it. The caller holds the pass lock."""
     config = run.config
     edits: Sequence[Edit] = _write(store, speak)[0] if is_answer else ()
     read = steps.read_tree(store, config, root, steps.TreeOptions())

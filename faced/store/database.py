@@ -24,6 +24,7 @@ from faced.store.migrations import check_version, migrate, newest_version, trans
 
 __all__ = [
     "CHECK",
+    "DAMAGED",
     "DATABASE",
     "Store",
     "is_damage",
@@ -36,6 +37,8 @@ __all__ = [
 ]
 
 DATABASE = "faced.db"
+DAMAGED = "damaged"
+"""The folder in which databases lie that were set aside."""
 CHECK = "faced.check"
 """A file that asks the next start to look whether the database is sound."""
 PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON")
@@ -79,6 +82,20 @@ class Store:
             except sqlite3.DatabaseError as error:
                 raise_full(self.folder, error)
                 raise
+
+    def compact(self) -> bool:
+        """Write the database anew, so that nothing of what was deleted is left in its files. Not within a transaction.
+
+        False: a reader holds an older state, so that the log cannot be emptied yet. Raises StorageFull.
+        """
+        with self._mutex, hold_lock(self.folder, WRITE):
+            try:
+                self._connection.execute("VACUUM")
+                (busy, *_) = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            except sqlite3.DatabaseError as error:
+                raise_full(self.folder, error)
+                raise
+            return not busy
 
     def is_alone(self) -> bool:
         """Whether nobody else, in this process or another, has the database open for writing."""

@@ -81,7 +81,7 @@ class Draft:
 
     value, by kind: name: text, or None for no name any more. born: year or None. place: folder path as text
     (os.fsdecode), relative to the people folder, or None. merge: id of the person it is merged into.
-    undo has `undoes`; hide, show, anchor, pin and reject need no value.
+    forget: see store.forgetting. undo has `undoes`; hide, show, anchor, pin and reject need no value.
     """
 
     kind: str
@@ -253,6 +253,16 @@ def _is_count(edit: Edit) -> bool:
     return edit.value == 0 or _is_person(edit.value)
 
 
+def _is_forget(edit: Edit) -> bool:
+    """See store.forgetting."""
+    match edit.value:
+        case {"persons": [*persons]}:
+            return _has_person(edit) and all(map(_is_person, persons))
+        case {"images": [*images], "again": bool()}:
+            return edit.person is None and not edit.faces and all(isinstance(key, str) for key in images)
+    return False
+
+
 def _is_anything(edit: Edit) -> bool:
     return True
 
@@ -277,7 +287,7 @@ KINDS: dict[str, Callable[[Edit], bool]] = {
     "tag": _is_anything,
     "seed": _is_anything,
     "answer": _is_anything,
-    "forget": _is_anything,
+    "forget": _is_forget,
 }
 
 

@@ -28,6 +28,8 @@ from faced.store.edits import (
     number_of,
     to_line,
 )
+from faced.store.forgetting import find_forgotten, strike_out
+from faced.store.forgotten import is_forgotten_kept, save_forgotten
 from faced.store.settings import read_installation
 from faced.store.word import Statements, apply_edit, fold_statements
 from faced.store.word_tables import load_some_statements, load_statements, save_difference
@@ -49,6 +51,7 @@ __all__ = [
     "load_recent",
     "load_undone_merges",
     "rebuild_word",
+    "strike_lines",
     "undo_gesture",
     "undo_last",
 ]
@@ -83,6 +86,8 @@ def add_edits(db: Database, drafts: Sequence[Draft], *, origin: str, time: datet
         said.append(replace(edit, replaced=_find_replaced(after, edit)))
         apply_edit(after, edit)
     _insert(db, [(edit.id, to_line(edit)) for edit in said])
+    if any(edit.kind == "forget" for edit in said):
+        save_forgotten(db, find_forgotten(load_edits(db)))
     if any(edit.kind == "undo" for edit in said):
         after = fold_statements(load_edits(db))
     save_difference(db, before, after)
@@ -107,6 +112,24 @@ def keep_books(db: Database, time: datetime) -> None:
     if drafts:
         edits = _complete(drafts, new_ids(load_last_id(db), len(drafts)), "faced", format_time(time))
         _insert(db, [(edit.id, to_line(edit)) for edit in edits])
+
+
+def strike_lines(db: Database) -> None:
+    """Strike out of the journal what its forgets took, and bring the word to what is left.
+
+    Within a transaction of the caller. The file beside the database is to be written anew then.
+    """
+    before = {edit.id: edit for edit in load_edits(db)}
+    after = {edit.id: edit for edit in strike_out(before.values())}
+    for table in ("pins", "rejections", "anchors"):  # they refer to edits
+        db.execute(f"DELETE FROM {table}")
+    db.conn.executemany("DELETE FROM edits WHERE id = ?", [(key,) for key in before if key not in after])
+    changed = [(to_line(edit), key) for key, edit in after.items() if edit != before[key]]
+    db.conn.executemany(
+        "UPDATE edits SET line = ?, crc = ? WHERE id = ?",
+        [(line, zlib.crc32(line.encode()), key) for line, key in changed],
+    )
+    rebuild_word(db)
 
 
 def insert_lines(db: Database, lines: Iterable[tuple[str, str]]) -> None:
@@ -242,13 +265,14 @@ def _parse(key: str, line: str) -> Edit:
 def undo_last(db: Database, count: int = 1, *, origin: str = "command", time: datetime) -> list[Edit]:
     """Take back the last `count` gestures that still count. Returns the undos, of the latest first.
 
-    Within a transaction of the caller. An undo is none of the gestures: it is taken back by `undo_gesture`.
+    Within a transaction of the caller. An undo is none of the gestures: it is taken back by `undo_gesture`; what was
+    forgotten by nothing.
     """
     undone = _load_undone(db)
     targets: list[Edit] = []
     gestures: set[str] = set()
     rows = db.execute(
-        f"SELECT id, line, crc FROM edits WHERE {NOT_BOOKS} AND kind <> 'undo' ORDER BY id DESC"
+        f"SELECT id, line, crc FROM edits WHERE {NOT_BOOKS} AND kind NOT IN ('undo', 'forget') ORDER BY id DESC"
     )
     for key, line in _sound(rows):
         if key in undone:
@@ -265,7 +289,7 @@ def find_edit(db: Database, words: str) -> list[str]:
     """Ids of the edits that this id, or the number that it begins with, means; empty: there is none to be undone."""
     number = f"{int(words):012}" if words.isascii() and words.isdigit() and len(words) <= 12 else None
     rows = db.execute(
-        f"SELECT id FROM edits WHERE {NOT_BOOKS} AND (id = ? OR substr(id, 1, 12) = ?) ORDER BY id",
+        f"SELECT id FROM edits WHERE {NOT_BOOKS} AND kind <> 'forget' AND (id = ? OR substr(id, 1, 12) = ?) ORDER BY id",
         [words, number],
     )
     return [key for (key,) in rows]
@@ -319,16 +343,20 @@ def rebuild_word(db: Database) -> None:
     """Make the tables of names, pins, rejections and anchors anew, within a transaction of the caller."""
     for table in ("person_words", "pins", "rejections", "anchors"):
         db.execute(f"DELETE FROM {table}")
-    save_difference(db, Statements(), fold_statements(load_edits(db)))
+    edits = load_edits(db)
+    save_difference(db, Statements(), fold_statements(edits))
+    save_forgotten(db, find_forgotten(edits))
 
 
 def check_word(db: Database) -> list[str]:
     """The tables that are not what the journal says; empty when all is well."""
-    is_, should = load_statements(db), fold_statements(load_edits(db))
+    edits = load_edits(db)
+    is_, should = load_statements(db), fold_statements(edits)
     pairs = {
         "person_words": is_.persons == should.persons,
         "pins": is_.pins == should.pins,
         "rejections": is_.rejections == should.rejections,
         "anchors": is_.anchors == should.anchors,
+        "forgotten": is_forgotten_kept(db, find_forgotten(edits)),
     }
     return [table for table, same in pairs.items() if not same]

@@ -1,4 +1,4 @@
-"""What is said by command: two persons become one and are split again, strangers go and come back."""
+"""What is said and done by command: two persons become one and are split again, strangers go and come back."""
 
 import pytest
 
@@ -112,3 +112,19 @@ def test_the_installed_commands_speak_of_edits_in_one_way(synced: App) -> None:
     assert "no edit 99999" in synced.run("undo", "--edit", "99999", status=2).stderr
     synced.run("hide", two)
     assert two not in synced.folders()
+
+
+def test_clean_takes_away_what_faced_made_and_names_stay(synced: App, demo: DemoLibrary) -> None:
+    """Asked for without a terminal nothing happens; with --yes the folder is empty, and the next sync makes it anew."""
+    name_all(synced, demo)
+    Inside(synced).sync()
+    before, log = synced.folders(), synced.json("log")
+    (synced.people / "mine.txt").write_text("mine")
+    assert "--yes" in synced.run("clean", status=2).stderr
+    assert synced.folders() == before
+    synced.run("clean", "--yes")
+    assert [path.name for path in synced.people.iterdir()] == ["mine.txt"]
+    assert "nothing to take away" in synced.run("clean", "--yes", status=1).stderr
+    synced.sync()
+    assert synced.folders() == before
+    assert synced.json("log") == log
