@@ -25,7 +25,7 @@ class Faces:
     ids: (n,) int64 face ids, the only column that knows of the store. images: (n,) image keys.
     boxes: (n, 4) float64, left, top, width, height as fractions of the upright picture.
     dhashes: (n,) uint64, of the image. sides: (n,) float64, px. sharpness: (n,) float64.
-    embeddings: (n, 128) float32.
+    embeddings: (n, 128) float32. years: (n,) int16, when the photo was taken, 0: not known; None: of none.
     """
 
     ids: NDArray[np.int64]
@@ -35,6 +35,7 @@ class Faces:
     sides: NDArray[np.float64]
     sharpness: NDArray[np.float64]
     embeddings: Floats
+    years: NDArray[np.int16] | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -57,6 +58,7 @@ class Faces:
             self.sides[rows],
             self.sharpness[rows],
             self.embeddings[rows],
+            None if self.years is None else self.years[rows],
         )
 
 
@@ -65,12 +67,14 @@ class Attachment:
     """Why a face that was left over is in its cluster.
 
     distance: Euclidean, to the middle of the cluster. second: label of the cluster that came second, or NOISE.
-    second_distance: to its middle, inf without one.
+    second_distance: to its middle, inf without one. room: how much nearer it is than it had to be; known only where
+    photos have dates.
     """
 
     distance: float
     second: int
     second_distance: float
+    room: float = np.inf
 
 
 @dataclass(frozen=True, slots=True, eq=False)

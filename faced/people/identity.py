@@ -8,8 +8,8 @@ In the order of their rank:
 4. What is left of the clusters are persons without a name, numbered as at the last run (see `numbers`).
 
 Everything but those numbers follows from the faces and the word alone, and not from their order, their ids or
-what was computed before. Joining, time and suggestions will have their place between
-the owned clusters and the unnamed ones.
+what was computed before. When photos were taken only takes away: nobody is in one from before the own birth, and a
+child's face that attached must be nearer than others (see `years`).
 """
 
 from collections.abc import Mapping
@@ -25,6 +25,7 @@ from faced.people.faces import NOISE, Attachment, Clusters, Faces
 from faced.people.numbers import match_persons
 from faced.people.photos import keep_nearest, split_photos
 from faced.people.said import Said
+from faced.people.years import find_rooms, is_far_for_child
 
 __all__ = ["Assignment", "assign_persons"]
 
@@ -100,11 +101,16 @@ def _divide_clusters(
     """The faces of owned clusters that the user did not speak of: each to the nearest owner not rejected."""
     claimed = claims.rows()
     members = rows_by_label(clusters.labels)
+    rooms = find_rooms(clusters)
     found: dict[int, _Found] = {}
     for label, persons in owners.items():
         size = len(members[label])
         rows = np.array([row for row in members[label].tolist() if row not in claimed], dtype=np.intp)
         nearest = nearness.find_nearest(rows, persons)
+        for person in persons:
+            if person in claims.born:
+                far_off = is_far_for_child(rooms[rows], claims.years[rows], claims.born[person])
+                nearest.persons[far_off & (nearest.persons == person)] = 0
         columns = (rows, nearest.persons, nearest.distances, nearest.seconds)
         for row, person, far, second in zip(*(column.tolist() for column in columns), strict=True):
             if person:
