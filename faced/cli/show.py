@@ -237,6 +237,12 @@ def log_line(edit: "Edit", *, undone: bool) -> str:
             words = f"{faces} not {who}"
         case "pin":
             words = f"{faces} {'is' if len(edit.faces) == 1 else 'are'} {who}"
+        case "born":
+            words = (
+                f"{who} was born in {edit.value}"
+                if edit.value is not None
+                else f"{who}: born nobody knows when"
+            )
         case "place":
             words = f"{who} lives in {_plain(edit.value)}"
         case "hide":

@@ -57,8 +57,17 @@ class Said:
     is_shown: bool = True
 
 
-def name_person(run: Run, who: str, name: str | None) -> Said:
-    """Give a person a name, or None: none any more. Raises UsageError for a name that another one has."""
+UNKNOWN = "unknown"
+"""A birth that was said by mistake."""
+
+
+def name_person(
+    run: Run, who: str, name: str | None, *, keep_name: bool = False, born: int | str | None = None
+) -> Said:
+    """Give a person a name, or None: none any more. Raises UsageError for a name that another one has.
+
+    keep_name: nothing is said of the name. born: the year of birth, or UNKNOWN; None: nothing is said of it.
+    """
     if name is not None and not name.strip():
         raise UsageError("a name must have at least one letter; `--clear` takes a name away")
 
@@ -67,7 +76,11 @@ def name_person(run: Run, who: str, name: str | None) -> Said:
         cleaned = None if name is None else folder_name(name)
         if cleaned is not None:
             _refuse_twin(db, person, cleaned)
-        drafts = draft_name(db, engine, person, cleaned)
+        drafts = [] if keep_name else draft_name(db, engine, person, cleaned)
+        if born is not None:
+            if cleaned is None and (not keep_name or person not in load_names(db)):
+                raise UsageError(f"Person {person} has no name: say who it is, and then when born")
+            drafts.append(Draft("born", person, value=None if born == UNKNOWN else born))
         return add_edits(db, drafts, origin="command", time=datetime.now(UTC))
 
     return _say(run, speak)

@@ -39,6 +39,9 @@ def load_said(db: Database, engine: EngineId) -> Said:
         named=[person for person, word in persons.items() if word.name is not None],
         kept=[person for person, word in persons.items() if word.hidden],
         merged={person: word.merged_into for person, word in persons.items() if word.merged_into is not None},
+        born={
+            p: word.born for p, word in persons.items() if word.born is not None and word.merged_into is None
+        },
     )
 
 

@@ -9,6 +9,8 @@ In the order of their rank:
 
 Everything but those numbers follows from the faces and the word alone, and not from their order, their ids or
 what was computed before: of the last run's answer only distances are taken over, where the same would come out.
+When photos were taken only takes away: nobody is in one from before the own birth, and a child's face that attached
+must be nearer than others (see `years`).
 """
 
 from collections.abc import Mapping
@@ -26,6 +28,7 @@ from faced.people.faces import NOISE, Attached, Attachment, Clusters, Faces
 from faced.people.numbers import number_persons
 from faced.people.photos import keep_nearest, split_photos
 from faced.people.said import Said
+from faced.people.years import find_rooms, is_before, is_far_for_child
 
 __all__ = ["Assignment", "Last", "Why", "assign_persons"]
 
@@ -79,7 +82,7 @@ class Assignment:
 
     ids: NDArray[np.int64]
     columns: _Columns
-    attached: Mapping[int, Attachment]
+    attached: Attached
 
     @property
     def owners(self) -> NDArray[np.int64]:
@@ -140,15 +143,9 @@ class Assignment:
 
     def _attached(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         distances, seconds = np.full((2, len(self.ids)), -1.0)
-        if isinstance(self.attached, Attached):
-            distances[self.attached.rows] = self.attached.distances
-            has_second = self.attached.seconds != NOISE
-            rows = self.attached.rows[has_second]
-            seconds[rows] = self.attached.second_distances[has_second]
-        else:
-            for row, one in self.attached.items():
-                distances[row] = one.distance
-                seconds[row] = one.second_distance if one.second != NOISE else -1.0
+        distances[self.attached.rows] = self.attached.distances
+        has_second = self.attached.seconds != NOISE
+        seconds[self.attached.rows[has_second]] = self.attached.second_distances[has_second]
         return distances, seconds
 
 
@@ -188,6 +185,9 @@ def assign_persons(
     columns.labels[:] = _leave_unowned(clusters, claims, owners, known)
     numbered = _last_numbers(photos, claims, before, said, known)
     _number_unowned(columns, faces, photos, numbered, last)
+    for person, born in claims.born.items():  # also of somebody without a name
+        early = (columns.owners == person) & is_before(claims.years, born)
+        columns.owners[early], columns.reasons[early] = 0, Why.NOBODYS
     claimed = claims.rows()
     taken = np.array(list(claimed), dtype=np.intp)
     columns.owners[taken] = list(claimed.values())
@@ -243,16 +243,20 @@ def _divide_clusters(
     spoken_of, rejected = np.zeros((2, len(faces)), dtype=np.bool_)
     spoken_of[list(claims.rows())], rejected[list(claims.rejected)] = True, True
     known = _Judged(len(faces), last)
+    rooms = find_rooms(clusters)
     for members in np.split(rows, starts[1:]) if len(rows) else ():
         persons = owners[int(clusters.labels[members[0]])]
-        judged = _sign(persons, nearness)
+        judged = 0 if claims.born.keys() & set(persons) else _sign(persons, nearness)
         mine = members[~spoken_of[members]]
         columns.sizes[mine], columns.judged[mine] = len(members), np.where(rejected[mine], 0, judged)
-        is_known = (known.judged[mine] == judged) & ~rejected[mine]
+        is_known = (known.judged[mine] == judged) & ~rejected[mine] & (judged != 0)
         there, asked = mine[is_known], mine[~is_known]
         columns.owners[there], columns.distances[there] = known.persons[there], known.distances[there]
         columns.seconds[there] = known.seconds[there]
         nearest = nearness.find_nearest(asked, persons)
+        for person in claims.born.keys() & set(persons):
+            is_far = is_far_for_child(rooms[asked], claims.years[asked], claims.born[person])
+            nearest.persons[is_far & (nearest.persons == person)] = 0
         columns.owners[asked], columns.distances[asked] = nearest.persons, nearest.distances
         columns.seconds[asked] = nearest.seconds
         columns.reasons[mine] = np.where(columns.owners[mine] != 0, Why.OWNED, Why.NOBODYS)
