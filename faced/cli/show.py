@@ -238,11 +238,26 @@ def log_line(edit: "Edit", *, undone: bool) -> str:
             words = f"{who} is a stranger: not shown"
         case "show":
             words = f"{who} is shown again"
+        case "merge":
+            words = f"{who} is Person {edit.value}"
+        case "tag" | "name_link":
+            words = _picture_words(edit, who)
         case "undo":
             words = f"taken back: what edit {edit.undoes} said" + (f" of {who}" if who else "")
         case _:
             words = f"{edit.kind} {who} {_plain(edit.value)}"
     return f"{words} ({edit.origin})" + (", undone" if undone else "")
+
+
+def _picture_words(edit: "Edit", who: str) -> str:
+    """Of what is said about a whole picture."""
+    value = edit.value if isinstance(edit.value, dict) else {}
+    if edit.kind == "tag":
+        return (
+            f"{who} {'has' if value.get('on') else 'has no'} link to {value.get('image')}, whoever is on it"
+        )
+    called = "called as its photo" if value.get("name") is None else f"called {_plain(value.get('name'))}"
+    return f"the link of {who} to {value.get('image')} is {called}"
 
 
 def _plain(value: object) -> str:

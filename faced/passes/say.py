@@ -18,13 +18,13 @@ from faced.model import EngineId, PersonId
 from faced.passes import steps
 from faced.passes.beside import PATIENCE, wait_for_wishes, wake_daemon
 from faced.passes.full import engine_settings
-from faced.passes.gestures import draft_name
+from faced.passes.gestures import draft_name, take_back_gestures
 from faced.passes.persons import find_person, fold
 from faced.passes.places import Run
 from faced.store.asks import add_request, answer_ask, load_asks
 from faced.store.database import Store
 from faced.store.edits import Edit
-from faced.store.journal import add_edits, undo_last
+from faced.store.journal import add_edits
 from faced.store.locks import PASS, hold_lock, read_holder
 from faced.store.persons import load_names
 from faced.store.tree import load_tree
@@ -64,7 +64,8 @@ def name_person(run: Run, who: str, name: str | None) -> Said:
 
 def take_back(run: Run, count: int) -> Said:
     """Undo the last gestures that still count."""
-    return _say(run, lambda db, _: undo_last(db, count, time=datetime.now(UTC)))
+
+    return _say(run, lambda db, engine: take_back_gestures(db, engine, count, datetime.now(UTC)))
 
 
 def answer_asks(run: Run, ids: Sequence[int], *, yes: bool) -> Said:

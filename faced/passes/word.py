@@ -3,26 +3,39 @@ picture was edited, is handed to the face that it has become.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from sqlite_utils import Database
 
 from faced.faces.handover import SeenFace, hand_over
-from faced.model import EngineId, FaceId, ImageKey
+from faced.model import EngineId, FaceId, ImageId, ImageKey, PersonId
 from faced.people.said import Said, resolve_said
 from faced.pictures.orientation import upright_box
 from faced.store.database import Store
-from faced.store.edits import Spot
+from faced.store.edits import Edit, Spot
 from faced.store.persons import Owner, load_owners, save_owners
 from faced.store.spots import (
     StoredFace,
     load_became,
     load_engine_key,
     load_faces_of_images,
+    load_image_ids,
     load_owned_images,
 )
+from faced.store.word import Word
 from faced.store.word_tables import load_statements
 
-__all__ = ["load_said", "pass_on_numbers"]
+__all__ = ["SaidOfPictures", "load_said", "load_said_of_pictures", "pass_on_numbers", "restore_numbers"]
+
+
+@dataclass(frozen=True, slots=True)
+class SaidOfPictures:
+    """What the user said of whole pictures, and of what they became. tags: whom they belong to, whoever is on them.
+    link_names: what persons' links to them are called.
+    """
+
+    tags: Mapping[PersonId, frozenset[ImageId]]
+    link_names: Mapping[tuple[PersonId, ImageId], bytes]
 
 
 def load_said(db: Database, engine: EngineId) -> Said:
@@ -39,6 +52,39 @@ def load_said(db: Database, engine: EngineId) -> Said:
         kept=[person for person, word in persons.items() if word.hidden],
         merged={person: word.merged_into for person, word in persons.items() if word.merged_into is not None},
     )
+
+
+def load_said_of_pictures(db: Database, word: Word) -> SaidOfPictures:
+    """About the images of now."""
+    keys = {key for key, _ in (*word.tags, *word.link_names)}
+    if not keys:
+        return SaidOfPictures({}, {})
+    became = load_became(db, keys)
+    ids = load_image_ids(db, keys.union(*became.values()))
+    meant = {key: [ids[k] for k in (key, *sorted(became.get(key, ()))) if k in ids] for key in keys}
+    tags: dict[PersonId, set[ImageId]] = {}
+    for key, person in word.tags:
+        tags.setdefault(person, set()).update(meant[key])
+    names = {(person, image): name for (key, person), name in word.link_names.items() for image in meant[key]}
+    return SaidOfPictures({person: frozenset(images) for person, images in tags.items()}, names)
+
+
+def restore_numbers(db: Database, engine: EngineId, undone: Iterable[Edit]) -> None:
+    """After a merge was taken back the faces are whose they were, so that persons without names keep their numbers.
+
+    undone: the edits that do not count any more. Within a transaction of the caller.
+    """
+    edits = list(undone)
+    apart = {edit.person for edit in edits if edit.kind == "merge"}
+    anchors = {
+        face.spot: edit.person
+        for edit in edits
+        if edit.kind == "anchor" and edit.person in apart and edit.person is not None
+        for face in edit.faces
+    }
+    faces = find_faces(db, engine, anchors)
+    why = "as it was before they were one"
+    save_owners(db, {face: Owner(anchors[spot], why) for spot, found in faces.items() for face in found}, [])
 
 
 def find_faces(db: Database, engine: EngineId, spots: Collection[Spot]) -> dict[Spot, list[FaceId]]:
