@@ -4,13 +4,26 @@ Each edit names a person and, where it is about photos, images; which of a photo
 to find out. `why` is a plain sentence about what was seen.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from faced.model import ImageId, PersonId
 
-__all__ = ["FolderEdit", "Hidden", "Named", "Placed", "Rejected", "Shown", "sort_edits"]
+__all__ = [
+    "Copied",
+    "FolderEdit",
+    "Gathered",
+    "Hidden",
+    "LinkNamed",
+    "Merged",
+    "Moved",
+    "Named",
+    "Placed",
+    "Rejected",
+    "Shown",
+    "sort_edits",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +56,59 @@ class Placed:
 
 
 @dataclass(frozen=True, slots=True)
+class Gathered:
+    """Links were put into a folder of the user's own: somebody new, called so. path: of the folder, relative to the
+    tree. sources: (image, whose link to it was moved here), None: it was copied. emptied: those without a name of whom
+    no link is left but here. names: of links that are not called as their photos are.
+    """
+
+    path: bytes
+    name: str
+    sources: tuple[tuple[ImageId, PersonId | None], ...]
+    why: str
+    emptied: frozenset[PersonId] = frozenset()
+    names: Mapping[ImageId, bytes] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """A link was moved into the folder of another person: it was her all along. source: whose it was."""
+
+    person: PersonId
+    image: ImageId
+    source: PersonId
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """A link or a photo was put into a person's folder: she is on that image too."""
+
+    person: PersonId
+    image: ImageId
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class LinkNamed:
+    """A person's link to an image was given a name. None: it is called as its photo again."""
+
+    person: PersonId
+    image: ImageId
+    name: bytes | None
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """The folder of somebody, or all links of it, was put into that of another: they are one. into: who stays."""
+
+    person: PersonId
+    into: PersonId
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Rejected:
     """A link was deleted: the person is not on that image."""
 
@@ -59,20 +125,27 @@ class Hidden:
     why: str
 
 
-FolderEdit: TypeAlias = Shown | Named | Placed | Rejected | Hidden
+FolderEdit: TypeAlias = (
+    Shown | Named | Placed | Gathered | Moved | Copied | LinkNamed | Merged | Rejected | Hidden
+)
 
-ORDER = (Shown, Named, Placed, Rejected, Hidden)
+# What is said of faces as they are comes before the merge that changes whose they are.
+ORDER = (Shown, Named, Placed, Gathered, Moved, Copied, LinkNamed, Merged, Rejected, Hidden)
 
 
 def sort_edits(edits: Iterable[FolderEdit]) -> tuple[FolderEdit, ...]:
     """By kind, person and image, whatever the order in which they were found."""
-    return tuple(
-        sorted(
-            edits,
-            key=lambda edit: (
-                ORDER.index(type(edit)),
-                edit.person,
-                edit.image if isinstance(edit, Rejected) else 0,
-            ),
-        )
-    )
+    return tuple(sorted(edits, key=_rank))
+
+
+def _rank(edit: FolderEdit) -> tuple[int, int, int, bytes]:
+    kind = ORDER.index(type(edit))
+    match edit:
+        case Gathered(path):
+            return kind, 0, 0, path
+        case (
+            Moved(person, image) | Copied(person, image) | LinkNamed(person, image) | Rejected(person, image)
+        ):
+            return kind, person, image, b""
+        case _:
+            return kind, edit.person, 0, b""

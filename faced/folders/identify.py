@@ -74,9 +74,10 @@ def identify_folders(
     | its inode at its path, with a majority of links                    | there                |
     | its inode elsewhere, with a majority of its links or of that one's | there (moved)        |
     | its inode, and it had no links                                     | there                |
+    | its inode at its path, and no links any more                       | there (emptied)      |
     | not so; one other folder with most of its links and few others     | that one (restored)  |
     | not so; several that are as like it                                | unclear: held        |
-    | not so; its inode at its path                                      | there (emptied)      |
+    | not so; its inode at its path                                      | there                |
     | its inode elsewhere, and no links any more                         | unclear: held        |
     | none of these, or it cannot be read                                | vanished, or unclear |
     """
@@ -134,6 +135,12 @@ def _find_lost(pending: Mapping[FolderId, _Sought], looks: Looks, identity: Iden
                 identity.found[id_] = path
             else:
                 identity.unclear[id_] = f"it cannot be told whether {shown(path)} is this folder"
+            del lost[id_]
+    taken = {*identity.found.values()}
+    for id_, folder in list(lost.items()):
+        here = looks.disk.get(folder.path)
+        if here is not None and here.ino == folder.ino and not here.links and folder.path not in taken:
+            identity.found[id_] = folder.path
             del lost[id_]
     matched, unclear = _match(lost, looks, {*identity.found.values()})
     identity.found.update(matched)

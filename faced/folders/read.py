@@ -14,9 +14,10 @@ from sqlite_utils import Database
 from faced.errors import FacedError, Frozen
 from faced.errors import shown as shown_path
 from faced.folders.brake import BRAKE, Brake
+from faced.folders.context import Context, Sources, Understood
 from faced.folders.disk import Disk, join_path
 from faced.folders.edits import FolderEdit
-from faced.folders.interpret import Context, Understood, interpret_tree
+from faced.folders.interpret import interpret_tree
 from faced.folders.place import HeldTree, open_place
 from faced.folders.sync import TreeReport, recover_tree, say_problem
 from faced.folders.tree import read_tree
@@ -34,12 +35,19 @@ from faced.store.asks import (
     save_undecided,
 )
 from faced.store.database import Store
-from faced.store.follow import follow_user, is_adopting, load_away, load_images_of_texts
+from faced.store.follow import (
+    follow_user,
+    is_adopting,
+    load_away,
+    load_copies,
+    load_images_of_texts,
+    save_copies,
+)
 from faced.store.tree import Base, load_base
 
 __all__ = ["Known", "ReadReport", "Record", "read_user_edits"]
 
-Record = Callable[[Database, Sequence[FolderEdit]], None]
+Record = Callable[[Database, Sequence[FolderEdit]], Mapping[bytes, PersonId]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +59,11 @@ class Known:
     excused: frozenset[ImageId] = frozenset()
     rejected_lately: Mapping[PersonId, int] = field(default_factory=dict)
     brake: Brake = BRAKE
+    merged: Mapping[PersonId, PersonId] = field(default_factory=dict)
+    rejected: frozenset[PersonId] = frozenset()
+    link_names: Mapping[tuple[PersonId, ImageId], bytes] = field(default_factory=dict)
+    moved_to: Callable[[PersonId], frozenset[PersonId]] = lambda person: frozenset()
+    in_common: Callable[[Sources], bool] = lambda sources: False
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +99,8 @@ def read_user_edits(
 ) -> ReadReport:
     """Read the people folder and record the edits. The caller holds the pass lock; nothing else runs in the tree.
 
-    record: writes the edits to the journal, within the transaction that moves base; it is not called without any.
+    record: writes the edits to the journal, within the transaction that moves base, and says who the new persons are,
+    by the paths of their folders; it is not called without any.
     trust_first: no second look is waited for. rebuild: as for open_place. Raises as sync_tree does.
     """
     root = os.path.abspath(root)
@@ -141,6 +155,12 @@ def _understand(
         brake=known.brake,
         undecided=rows,
         asks=asks,
+        merged=known.merged,
+        rejected=known.rejected,
+        copies=load_copies(store.db),
+        link_names=known.link_names,
+        moved_to=known.moved_to,
+        in_common=known.in_common,
         images_of_texts=load_images_of_texts(store.db, _strange_texts(base, disk)),
         away=load_away(store.db),
         second_look_ns=second_look_ns,
@@ -178,13 +198,18 @@ def _write(
         and not understood.over
         and all(draft.id is not None and draft.text == before[draft.id].text for draft in drafts)
         and asked == rows
+        and understood.copies == load_copies(store.db)
     )
     if is_same:
         return
     with store.write() as db:
-        if understood.edits:
-            record(db, understood.edits)
-        follow_user(db, understood.change)
+        made = record(db, understood.edits) if understood.edits else {}
+        change = understood.change
+        change.adopted = [
+            found._replace(person=made.get(found.path, found.person)) for found in change.adopted
+        ]
+        follow_user(db, change)
+        save_copies(db, understood.copies)
         new = list(understood.waiting)
         for draft in drafts:
             id_ = draft.id

@@ -223,7 +223,9 @@ class _Sync:
             held = hold_tree(base, disk)
             left_alone = held.left_alone
             operations = plan_tree(shown, photos, base, disk, held, name_max=self.held.name_max)
-            if not operations or not self._make(operations):
+            # A folder that another one left may be empty now.
+            is_again = any(operation.op == "movedir" for operation in operations)
+            if not operations or not (self._make(operations) | is_again):
                 break
         waiting = {row.path for row in load_undecided(self.store.db)}
         known = {path: reasons.get(path, reason) for path, reason in left_alone.items()}

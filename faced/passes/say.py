@@ -18,14 +18,14 @@ from faced.model import EngineId, PersonId
 from faced.passes import steps
 from faced.passes.beside import PATIENCE, wait_for_wishes, wake_daemon
 from faced.passes.full import engine_settings
-from faced.passes.gestures import draft_hide, draft_merge, draft_name
+from faced.passes.gestures import draft_hide, draft_merge, draft_name, take_back_gestures
 from faced.passes.persons import find_person, fold
 from faced.passes.places import Run
 from faced.passes.word import part_again
 from faced.store.asks import add_request, answer_ask, load_asks
 from faced.store.database import Store
 from faced.store.edits import Draft, Edit
-from faced.store.journal import add_edits, find_edit, undo_gesture, undo_last
+from faced.store.journal import add_edits, find_edit, undo_gesture
 from faced.store.locks import PASS, hold_lock, read_holder
 from faced.store.persons import load_names
 from faced.store.tree import load_tree
@@ -93,9 +93,7 @@ def merge_persons(run: Run, who: str, into: str) -> Said:
         person, other = find_person(db, who), find_person(db, into)
         if person == other:
             raise UsageError(f"{who} and {into} are one person already: Person {person}")
-        word = load_word(db).person(other)
-        is_known = word.name is not None or word.hidden
-        drafts = draft_merge(db, engine, person, other, is_known=is_known)
+        drafts = draft_merge(db, engine, person, other)
         return add_edits(db, drafts, origin="command", time=datetime.now(UTC))
 
     return _say(run, speak)
@@ -127,13 +125,9 @@ def take_back(run: Run, count: int, edits: Sequence[str] = ()) -> Said:
     def speak(db: Database, engine: EngineId) -> Sequence[Edit]:
         now = datetime.now(UTC)
         if not edits:
-            undos = undo_last(db, count, time=now)
-        else:
-            undos = [
-                undo
-                for id_ in [_find_edit(db, words) for words in edits]
-                for undo in undo_gesture(db, id_, time=now)
-            ]
+            return take_back_gestures(db, engine, count, now)
+        ids = [_find_edit(db, words) for words in edits]
+        undos = [undo for id_ in ids for undo in undo_gesture(db, id_, time=now)]
         part_again(db, engine, undos)
         return undos
 

@@ -18,18 +18,19 @@ from faced.folders.sync import TreeReport, sync_tree
 from faced.library.exclude import compile_excludes
 from faced.library.ready import Settling
 from faced.library.step import LibraryReport, scan_library
-from faced.model import EngineId, ImageId
+from faced.model import EngineId, ImageId, PersonId
 from faced.passes.decide import Decide, Question, decide_here
 from faced.passes.gestures import record_edits
 from faced.passes.losses import find_ask, follow_losses
+from faced.passes.meant import have_one_in_common
 from faced.passes.places import Places, Run
-from faced.passes.word import pass_on_numbers
+from faced.passes.word import load_said_of_pictures, pass_on_numbers
 from faced.people.recluster import Clustering, ReclusterReport, write_decision
 from faced.store.database import Store
 from faced.store.faces import count_unencoded
 from faced.store.health import check_health, is_check_due, mend, open_sound_store
 from faced.store.jobs import ensure_engine
-from faced.store.journal import load_last_id, load_recent
+from faced.store.journal import load_last_id, load_moved_to, load_recent
 from faced.store.journal_file import append_journal
 from faced.store.persons import load_images_of_persons
 from faced.store.photos import load_absent_images, load_libraries, load_photos_of_images
@@ -176,6 +177,11 @@ def look_at_tree(store: Store, config: Config, root: bytes, options: TreeOptions
         hidden=frozenset(p for p, said in word.persons.items() if said.hidden and said.merged_into is None),
         excused=load_absent_images(store.db),
         rejected_lately={person: len(images) for person, images in rejected.items()},  # type: ignore[misc]
+        merged={p: said.merged_into for p, said in word.persons.items() if said.merged_into is not None},
+        rejected=frozenset(person for persons in word.rejections.values() for person in persons),
+        link_names=load_said_of_pictures(store.db, word).link_names,
+        moved_to=lambda person: load_moved_to(store.db, person),
+        in_common=lambda sources: have_one_in_common(store.db, engine, sources),
     )
     report = read_user_edits(
         store,
@@ -254,13 +260,18 @@ def show_tree(store: Store, config: Config, root: bytes, engine: EngineId, read:
 def _shown_persons(store: Store, engine: EngineId, min_photos: int) -> list[ShownPerson]:
     word = load_word(store.db)
     images = load_images_of_persons(store.db, engine)
+    pictures = load_said_of_pictures(store.db, word)
+    names: dict[PersonId, dict[ImageId, bytes]] = {}
+    for (person, image), name in pictures.link_names.items():
+        names.setdefault(person, {})[image] = name
     named = {p for p, said in word.persons.items() if said.name is not None and said.merged_into is None}
     shown = []
-    for person in sorted(named | images.keys()):
+    for person in sorted(named | images.keys() | pictures.tags.keys()):
         said = word.person(person)
-        hers = images.get(person, frozenset())
-        if not said.hidden and (said.name is not None or len(hers) >= min_photos):
-            shown.append(ShownPerson(person, said.name, hers, said.place or b""))
+        hers = images.get(person, frozenset()) | pictures.tags.get(person, frozenset())
+        if said.hidden or said.name is not None or len(hers) >= min_photos or person in pictures.tags:
+            place, called = said.place or b"", names.get(person, {})
+            shown.append(ShownPerson(person, said.name, hers, place, said.hidden, called))
     return shown
 
 

@@ -15,6 +15,8 @@ __all__ = [
     "load_engine_key",
     "load_faces_of_images",
     "load_free_faces",
+    "load_image_ids",
+    "load_keys",
     "load_owned_faces",
     "load_owned_images",
 ]
@@ -87,6 +89,23 @@ def load_engine_key(db: Database, engine: EngineId) -> str:
     """What journals call the engine."""
     row = db.execute("SELECT key FROM engines WHERE id = ?", [engine]).fetchone()
     return "" if row is None else str(row[0])
+
+
+def load_keys(db: Database, images: Collection[ImageId]) -> dict[ImageId, ImageKey]:
+    """What journals call these images."""
+    rows = db.execute(
+        "SELECT id, key FROM images WHERE id IN (SELECT value FROM json_each(?))",
+        [json.dumps(sorted(images))],
+    )
+    return {ImageId(id_): ImageKey(key) for id_, key in rows}
+
+
+def load_image_ids(db: Database, keys: Collection[ImageKey]) -> dict[ImageKey, ImageId]:
+    """The rows of the images that are known."""
+    rows = db.execute(
+        "SELECT key, id FROM images WHERE key IN (SELECT value FROM json_each(?))", [json.dumps(sorted(keys))]
+    )
+    return {ImageKey(key): ImageId(id_) for key, id_ in rows}
 
 
 def load_became(db: Database, images: Collection[ImageKey]) -> dict[ImageKey, frozenset[ImageKey]]:
