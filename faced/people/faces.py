@@ -25,7 +25,7 @@ class Faces:
     ids: (n,) int64 face ids, the only column that knows of the store. images: (n,) image keys.
     boxes: (n, 4) float64, left, top, width, height as fractions of the upright picture.
     dhashes: (n,) uint64, of the image. sides: (n,) float64, px. sharpness: (n,) float64.
-    embeddings: (n, 128) float32.
+    embeddings: (n, 128) float32. photos: what number_photos says, when it is known.
     """
 
     ids: NDArray[np.int64]
@@ -35,6 +35,7 @@ class Faces:
     sides: NDArray[np.float64]
     sharpness: NDArray[np.float64]
     embeddings: Floats
+    photos: NDArray[np.intp] | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -49,6 +50,8 @@ class Faces:
 
     def number_photos(self) -> NDArray[np.intp]:
         """(n,) what picture each is in, counted from 0. Rows are in content order, faces of one picture together."""
+        if self.photos is not None:
+            return self.photos
         images = np.empty(len(self), dtype=object)
         images[:] = self.images
         numbers = np.zeros(len(self), dtype=np.intp)
@@ -96,6 +99,10 @@ class Attached(Mapping[int, Attachment]):
             raise KeyError(row)
         second, far = int(self.seconds[place]), float(self.second_distances[place])
         return Attachment(float(self.distances[place]), second, np.inf if second == NOISE else far)
+
+    def __contains__(self, row: object) -> bool:
+        place = int(np.searchsorted(self.rows, row))  # type: ignore[call-overload]
+        return place < len(self.rows) and bool(self.rows[place] == row)
 
     def __iter__(self) -> Iterator[int]:
         return iter(self.rows.tolist())
