@@ -25,7 +25,8 @@ class Faces:
     ids: (n,) int64 face ids, the only column that knows of the store. images: (n,) image keys.
     boxes: (n, 4) float64, left, top, width, height as fractions of the upright picture.
     dhashes: (n,) uint64, of the image. sides: (n,) float64, px. sharpness: (n,) float64.
-    embeddings: (n, 128) float32. years: (n,) int16, when the photo was taken, 0: not known; None: of none.
+    embeddings: (n, 128) float32. years: (n,) int16, when the photo was taken, 0: not known; None: of none. photos: what
+    number_photos says, when it is known.
     """
 
     ids: NDArray[np.int64]
@@ -36,6 +37,7 @@ class Faces:
     sharpness: NDArray[np.float64]
     embeddings: Floats
     years: NDArray[np.int16] | None = None
+    photos: NDArray[np.intp] | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -50,6 +52,8 @@ class Faces:
 
     def number_photos(self) -> NDArray[np.intp]:
         """(n,) what picture each is in, counted from 0. Rows are in content order, faces of one picture together."""
+        if self.photos is not None:
+            return self.photos
         images = np.empty(len(self), dtype=object)
         images[:] = self.images
         numbers = np.zeros(len(self), dtype=np.intp)
@@ -115,6 +119,10 @@ class Attached(Mapping[int, Attachment]):
             self.second_distances[places],
             rooms,
         )
+
+    def __contains__(self, row: object) -> bool:
+        place = int(np.searchsorted(self.rows, row))  # type: ignore[call-overload]
+        return place < len(self.rows) and bool(self.rows[place] == row)
 
     def __iter__(self) -> Iterator[int]:
         return iter(self.rows.tolist())

@@ -44,6 +44,14 @@ class Why(IntEnum):
     UNOWNED = 5
 
 
+_PLAIN = {
+    int(Why.PINNED): "pinned by you",
+    int(Why.ANCHORED): "there when you named this person",
+    int(Why.COPY): "a near-copy of a face that you gave this person",
+}
+_OWNED = int(Why.OWNED)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Columns:
     """n faces, a row each.
@@ -104,28 +112,16 @@ class Assignment:
     @cached_property
     def reasons(self) -> dict[FaceId, str]:
         """Why, in plain words."""
-        return {FaceId(int(self.ids[row])): self.explain(row) for row in np.flatnonzero(self.owners).tolist()}
+        rows = np.flatnonzero(self.owners)
+        return dict(zip(map(FaceId, self.ids[rows].tolist()), self.explain(rows), strict=True))
 
-    def explain(self, row: int) -> str:
-        """Why a row is whose it is, in plain words."""
-        columns, why = self.columns, self.columns.reasons[row]
-        if why == Why.PINNED:
-            return "pinned by you"
-        if why == Why.ANCHORED:
-            return "there when you named this person"
-        if why == Why.COPY:
-            return "a near-copy of a face that you gave this person"
-        size, far, second = (
-            int(columns.sizes[row]),
-            float(columns.distances[row]),
-            float(columns.seconds[row]),
-        )
-        reason = f"in a cluster of {size} faces, {far:.2f} from its middle"
-        if why == Why.OWNED:
-            reason = _explain_owned(size, far, second)
-        if row in self.attached:
-            reason = f"{_explain_attached(self.attached[row])}, {reason}"
-        return reason
+    def explain(self, rows: NDArray[np.intp]) -> list[str]:
+        """Why these rows are whose they are, in plain words."""
+        columns = (self.columns.reasons, self.columns.sizes, self.columns.distances, self.columns.seconds)
+        facts = zip(*(column[rows].tolist() for column in columns), strict=True)
+        wanted = set(rows.tolist()) if len(rows) < len(self.attached) else self.attached
+        attached = {row: self.attached[row] for row in wanted if row in self.attached}
+        return [_explain(attached.get(row), *one) for row, one in zip(rows.tolist(), facts, strict=True)]
 
     def find_changed(self, last: "Last") -> NDArray[np.intp]:
         """The rows that have another owner, or another reason, than in the last run."""
@@ -285,6 +281,15 @@ def _sign(persons: tuple[PersonId, ...], nearness: Nearness) -> int:
     """A number that says what the user said of these persons' faces; never 0."""
     text = b"".join(b"%d:" % person + nearness.sign(person) for person in persons)
     return int.from_bytes(blake2b(text, digest_size=8).digest(), "little") | 1
+
+
+def _explain(attachment: Attachment | None, why: int, size: int, far: float, second: float) -> str:
+    if why in _PLAIN:
+        return _PLAIN[why]
+    reason = f"in a cluster of {size} faces, {far:.2f} from its middle"
+    if why == _OWNED:
+        reason = _explain_owned(size, far, second)
+    return reason if attachment is None else f"{_explain_attached(attachment)}, {reason}"
 
 
 def _explain_owned(size: int, far: float, second: float) -> str:

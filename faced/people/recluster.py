@@ -118,7 +118,7 @@ def decide_owners(
     del everything
     before = {face: owner.person for face, owner in load_owners(db, engine).items()}
     kept = (memory or Memory()).follow(db, engine, rules_of(settings), faces, progress)
-    faces = replace(faces, embeddings=kept.embeddings)  # the same numbers, and the memory of one of the two
+    faces = kept.complete(faces)  # the same vectors, and the memory of one of the two
     clusters = keep_time(clusters_of(faces, kept, settings), faces, settings)
     assignment = assign_persons(faces, clusters, before, said)
     near = _near(kept) if said.named else None
