@@ -16,7 +16,7 @@ from faced.passes.steps import shown_engine
 from faced.pictures.hashing import image_key
 from faced.pictures.orientation import upright_box, upright_size
 from faced.pictures.read import read_photo
-from faced.store.asks import Ask, load_asks, load_undecided
+from faced.store.asks import Ask, load_questions, load_undecided
 from faced.store.forgotten import is_forgotten
 from faced.store.journal import LogEntry, load_log
 from faced.store.lookup import FaceRow, count_faces, find_photo, has_image, load_faces_of_image
@@ -90,7 +90,7 @@ def look_at_status(db: Database, *, is_running: bool = False) -> Status:
         libraries=load_libraries(db),
         tree=load_tree(db),
         left_alone=load_left_alone(db),
-        asks=load_asks(db),
+        asks=load_questions(db),
         undecided=sum(1 for row in load_undecided(db) if row.ask is None),
         daemon=load_note(db) if is_running else None,
         paused=is_paused(db),

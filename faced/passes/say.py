@@ -164,7 +164,7 @@ def _refuse_twin(db: Database, person: PersonId, name: str) -> None:
 def _say(run: Run, speak: Speak, *, is_answer: bool = False) -> Said:
     """With the pass lock free the tree is read and shown here, else a wish is left for whoever has it."""
     with steps.open_state(run) as store:
-        with hold_lock(run.state, PASS, wait=False) as mine:
+        with hold_lock(run.state, PASS, patience=0) as mine:
             tree = load_tree(store.db)
             if mine and tree is not None and tree.place is not None:
                 return say_and_show(store, run, tree.root, speak, is_answer=is_answer)

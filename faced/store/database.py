@@ -49,6 +49,8 @@ COUNT = (
     " ON CONFLICT (key) DO UPDATE SET value = CAST(CAST(value AS INTEGER) + 1 AS TEXT)"
 )
 PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON")
+SORT_IN_MEMORY = "temp_store=MEMORY"
+"""Large sorts would spill into /var/tmp or /tmp: faces do not belong there, and the kernel's guard forbids it."""
 
 
 class Store:
@@ -163,7 +165,7 @@ def _open(folder: Path) -> Store:
         undo.callback(connection.close)
         try:
             check_version(connection, folder)
-            for pragma in PRAGMAS:
+            for pragma in (*PRAGMAS, SORT_IN_MEMORY):
                 connection.execute(f"PRAGMA {pragma}")
             migrate(connection, folder)
         except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
@@ -250,6 +252,7 @@ def open_reader(folder: Path) -> Iterator[Database]:
         f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=30, isolation_level=None
     )
     try:
+        connection.execute(f"PRAGMA {SORT_IN_MEMORY}")
         version = check_version(connection, folder)
         if version == 0:
             raise StateError(f"the database {path} is empty: run `faced sync PHOTOS --people PEOPLE` first")
