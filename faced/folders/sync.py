@@ -15,11 +15,12 @@ from faced.errors import FacedError, Frozen
 from faced.errors import shown as shown_path
 from faced.folders.adopt import adopt_in_hand, what_adopting_takes
 from faced.folders.clean import plan_leftovers, remove_own_files
-from faced.folders.disk import parent_of
+from faced.folders.disk import Disk, DiskFolder, parent_of
 from faced.folders.hold import hold_tree
 from faced.folders.place import HeldTree, ensure_own_folders, open_place, write_marker
 from faced.folders.plan import PhotoPath, ShownPerson, plan_tree
 from faced.folders.recover import clear_strays, settle_batch
+from faced.folders.rest import note_rest
 from faced.folders.tree import apply_operations, read_tree
 from faced.folders.writer import KernelWriter, TreeWriter
 from faced.model import ImageId, PersonId
@@ -87,12 +88,16 @@ def sync_tree(
     batch: int = BATCH,
     reasons: Mapping[bytes, str] = NO_REASONS,
     rebuild: bool = False,
+    seen: Mapping[bytes, DiskFolder] | None = None,
+    key: str | None = None,
 ) -> TreeReport:
     """Make the people folder show these persons. The caller holds the pass lock; nothing else runs in the tree.
 
     root: absolute path. photos: as for plan_tree; those of a library that is only offline must be among them.
     reasons: better ones for what is left alone (path to sentence). rebuild: as for open_place. A tree whose
-    database was lost is adopted first.
+    database was lost is adopted first. seen: the folders as they were read just now.
+    key: says by which settings all this was made; when nothing is to be done, that is noted with it, so that nothing
+    need be read while nothing changes. None: it is not.
     Raises UsageError when `root` cannot be a people folder, FacedError when it could not be written (disk full):
     then nothing is lost, and the next run goes on from there.
     """
@@ -108,7 +113,9 @@ def sync_tree(
         persons = list(shown)
         if is_adopting(store.db):
             adopt_in_hand(store, held, *what_adopting_takes(persons, photos))
-        _Sync(store, held, writer, batch, report).run(persons, photos, reasons)
+        calm = _Sync(store, held, writer, batch, report).run(persons, photos, reasons, seen)
+        if calm is not None and key is not None:
+            note_rest(store, calm, key)
     except Frozen as frozen:
         return _freeze(store, report, frozen)
     except OSError as error:
@@ -215,21 +222,27 @@ class _Sync:
         shown: list[ShownPerson],
         photos: Mapping[ImageId, Sequence[PhotoPath]],
         reasons: Mapping[bytes, str],
-    ) -> None:
+        seen: Mapping[bytes, DiskFolder] | None,
+    ) -> Disk | None:
+        """Returns the disk when nothing was to be done."""
         left_alone: Mapping[bytes, str] = {}
-        for _ in range(ROUNDS):
+        calm = None
+        for number in range(ROUNDS):
             base = load_base(self.store.db)
-            disk = read_tree(self.held.handle)
+            seen = disk = read_tree(self.held.handle, seen)
             held = hold_tree(base, disk)
             left_alone = held.left_alone
             operations = plan_tree(shown, photos, base, disk, held, name_max=self.held.name_max)
             # A folder that another one left may be empty now.
             is_again = any(operation.op == "movedir" for operation in operations)
+            if not operations and number == 0:
+                calm = disk
             if not operations or not (self._make(operations) | is_again):
                 break
         waiting = {row.path for row in load_undecided(self.store.db)}
         known = {path: reasons.get(path, reason) for path, reason in left_alone.items()}
         self._say({**self.failed, **{p: reason for p, reason in known.items() if p not in waiting}})
+        return calm
 
     def remove_leftovers(self) -> None:
         """Empty folders of nobody that faced made."""

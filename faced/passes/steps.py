@@ -1,5 +1,6 @@
 """The steps of a pass, each of which reads what the ones before it wrote."""
 
+import hashlib
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -8,6 +9,7 @@ from datetime import UTC, datetime
 
 from sqlite_utils import Database
 
+import faced
 from faced.config import Config
 from faced.errors import Damaged, StorageFull
 from faced.faces.engine import EngineRecord
@@ -34,7 +36,9 @@ from faced.store.journal import load_last_id, load_moved_to, load_recent
 from faced.store.journal_file import append_journal
 from faced.store.persons import load_images_of_persons
 from faced.store.photos import load_absent_images, load_libraries, load_photos_of_images
+from faced.store.seen import is_at_rest
 from faced.store.settings import load_setting, save_setting
+from faced.store.tree import load_left_alone
 from faced.store.upkeep import is_due, run_daily
 from faced.store.word_tables import load_word
 
@@ -58,6 +62,8 @@ __all__ = [
 SHOWN_ENGINE = "engine"
 DAY_NS = 86_400 * 10**9
 ROUNDS = 3
+TREE_RULES = 1
+"""Counts up when the rules of reading or planning the people folder change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +198,7 @@ def look_at_tree(store: Store, config: Config, root: bytes, options: TreeOptions
         trust_first=options.now,
         second_look_ns=int(config.people_second_look * 1e9),
         rebuild=options.rebuild,
+        key=None if options.rebuild else rest_key(config, engine),
     )
     if report.edits:
         keep_journal(store)
@@ -253,8 +260,26 @@ def show_tree(store: Store, config: Config, root: bytes, engine: EngineId, read:
     """Make the people folder show who is who."""
     if read.frozen:
         return TreeReport(frozen=read.frozen)
+    key = rest_key(config, engine)
+    if read.rests and is_at_rest(store.db, key):
+        return TreeReport(left_alone=len(load_left_alone(store.db)))
+    is_calm = not (read.edits or read.undecided or read.asks)
     shown = _shown_persons(store, engine, config.people_min_photos)
-    return sync_tree(store, root, shown, _photo_paths(store), reasons=read.left_alone)
+    return sync_tree(
+        store,
+        root,
+        shown,
+        _photo_paths(store),
+        reasons=read.left_alone,
+        seen=read.seen,
+        key=key if is_calm else None,
+    )
+
+
+def rest_key(config: Config, engine: EngineId) -> str:
+    """By what the people folder is made, but for what is stored: another one, and everything is looked at again."""
+    text = repr((faced.__version__, TREE_RULES, int(engine), config))
+    return hashlib.blake2b(text.encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
 
 
 def _shown_persons(store: Store, engine: EngineId, min_photos: int) -> list[ShownPerson]:
