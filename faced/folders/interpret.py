@@ -7,6 +7,7 @@ in two, at any point, gives the same edits once nothing waits.
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from faced.errors import shown
 from faced.folders.arrived import (
@@ -24,7 +25,7 @@ from faced.folders.edits import FolderEdit, Hidden, Named, Placed, Shown, sort_e
 from faced.folders.emptied import find_emptied
 from faced.folders.hold import OWN_FOLDERS, is_ignored
 from faced.folders.identify import Looks, identify_folders
-from faced.folders.merged import Nested, find_nested
+from faced.folders.merged import Nested, find_nested, with_merges
 from faced.folders.missing import Decided, Missing, decide_missing
 from faced.folders.moved import Lost, Pairs, Strange, pair_links
 from faced.folders.names import is_same_name, name_of_folder
@@ -92,14 +93,15 @@ class _Reader:
         self.homes = _find_homes(self.base.folders)
         self.scattered = self._find_scattered()
         held = self._hold_folders()
-        self.strange = self._find_strange(held)
-        pairs = pair_links(self._find_lost(held), self.strange)
-        places = self._find_places(held)
+        unread = self._find_unread()
+        self.strange = self._find_strange(unread)
+        pairs = pair_links(self._find_lost(unread), self.strange)
+        places = self._find_places()
         arrivals = sort_arrivals(pairs, places, self.context)
         emptied = self._find_emptied(arrivals, held)
         gone = self._find_vanished(pairs, arrivals, emptied, held)
         decided = decide_missing(
-            gone, self.base, frozenset(held), len(self.homes), self.context, self._path_of
+            gone, self.base, frozenset(unread | held), len(self.homes), self.context, self._path_of
         )
         self._carry_out(decided)
         waiting = self._hold_in_the_way(held)
@@ -153,6 +155,9 @@ class _Reader:
             else:
                 self._hold_folder(held, folder, path, why)
         self.nested: Nested = find_nested(put, self.owner_at, self.context)
+        merges = [merged for _, merged in self.nested.merged]
+        self.merged_away = {merged.person for merged in merges}
+        self.context = replace(self.context, merged=with_merges(self.context.merged, merges))
         for path, folder in put.items():
             if (why := self.nested.held.get(folder.id)) is not None:
                 self._hold_folder(held, folder, path, why)
@@ -161,22 +166,29 @@ class _Reader:
                 held.add(folder.id)
         return held
 
+    def _find_unread(self) -> frozenset[FolderId]:
+        """Folders of which nothing can be told, not even what is in them. Of a folder that is only where it should
+        not be that can be told.
+        """
+        unclear = self.identity.unclear.keys()
+        inside = {f.id for f in self.base.folders if f.person is not None and self.homes[f.person] in unclear}
+        return frozenset({*unclear, *inside})
+
     def _hold_folder(self, held: set[FolderId], folder: BaseFolder, path: bytes, why: str) -> None:
         held.add(folder.id)
         self.left_alone[path] = why
         self.left_alone[folder.path] = f"this folder is {shown(path)} now"
 
     def _find_emptied(self, arrivals: Arrivals, held: set[FolderId]) -> dict[PersonId, PersonId | bytes]:
+        known = {*self.context.names, *self.context.hidden, *self.context.merged}
+        known |= {there.owner for there in self.strange if there.owner is not None}
         candidates = {
-            person
-            for person, home in self.homes.items()
-            if home not in held
-            and not {person} & {*self.context.names, *self.context.hidden, *self.context.merged}
+            person for person, home in self.homes.items() if home not in held and person not in known
         }
         return find_emptied(
             self.base.links,
             arrivals.destinations(),
-            candidates - {merged.person for merged in self.nested.merged.values()},
+            candidates - self.merged_away,
             self.context,
         )
 
@@ -266,12 +278,12 @@ class _Reader:
             self.change.moved[id_] = (path, ino)
             if folder.person is None or self.homes[folder.person] != id_ or path == folder.path:
                 continue
-            merged = self.nested.merged.get(id_)
-            if merged is not None:
-                self.edits.append(merged)
-            if id_ not in self.nested.followed and (merged is None or merged.into == folder.person):
+            self.edits += [merged for by, merged in self.nested.merged if by == id_]
+            if id_ not in self.nested.followed and folder.person not in self.merged_away:
                 images = frozenset(link.image for link in self.links_of[id_] if self._is_there(link, path))
-                self._see_move(folder.person, folder.path, path, images, is_placed=merged is None)
+                self._see_move(
+                    folder.person, folder.path, path, images, is_placed=id_ not in self.nested.inside
+                )
 
     def _see_move(
         self, person: PersonId, old: bytes, new: bytes, images: frozenset[ImageId], *, is_placed: bool = True
@@ -347,7 +359,7 @@ class _Reader:
         text = self.disk[path].links.get(link.name)
         return text is not None and (text == link.text or self.looks.image_of(text) == link.image)
 
-    def _find_strange(self, held: set[FolderId]) -> list[Strange]:
+    def _find_strange(self, unread: frozenset[FolderId]) -> list[Strange]:
         """Links like faced's own that are not where faced left them."""
         ours = {
             join_path(path, link.name)
@@ -367,7 +379,7 @@ class _Reader:
             is_usable = found.problem is None and (
                 is_usable_place(path) and not unclear & self.looks.images_in(path)
                 if owner is None
-                else owner.id not in held
+                else owner.id not in unread
             )
             for name, text in found.links.items():
                 image = self.looks.image_of(text)
@@ -381,12 +393,12 @@ class _Reader:
                 strange.append(Strange(path, found.ino, name, text, image, person, is_usable, is_known))
         return strange
 
-    def _find_lost(self, held: set[FolderId]) -> list[Lost]:
+    def _find_lost(self, unread: frozenset[FolderId]) -> list[Lost]:
         """Links of base that are not where base has them; those of folders that are gone, too."""
         lost = []
         for folder in self.base.folders:
             path = None if folder.id in self.scattered else self.identity.found.get(folder.id)
-            for link in self.links_of[folder.id] if folder.id not in held else ():
+            for link in self.links_of[folder.id] if folder.id not in unread else ():
                 where = join_path(folder.path if path is None else path, link.name)
                 if path is None or not self._is_seen(link, path, where):
                     is_gone = path is None and folder.id not in self.scattered
@@ -407,7 +419,7 @@ class _Reader:
             return True
         return False
 
-    def _find_places(self, held: set[FolderId]) -> Places:
+    def _find_places(self) -> Places:
         present = set()
         holders: dict[ImageId, set[PersonId]] = defaultdict(set)
         for path, folder in self.owner_at.items():
