@@ -219,10 +219,10 @@ class _Sorter:
         from_whom: dict[ImageId, PersonId | None] = {there.image: one.link.person for one, there in moved}
         persons = set(from_whom.values())
         copied = [there.image for there in free if there.image not in from_whom]
-        holders = [persons, *(set(self.places.holders[image]) for image in copied)]
-        shared = {
-            person for person in set.intersection(*holders if moved else holders[1:] or [set()]) if person
-        }
+        holders: list[frozenset[PersonId]] = [self.places.holders[image] for image in copied]
+        if moved:
+            holders.append(frozenset(person for person in persons if person is not None))
+        shared = frozenset.intersection(*holders) if holders else frozenset()
         one = min(shared) if shared and len(persons) < 2 else None
         everything = tuple(sorted({**dict.fromkeys(copied, one), **from_whom}.items()))
         if one is not None or (copied and self.context.in_common(everything)):

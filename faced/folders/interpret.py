@@ -13,10 +13,7 @@ from faced.errors import shown
 from faced.folders.arrived import (
     Arrivals,
     Outcome,
-    Places,
     carry_out,
-    is_usable_place,
-    say_known,
     sort_arrivals,
 )
 from faced.folders.context import Context, Understood
@@ -25,12 +22,13 @@ from faced.folders.edits import FolderEdit, Hidden, Named, Placed, Shown, sort_e
 from faced.folders.emptied import find_emptied
 from faced.folders.hold import OWN_FOLDERS, is_ignored
 from faced.folders.identify import Looks, identify_folders
+from faced.folders.links import is_there, look_at_links
 from faced.folders.merged import Nested, find_nested, with_merges
 from faced.folders.missing import Decided, Missing, decide_missing
-from faced.folders.moved import Lost, Pairs, Strange, pair_links
+from faced.folders.moved import Pairs, pair_links
 from faced.folders.names import is_same_name, name_of_folder
 from faced.model import FolderId, ImageId, PersonId
-from faced.store.follow import FoundFolder, FoundLink, KnownCopy, UserChange
+from faced.store.follow import FoundFolder, FoundLink, UserChange
 from faced.store.tree import Base, BaseFolder, BaseLink
 
 __all__ = ["Context", "Understood", "interpret_tree"]
@@ -81,7 +79,6 @@ class _Reader:
         self.edits: list[FolderEdit] = []
         self.change = UserChange()
         self.left_alone: dict[bytes, str] = {}
-        self.copies: set[KnownCopy] = set()
 
     def read(self) -> Understood:
         missing = {
@@ -94,10 +91,14 @@ class _Reader:
         self.scattered = self._find_scattered()
         held = self._hold_folders()
         unread = self._find_unread()
-        self.strange = self._find_strange(unread)
-        pairs = pair_links(self._find_lost(unread), self.strange)
-        places = self._find_places()
-        arrivals = sort_arrivals(pairs, places, self.context)
+        look = look_at_links(
+            self.base, self.disk, self.looks, self.context, self.identity, self.owner_at, unread
+        )
+        self.strange, self.places, self.copies = look.strange, look.places, look.known
+        self.change.links += look.newer
+        self.left_alone |= look.left_alone
+        pairs = pair_links(look.lost, self.strange)
+        arrivals = sort_arrivals(pairs, self.places, self.context)
         emptied = self._find_emptied(arrivals, held)
         gone = self._find_vanished(pairs, arrivals, emptied, held)
         decided = decide_missing(
@@ -106,7 +107,7 @@ class _Reader:
         self._carry_out(decided)
         waiting = self._hold_in_the_way(held)
         outcome = Outcome(self.edits, self.change, self.left_alone, self.copies)
-        carry_out(arrivals, places, self.context, self.occupied, self._inode_of, emptied, outcome)
+        carry_out(arrivals, self.places, self.context, self.occupied, self._inode_of, emptied, outcome)
         self._let_go_of_scattered(gone, decided)
         self._follow_folders(held | waiting)
         self._see_returned(held | waiting)
@@ -280,7 +281,9 @@ class _Reader:
                 continue
             self.edits += [merged for by, merged in self.nested.merged if by == id_]
             if id_ not in self.nested.followed and folder.person not in self.merged_away:
-                images = frozenset(link.image for link in self.links_of[id_] if self._is_there(link, path))
+                images = frozenset(
+                    link.image for link in self.links_of[id_] if is_there(link, self.disk[path], self.looks)
+                )
                 self._see_move(
                     folder.person, folder.path, path, images, is_placed=id_ not in self.nested.inside
                 )
@@ -351,87 +354,6 @@ class _Reader:
 
     def _inode_of(self, path: bytes) -> int:
         return self.disk[path].ino
-
-    # Links.
-
-    def _is_there(self, link: BaseLink, path: bytes) -> bool:
-        """Whether a link is in its folder, with its text or an older one."""
-        text = self.disk[path].links.get(link.name)
-        return text is not None and (text == link.text or self.looks.image_of(text) == link.image)
-
-    def _find_strange(self, unread: frozenset[FolderId]) -> list[Strange]:
-        """Links like faced's own that are not where faced left them."""
-        ours = {
-            join_path(path, link.name)
-            for path, folder in self.owner_at.items()
-            for link in self.links_of[folder.id]
-            if self._is_there(link, path)
-        }
-        self.places = Places(self.owner_at, frozenset(), {})
-        returned = tuple(path + b"/" for path in self.identity.returned.values())
-        strange = []
-        unclear = {link.image for id_ in self.identity.unclear for link in self.links_of[id_]}
-        for path, found in sorted(self.disk.items()):
-            if (path + b"/").startswith(returned):
-                continue
-            owner = self.places.owner(path)
-            person = None if owner is None or owner.person is None else self.context.resolve(owner.person)
-            is_usable = found.problem is None and (
-                is_usable_place(path) and not unclear & self.looks.images_in(path)
-                if owner is None
-                else owner.id not in unread
-            )
-            for name, text in found.links.items():
-                image = self.looks.image_of(text)
-                if image is None or join_path(path, name) in ours:
-                    continue
-                copy = KnownCopy(found.ino, name, text, person)
-                is_known = copy in self.context.copies
-                if is_known:
-                    self.copies.add(copy)
-                    self.left_alone.update([say_known(path, name, person)])
-                strange.append(Strange(path, found.ino, name, text, image, person, is_usable, is_known))
-        return strange
-
-    def _find_lost(self, unread: frozenset[FolderId]) -> list[Lost]:
-        """Links of base that are not where base has them; those of folders that are gone, too."""
-        lost = []
-        for folder in self.base.folders:
-            path = None if folder.id in self.scattered else self.identity.found.get(folder.id)
-            for link in self.links_of[folder.id] if folder.id not in unread else ():
-                where = join_path(folder.path if path is None else path, link.name)
-                if path is None or not self._is_seen(link, path, where):
-                    is_gone = path is None and folder.id not in self.scattered
-                    lost.append(Lost(link, where, self.context.resolve(link.person), is_gone))
-        return lost
-
-    def _is_seen(self, link: BaseLink, path: bytes, where: bytes) -> bool:
-        """Whether a link is where it was, or something else is."""
-        here = self.disk[path]
-        text = here.links.get(link.name)
-        if text == link.text:
-            return True
-        if self._is_there(link, path):
-            self.change.links.append(link._replace(text=text or link.text))
-            return True
-        if text is not None or link.name in here.others or link.name in here.folders:
-            self.left_alone[where] = "something else stands in the place of the link that faced made"
-            return True
-        return False
-
-    def _find_places(self) -> Places:
-        present = set()
-        holders: dict[ImageId, set[PersonId]] = defaultdict(set)
-        for path, folder in self.owner_at.items():
-            for link in self.links_of[folder.id]:
-                if link.name in self.disk[path].links:
-                    person = self.context.resolve(link.person)
-                    present.add((person, link.image))
-                    holders[link.image].add(person)
-        self.places = Places(
-            self.owner_at, present, {image: frozenset(found) for image, found in holders.items()}
-        )
-        return self.places
 
     # What became of what is missing.
 
