@@ -7,6 +7,7 @@ whether a folder that is gone was emptied by hand depends on it; then edits and 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from faced.errors import shown
 from faced.folders.context import Context
@@ -24,7 +25,7 @@ __all__ = ["Arrivals", "Places", "sort_arrivals"]
 
 ALBUM = "a folder of your own: links were copied into it, and that names nobody"
 
-NOBODY = "no one person is on all that was moved into this folder; faced leaves it as it is"
+SourceTuple: TypeAlias = tuple[tuple[ImageId, PersonId | None], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ class _New:
 
     moved: list[tuple[Lost, Strange]] = field(default_factory=list)
     copied: list[Strange] = field(default_factory=list)
-    sources: tuple[tuple[ImageId, PersonId | None], ...] = ()
+    sources: SourceTuple = ()
 
 
 @dataclass(slots=True)
@@ -96,10 +97,9 @@ def sort_arrivals(pairs: Pairs, places: Places, context: Context) -> Arrivals:
     | moved to a person       | carried out at once: both ends were seen                                    |
     | copied to a person      | waits, for it may be half of a move; at the second look carried out; one    |
     |                         | more of a link that she has is the user's affair                            |
-    | moved to a new folder   | somebody new, with what was copied there from persons without a name, if    |
-    |                         | one person is on all of it; else held                                       |
-    | only copied there       | waits; then somebody new, if it was from persons without a name; else an    |
-    |                         | album of the user's own                                                     |
+    | moved to a new folder   | somebody new                                                                |
+    | only copied there       | waits; then somebody new, if it was from persons without a name and one     |
+    |                         | person is on all of it; else an album of the user's own                     |
     | put where it means      | held; a copy is the user's affair                                           |
     | nothing                 |                                                                             |
     """
@@ -175,9 +175,12 @@ class _Sorter:
             reason = ALBUM
         sources = () if reason else self._find_sources(new.moved, free)
         if sources:
-            arrivals.new[path] = _New(new.moved, free, sources)
+            images = {image for image, _ in sources}
+            arrivals.new[path] = _New(new.moved, [there for there in free if there.image in images], sources)
+            # The others are copies in somebody's folder from now on.
+            self._wait_for_all([there for there in due if there not in arrivals.new[path].copied])
             return
-        arrivals.held += [(one, there, reason or NOBODY) for one, there in new.moved]
+        arrivals.held += [(one, there, reason or ALBUM) for one, there in new.moved]
         arrivals.known += due
 
     def _wait_for_all(self, due: list[Strange]) -> None:
@@ -211,24 +214,20 @@ class _Sorter:
         holders = self.places.holders.get(image, frozenset())
         return bool(holders) and not any(person in self.context.names for person in holders)
 
-    def _find_sources(
-        self, moved: list[tuple[Lost, Strange]], free: list[Strange]
-    ) -> tuple[tuple[ImageId, PersonId | None], ...]:
-        """Empty: nobody is on all of it."""
-        from_whom: dict[ImageId, PersonId | None] = {there.image: one.person for one, there in moved}
+    def _find_sources(self, moved: list[tuple[Lost, Strange]], free: list[Strange]) -> SourceTuple:
+        """What names somebody new: all that was moved, with what was copied if one person is on all of it."""
+        from_whom: dict[ImageId, PersonId | None] = {there.image: one.link.person for one, there in moved}
         persons = set(from_whom.values())
         copied = [there.image for there in free if there.image not in from_whom]
-        shared: set[PersonId] | None = {p for p in persons if p is not None} if moved else None
-        for image in copied:
-            holders = set(self.places.holders[image])
-            shared = holders if shared is None else shared & holders
+        holders: list[frozenset[PersonId]] = [self.places.holders[image] for image in copied]
+        if moved:
+            holders.append(frozenset(person for person in persons if person is not None))
+        shared = frozenset.intersection(*holders) if holders else frozenset()
         one = min(shared) if shared and len(persons) < 2 else None
-        from_whom |= dict.fromkeys(copied, one)
-        sources = tuple(sorted(from_whom.items()))
-        if not sources:
-            return ()
-        is_one = len(set(from_whom.values())) == 1 and None not in from_whom.values()
-        return sources if is_one or self.context.in_common(sources) else ()
+        everything = tuple(sorted({**dict.fromkeys(copied, one), **from_whom}.items()))
+        if one is not None or (copied and self.context.in_common(everything)):
+            return everything
+        return tuple(sorted(from_whom.items()))
 
 
 @dataclass(slots=True)
@@ -272,6 +271,7 @@ class _Hand:
 
     def carry_out(self, arrivals: Arrivals, merged: Mapping[PersonId, PersonId | bytes]) -> None:
         edits = self.outcome.edits
+        self.shown = {*self.places.present, *((one.person, one.link.image) for one, _ in arrivals.stayed)}
         for one, there in arrivals.stayed:
             if self._arrive(there, one):
                 self._name(there, one.person, there.name != one.link.name)
@@ -279,8 +279,8 @@ class _Hand:
             if self._arrive(there, one):
                 assert there.owner is not None
                 why = f"the link {shown(one.path)} was moved to {shown(there.path)}"
-                edits.append(Moved(there.owner, there.image, one.person, why))
-                self._name(there, there.owner, True)
+                edits.append(Moved(there.owner, there.image, one.link.person, why))
+                self._name(there, there.owner, (there.owner, there.image) not in self.shown)
         for there in arrivals.copied:
             if self._arrive(there, None):
                 assert there.owner is not None

@@ -26,8 +26,8 @@ def find_emptied(
     """
     theirs: dict[PersonId, list[BaseLink]] = defaultdict(list)
     for link in links:
-        if link.person in candidates:
-            theirs[link.person].append(link)
+        if (person := context.resolve(link.person)) in candidates:
+            theirs[person].append(link)
     found: dict[PersonId, PersonId | bytes] = {}
     for person, hers in theirs.items():
         moved = [

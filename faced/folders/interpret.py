@@ -7,15 +7,13 @@ in two, at any point, gives the same edits once nothing waits.
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from faced.errors import shown
 from faced.folders.arrived import (
     Arrivals,
     Outcome,
-    Places,
     carry_out,
-    is_usable_place,
-    say_known,
     sort_arrivals,
 )
 from faced.folders.context import Context, Understood
@@ -24,12 +22,13 @@ from faced.folders.edits import FolderEdit, Hidden, Named, Placed, Shown, sort_e
 from faced.folders.emptied import find_emptied
 from faced.folders.hold import OWN_FOLDERS, is_ignored
 from faced.folders.identify import Looks, identify_folders
-from faced.folders.merged import Nested, find_nested
+from faced.folders.links import is_there, look_at_links
+from faced.folders.merged import Nested, find_nested, with_merges
 from faced.folders.missing import Decided, Missing, decide_missing
-from faced.folders.moved import Lost, Pairs, Strange, pair_links
+from faced.folders.moved import Pairs, pair_links
 from faced.folders.names import is_same_name, name_of_folder
 from faced.model import FolderId, ImageId, PersonId
-from faced.store.follow import FoundFolder, FoundLink, KnownCopy, UserChange
+from faced.store.follow import FoundFolder, FoundLink, UserChange
 from faced.store.tree import Base, BaseFolder, BaseLink
 
 __all__ = ["Context", "Understood", "interpret_tree"]
@@ -80,7 +79,6 @@ class _Reader:
         self.edits: list[FolderEdit] = []
         self.change = UserChange()
         self.left_alone: dict[bytes, str] = {}
-        self.copies: set[KnownCopy] = set()
 
     def read(self) -> Understood:
         missing = {
@@ -92,19 +90,24 @@ class _Reader:
         self.homes = _find_homes(self.base.folders)
         self.scattered = self._find_scattered()
         held = self._hold_folders()
-        self.strange = self._find_strange(held)
-        pairs = pair_links(self._find_lost(held), self.strange)
-        places = self._find_places(held)
-        arrivals = sort_arrivals(pairs, places, self.context)
+        unread = self._find_unread()
+        look = look_at_links(
+            self.base, self.disk, self.looks, self.context, self.identity, self.owner_at, unread
+        )
+        self.strange, self.places, self.copies = look.strange, look.places, look.known
+        self.change.links += look.newer
+        self.left_alone |= look.left_alone
+        pairs = pair_links(look.lost, self.strange)
+        arrivals = sort_arrivals(pairs, self.places, self.context)
         emptied = self._find_emptied(arrivals, held)
         gone = self._find_vanished(pairs, arrivals, emptied, held)
         decided = decide_missing(
-            gone, self.base, frozenset(held), len(self.homes), self.context, self._path_of
+            gone, self.base, frozenset(unread | held), len(self.homes), self.context, self._path_of
         )
         self._carry_out(decided)
         waiting = self._hold_in_the_way(held)
         outcome = Outcome(self.edits, self.change, self.left_alone, self.copies)
-        carry_out(arrivals, places, self.context, self.occupied, self._inode_of, emptied, outcome)
+        carry_out(arrivals, self.places, self.context, self.occupied, self._inode_of, emptied, outcome)
         self._let_go_of_scattered(gone, decided)
         self._follow_folders(held | waiting)
         self._see_returned(held | waiting)
@@ -153,6 +156,9 @@ class _Reader:
             else:
                 self._hold_folder(held, folder, path, why)
         self.nested: Nested = find_nested(put, self.owner_at, self.context)
+        merges = [merged for _, merged in self.nested.merged]
+        self.merged_away = {merged.person for merged in merges}
+        self.context = replace(self.context, merged=with_merges(self.context.merged, merges))
         for path, folder in put.items():
             if (why := self.nested.held.get(folder.id)) is not None:
                 self._hold_folder(held, folder, path, why)
@@ -161,22 +167,29 @@ class _Reader:
                 held.add(folder.id)
         return held
 
+    def _find_unread(self) -> frozenset[FolderId]:
+        """Folders of which nothing can be told, not even what is in them. Of a folder that is only where it should
+        not be that can be told.
+        """
+        unclear = self.identity.unclear.keys()
+        inside = {f.id for f in self.base.folders if f.person is not None and self.homes[f.person] in unclear}
+        return frozenset({*unclear, *inside})
+
     def _hold_folder(self, held: set[FolderId], folder: BaseFolder, path: bytes, why: str) -> None:
         held.add(folder.id)
         self.left_alone[path] = why
         self.left_alone[folder.path] = f"this folder is {shown(path)} now"
 
     def _find_emptied(self, arrivals: Arrivals, held: set[FolderId]) -> dict[PersonId, PersonId | bytes]:
+        known = {*self.context.names, *self.context.hidden, *self.context.merged}
+        known |= {there.owner for there in self.strange if there.owner is not None}
         candidates = {
-            person
-            for person, home in self.homes.items()
-            if home not in held
-            and not {person} & {*self.context.names, *self.context.hidden, *self.context.merged}
+            person for person, home in self.homes.items() if home not in held and person not in known
         }
         return find_emptied(
             self.base.links,
             arrivals.destinations(),
-            candidates - {merged.person for merged in self.nested.merged.values()},
+            candidates - self.merged_away,
             self.context,
         )
 
@@ -266,12 +279,14 @@ class _Reader:
             self.change.moved[id_] = (path, ino)
             if folder.person is None or self.homes[folder.person] != id_ or path == folder.path:
                 continue
-            merged = self.nested.merged.get(id_)
-            if merged is not None:
-                self.edits.append(merged)
-            if id_ not in self.nested.followed and (merged is None or merged.into == folder.person):
-                images = frozenset(link.image for link in self.links_of[id_] if self._is_there(link, path))
-                self._see_move(folder.person, folder.path, path, images, is_placed=merged is None)
+            self.edits += [merged for by, merged in self.nested.merged if by == id_]
+            if id_ not in self.nested.followed and folder.person not in self.merged_away:
+                images = frozenset(
+                    link.image for link in self.links_of[id_] if is_there(link, self.disk[path], self.looks)
+                )
+                self._see_move(
+                    folder.person, folder.path, path, images, is_placed=id_ not in self.nested.inside
+                )
 
     def _see_move(
         self, person: PersonId, old: bytes, new: bytes, images: frozenset[ImageId], *, is_placed: bool = True
@@ -339,87 +354,6 @@ class _Reader:
 
     def _inode_of(self, path: bytes) -> int:
         return self.disk[path].ino
-
-    # Links.
-
-    def _is_there(self, link: BaseLink, path: bytes) -> bool:
-        """Whether a link is in its folder, with its text or an older one."""
-        text = self.disk[path].links.get(link.name)
-        return text is not None and (text == link.text or self.looks.image_of(text) == link.image)
-
-    def _find_strange(self, held: set[FolderId]) -> list[Strange]:
-        """Links like faced's own that are not where faced left them."""
-        ours = {
-            join_path(path, link.name)
-            for path, folder in self.owner_at.items()
-            for link in self.links_of[folder.id]
-            if self._is_there(link, path)
-        }
-        self.places = Places(self.owner_at, frozenset(), {})
-        returned = tuple(path + b"/" for path in self.identity.returned.values())
-        strange = []
-        unclear = {link.image for id_ in self.identity.unclear for link in self.links_of[id_]}
-        for path, found in sorted(self.disk.items()):
-            if (path + b"/").startswith(returned):
-                continue
-            owner = self.places.owner(path)
-            person = None if owner is None or owner.person is None else self.context.resolve(owner.person)
-            is_usable = found.problem is None and (
-                is_usable_place(path) and not unclear & self.looks.images_in(path)
-                if owner is None
-                else owner.id not in held
-            )
-            for name, text in found.links.items():
-                image = self.looks.image_of(text)
-                if image is None or join_path(path, name) in ours:
-                    continue
-                copy = KnownCopy(found.ino, name, text, person)
-                is_known = copy in self.context.copies
-                if is_known:
-                    self.copies.add(copy)
-                    self.left_alone.update([say_known(path, name, person)])
-                strange.append(Strange(path, found.ino, name, text, image, person, is_usable, is_known))
-        return strange
-
-    def _find_lost(self, held: set[FolderId]) -> list[Lost]:
-        """Links of base that are not where base has them; those of folders that are gone, too."""
-        lost = []
-        for folder in self.base.folders:
-            path = None if folder.id in self.scattered else self.identity.found.get(folder.id)
-            for link in self.links_of[folder.id] if folder.id not in held else ():
-                where = join_path(folder.path if path is None else path, link.name)
-                if path is None or not self._is_seen(link, path, where):
-                    is_gone = path is None and folder.id not in self.scattered
-                    lost.append(Lost(link, where, self.context.resolve(link.person), is_gone))
-        return lost
-
-    def _is_seen(self, link: BaseLink, path: bytes, where: bytes) -> bool:
-        """Whether a link is where it was, or something else is."""
-        here = self.disk[path]
-        text = here.links.get(link.name)
-        if text == link.text:
-            return True
-        if self._is_there(link, path):
-            self.change.links.append(link._replace(text=text or link.text))
-            return True
-        if text is not None or link.name in here.others or link.name in here.folders:
-            self.left_alone[where] = "something else stands in the place of the link that faced made"
-            return True
-        return False
-
-    def _find_places(self, held: set[FolderId]) -> Places:
-        present = set()
-        holders: dict[ImageId, set[PersonId]] = defaultdict(set)
-        for path, folder in self.owner_at.items():
-            for link in self.links_of[folder.id]:
-                if link.name in self.disk[path].links:
-                    person = self.context.resolve(link.person)
-                    present.add((person, link.image))
-                    holders[link.image].add(person)
-        self.places = Places(
-            self.owner_at, present, {image: frozenset(found) for image, found in holders.items()}
-        )
-        return self.places
 
     # What became of what is missing.
 

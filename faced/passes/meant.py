@@ -1,6 +1,6 @@
 """Which faces the links of the people folder stand for: what is stored is looked up here, people/choice chooses."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from sqlite_utils import Database
@@ -56,25 +56,41 @@ def choose_copied(
 
 def have_one_in_common(db: Database, engine: EngineId, sources: Sources) -> bool:
     """Whether links that were put into a folder of the user's own show one person: somebody new."""
-    return bool(choose_gathered(db, engine, sources))
+    return bool(_find_common(db, engine, _by_source(sources)))
 
 
 def choose_gathered(
     db: Database, engine: EngineId, sources: Sources
 ) -> dict[PersonId | None, tuple[FaceRef, ...]]:
-    """The faces of the one whom they have in common, by whose they were: none if there is nobody.
+    """The faces that are meant by links that were put into a new folder, by whose they were.
 
-    sources: (image, whose link it was). All of one person's are that person's faces; else each image has one of
-    its person's, or a free one.
+    sources: (image, whose link it was). All of one person's mean that person's faces. Else they mean the one whom
+    they have in common, among their persons' faces and free ones; and if there is nobody, what was moved means the
+    faces of whom it was, as if it had been moved one by one.
     """
+    images = _by_source(sources)
+    if len(images) > 1 or None in images:
+        common = _find_common(db, engine, images)
+        if common:
+            return common
+    found = {
+        source: find_faces_of_links(db, engine, source, theirs)
+        for source, theirs in images.items()
+        if source is not None
+    }
+    return {source: faces for source, faces in found.items() if faces}
+
+
+def _by_source(sources: Sources) -> dict[PersonId | None, frozenset[ImageId]]:
     images: dict[PersonId | None, frozenset[ImageId]] = {}
     for image, source in sources:
         images[source] = images.get(source, frozenset()) | {image}
-    if len(images) == 1 and None not in images:
-        (source,) = images
-        assert source is not None
-        faces = find_faces_of_links(db, engine, source, images[source])
-        return {source: faces} if faces else {}
+    return images
+
+
+def _find_common(
+    db: Database, engine: EngineId, images: Mapping[PersonId | None, frozenset[ImageId]]
+) -> dict[PersonId | None, tuple[FaceRef, ...]]:
     candidates: dict[ImageKey, dict[FaceId, StoredFace]] = {
         key: {} for key in load_keys(db, frozenset().union(*images.values())).values()
     }

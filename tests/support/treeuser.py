@@ -109,7 +109,7 @@ class UserTree(TreeModel):
         """Whom the user's word leaves the images that she is on, and gives others."""
         found: set[ImageId] = set()
         for one in (person, *(p for p, into in self.merged.items() if into == person)):
-            found |= {image for image in self.on[one] if (one, image) not in self.taken}
+            found |= {image for image in self.on[one] if not {(one, image), (person, image)} & self.taken}
             found |= self.given.get(one, set())
         return frozenset(image for image in found if (person, image) not in self.rejected)
 
@@ -184,9 +184,9 @@ class UserTree(TreeModel):
             case Copied(person, image, _):
                 self.give(person, image, None)
             case LinkNamed(person, image, None, _):
-                self.link_names.pop((person, image), None)
+                self.link_names.pop((self.merged.get(person, person), image), None)
             case LinkNamed(person, image, bytes(called), _):
-                self.link_names[person, image] = called
+                self.link_names[self.merged.get(person, person), image] = called
             case Merged(person, into, _):
                 self.merge(person, into)
             case Hidden(person, _):
@@ -194,7 +194,7 @@ class UserTree(TreeModel):
             case Shown(person, _):
                 self.hidden.discard(person)
             case Rejected(person, image, _):
-                self.rejected[person, image] = self.now
+                self.rejected[self.merged.get(person, person), image] = self.now
 
     def give(self, person: PersonId, image: ImageId, source: PersonId | None) -> None:
         """She is on that image, as she is pinned there; what it was of `source` it is no more."""
@@ -217,6 +217,9 @@ class UserTree(TreeModel):
             self.names[into] = self.names[person]
         self.names.pop(person, None)
         self.merged = {p: into if q == person else q for p, q in self.merged.items()} | {person: into}
+        for whose, image in [key for key in self.link_names if key[0] == person]:
+            name = self.link_names.pop((whose, image))
+            self.link_names.setdefault((into, image), name)
         self.rejected = {(into if p == person else p, i): when for (p, i), when in self.rejected.items()}
 
     def follow(self, change: UserChange) -> None:
