@@ -32,12 +32,13 @@ SourceTuple: TypeAlias = tuple[tuple[ImageId, PersonId | None], ...]
 class Places:
     """folder_at: the folders of base by where they are now. occupied: paths where base has another folder, of which it
     is not decided yet what became of it. present: (person, image) of links that are where faced left them, by who
-    stands for the person; holders: the persons of those, by image.
+    stands for the person; holders: the persons of those, by image. known: the links of base, folder and name.
     """
 
     folder_at: Mapping[bytes, BaseFolder]
     present: Collection[tuple[PersonId, ImageId]]
     holders: Mapping[ImageId, frozenset[PersonId]]
+    known: Collection[tuple[FolderId, bytes]] = frozenset()
 
     def owner(self, path: bytes) -> BaseFolder | None:
         """The person's folder that this is, or that it lies in."""
@@ -312,6 +313,10 @@ class _Hand:
         home = self.places.folder_at.get(there.folder)
         link = FoundLink(there.name, there.text, there.image)
         if home is not None and home.person is not None:
+            if (home.id, there.name) in self.places.known:
+                # It was put over another link, which nobody rejected: that one is made again, under another name.
+                change.gone.append((home.id, there.name))
+                self.outcome.left_alone.pop(there.path, None)
             change.arrived.append(BaseLink(home.id, *link, home.person))
         elif there.folder in self.occupied:
             self._hold(

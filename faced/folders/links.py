@@ -85,7 +85,8 @@ class _Looker:
                 present.add((person, link.image))
                 holders[link.image].add(person)
         found = {image: frozenset(persons) for image, persons in holders.items()}
-        return Places(self.owner_at, present, found)
+        known = frozenset((link.folder, link.name) for link in self.links)
+        return Places(self.owner_at, present, found, known)
 
     def _look_for(self, link: BaseLink, look: LinkLook, gone: Collection[FolderId]) -> None:
         path = self.path_of.get(link.folder)

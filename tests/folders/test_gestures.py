@@ -527,3 +527,14 @@ def test_a_folder_split_in_two(tree):
         tree.put(b"Eva/%d.jpg" % image, tree.entries.pop(b"Person 3/%d.jpg" % image))
     assert kinds(settle(tree)) == [("Gathered",)]
     assert (links(tree, b"Eva"), links(tree, b"Person 3")) == (jpgs(7, 8), jpgs(11, 12))
+
+
+@pytest.mark.parametrize("source", [b"Anna/1.jpg", b"Ben/5.jpg"])
+def test_a_link_put_over_another_takes_its_name_and_destroys_nothing(tree, source):
+    """Whoever it was moved from: the one that stood there was not rejected, and is made again beside it."""
+    image = 1 if source.startswith(b"Anna") else 5
+    tree.entries[b"Anna/2.jpg"] = tree.entries.pop(source)
+    edits = settle(tree)
+    assert not [edit for edit in edits if isinstance(edit, Rejected)]
+    assert tree.entries[b"Anna/2.jpg"] == photo_text(image)
+    assert photo_text(2) in {entry for path, entry in tree.entries.items() if path.startswith(b"Anna/")}
