@@ -10,7 +10,21 @@ from typing import TypeAlias
 
 from faced.model import ImageId, PersonId
 
-__all__ = ["FolderEdit", "Hidden", "Named", "Placed", "Rejected", "Shown", "sort_edits"]
+__all__ = [
+    "FaceAccepted",
+    "FaceEdit",
+    "FacePinned",
+    "FaceRejected",
+    "FolderEdit",
+    "Founded",
+    "Hidden",
+    "Ignored",
+    "Named",
+    "Placed",
+    "Rejected",
+    "Shown",
+    "sort_edits",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,20 +73,70 @@ class Hidden:
     why: str
 
 
-FolderEdit: TypeAlias = Shown | Named | Placed | Rejected | Hidden
+@dataclass(frozen=True, slots=True)
+class FacePinned:
+    """Face pictures were put into a person's folder: these are hers. faces: as face pictures name them."""
 
-ORDER = (Shown, Named, Placed, Rejected, Hidden)
+    person: PersonId
+    faces: frozenset[str]
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class FaceAccepted:
+    """The folder of what was proposed was put into the person's: yes to all, if not to each."""
+
+    person: PersonId
+    faces: frozenset[str]
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class FaceRejected:
+    """A face picture that was proposed to a person was deleted: it is somebody else."""
+
+    person: PersonId
+    face: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ignored:
+    """A face picture was put among the strangers: nobody whom the user wants to see."""
+
+    face: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Founded:
+    """A new folder with face pictures in it: somebody new of that name. path: relative to the tree."""
+
+    path: bytes
+    name: str
+    faces: frozenset[str]
+    why: str
+
+
+FaceEdit: TypeAlias = FacePinned | FaceAccepted | FaceRejected | Ignored | Founded
+FolderEdit: TypeAlias = Shown | Named | Placed | Rejected | Hidden | FaceEdit
+
+ORDER = (Shown, Named, Placed, Founded, FacePinned, FaceAccepted, Ignored, FaceRejected, Rejected, Hidden)
 
 
 def sort_edits(edits: Iterable[FolderEdit]) -> tuple[FolderEdit, ...]:
-    """By kind, person and image, whatever the order in which they were found."""
-    return tuple(
-        sorted(
-            edits,
-            key=lambda edit: (
-                ORDER.index(type(edit)),
-                edit.person,
-                edit.image if isinstance(edit, Rejected) else 0,
-            ),
-        )
-    )
+    """By kind, person and image or face, whatever the order in which they were found."""
+    return tuple(sorted(edits, key=_rank))
+
+
+def _rank(edit: FolderEdit) -> tuple[int, int, int, str]:
+    match edit:
+        case Founded(path):
+            return ORDER.index(Founded), 0, 0, path.hex()
+        case Ignored(face):
+            return ORDER.index(Ignored), 0, 0, face
+        case FaceRejected(person, face):
+            return ORDER.index(FaceRejected), person, 0, face
+        case Rejected(person, image):
+            return ORDER.index(Rejected), person, image, ""
+    return ORDER.index(type(edit)), edit.person, 0, ""

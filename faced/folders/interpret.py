@@ -7,7 +7,7 @@ in two, at any point, gives the same edits once nothing waits.
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from faced.errors import shown
 from faced.folders.brake import BRAKE, Brake
@@ -15,11 +15,15 @@ from faced.folders.disk import Disk, DiskFolder, join_path, parent_of
 from faced.folders.edits import FolderEdit, Hidden, Named, Placed, Shown, sort_edits
 from faced.folders.hold import OWN_FOLDERS
 from faced.folders.identify import Looks, identify_folders
+from faced.folders.interpret_pictures import PicturesRead, interpret_pictures
 from faced.folders.missing import AskDraft, Decided, Missing, decide_missing
+from faced.folders.missing_pictures import PICTURES
 from faced.folders.names import is_same_name, name_of_folder
+from faced.folders.pictures import Pictures
 from faced.model import FolderId, ImageId, PersonId
 from faced.store.asks import Ask, Undecided
 from faced.store.follow import AwayFolder, FoundFolder, FoundLink, UserChange
+from faced.store.pictures import PictureChange
 from faced.store.tree import Base, BaseFolder, BaseLink
 
 __all__ = ["Context", "Understood", "interpret_tree"]
@@ -33,7 +37,8 @@ class Context:
     names: of the persons that have one. hidden: persons. excused: images with no photo that is there (offline,
     dangling, gone): a missing link to them is no rejection. rejected_lately: images by person, in 24 hours.
     undecided, asks: of earlier looks; asks only those of TREE_KINDS. images_of_texts: of texts found on disk that
-    base does not have, those that faced once wrote. away: folders of hidden persons when they left.
+    base does not have, those that faced once wrote. away: folders of hidden persons when they left. pictures: face
+    pictures, as found; understood_pictures: path to face, of those that an earlier look has understood.
     """
 
     now_ns: int
@@ -46,19 +51,24 @@ class Context:
     asks: tuple[Ask, ...] = ()
     images_of_texts: Mapping[bytes, ImageId] = field(default_factory=dict)
     away: tuple[AwayFolder, ...] = ()
+    pictures: Pictures = field(default_factory=Pictures)
+    understood_pictures: Mapping[bytes, str] = field(default_factory=dict)
     second_look_ns: int = 10_000_000_000
     trust_first: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Understood:
-    """edits: what the user did. change: base's, that goes with them. waiting: what a second look will decide.
+    """edits: what the user did. change, pictures: base's, that go with them. founded: folders that are of somebody new
+    from now on (path to inode), each with an edit that says so. waiting: what a second look will decide.
     asks: open questions, with the rows that each holds; over: ids of those that are no longer asked.
     left_alone: path to reason, of what is held or not understood, where more can be said than that.
     """
 
     edits: tuple[FolderEdit, ...]
     change: UserChange
+    pictures: PictureChange
+    founded: Mapping[bytes, int]
     waiting: tuple[Undecided, ...]
     asks: tuple[AskDraft, ...]
     over: tuple[int, ...]
@@ -118,21 +128,45 @@ class _Reader:
         lost = self._find_lost_links(held)
         unread = frozenset(held)
         decided = decide_missing(
-            [*vanished, *lost], self.base, unread, len(self.homes), self.context, self._path_of
+            [*vanished, *lost], self.base, unread, len(self.homes), self._about_links(), self._path_of
         )
         self._carry_out(decided)
         waiting = self._hold_in_the_way(held)
         self._follow_folders(held | waiting)
         self._see_returned(held | waiting)
         self._say_copies()
+        pictures = self._read_pictures(held | waiting)
         return Understood(
-            edits=sort_edits(self.edits),
+            edits=sort_edits([*self.edits, *pictures.edits]),
             change=self.change,
-            waiting=decided.waiting,
-            asks=decided.asks,
-            over=decided.over,
-            left_alone=self.left_alone,
+            pictures=pictures.change,
+            founded=pictures.founded,
+            waiting=(*decided.waiting, *pictures.waiting),
+            asks=(*decided.asks, *pictures.asks),
+            over=(*decided.over, *pictures.over),
+            left_alone={**self.left_alone, **pictures.left_alone},
         )
+
+    # Face pictures.
+
+    def _about_links(self) -> Context:
+        return replace(self.context, asks=tuple(ask for ask in self.context.asks if ask.kind != PICTURES))
+
+    def _read_pictures(self, held: set[FolderId]) -> PicturesRead:
+        """Pictures in a person's folder speak of that person, unless it is not known what became of the folder."""
+        owners: dict[bytes, PersonId | None] = {}
+        for id_, path in self.identity.found.items():
+            owners[path] = None if id_ in held else self.folders[id_].person
+        owners.update((path, None) for path in self.identity.returned.values())
+        context = self.context
+        asks = tuple(ask for ask in context.asks if ask.kind == PICTURES)
+        about = replace(context, asks=asks)
+        read = interpret_pictures(
+            self.base, self.disk, context.pictures, context.understood_pictures, owners, about
+        )
+        self.change.moved |= read.moved
+        self.change.removed += read.removed
+        return read
 
     # Folders.
 

@@ -17,6 +17,7 @@ from faced.folders.brake import BRAKE, Brake
 from faced.folders.disk import Disk, join_path
 from faced.folders.edits import FolderEdit
 from faced.folders.interpret import Context, Understood, interpret_tree
+from faced.folders.pictures import find_pictures
 from faced.folders.place import HeldTree, open_place
 from faced.folders.sync import TreeReport, recover_tree, say_problem
 from faced.folders.tree import read_tree
@@ -34,12 +35,21 @@ from faced.store.asks import (
     save_undecided,
 )
 from faced.store.database import Store
-from faced.store.follow import follow_user, is_adopting, load_away, load_images_of_texts
+from faced.store.follow import (
+    FoundFolder,
+    adopt_folders,
+    follow_user,
+    is_adopting,
+    load_away,
+    load_images_of_texts,
+)
+from faced.store.pictures import follow_pictures, load_made_pictures, load_understood_pictures
 from faced.store.tree import Base, load_base
 
 __all__ = ["Known", "ReadReport", "Record", "read_user_edits"]
 
-Record = Callable[[Database, Sequence[FolderEdit]], None]
+Record = Callable[[Database, Sequence[FolderEdit]], Mapping[bytes, PersonId]]
+"""Writes edits into the journal; returns who was founded, by the path of the folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +153,8 @@ def _understand(
         asks=asks,
         images_of_texts=load_images_of_texts(store.db, _strange_texts(base, disk)),
         away=load_away(store.db),
+        pictures=find_pictures(held.handle, base, disk, lambda sums: load_made_pictures(store.db, sums)),
+        understood_pictures=load_understood_pictures(store.db),
         second_look_ns=second_look_ns,
         trust_first=trust_first,
     )
@@ -175,6 +187,7 @@ def _write(
     is_same = (
         not understood.edits
         and not understood.change
+        and not understood.pictures
         and not understood.over
         and all(draft.id is not None and draft.text == before[draft.id].text for draft in drafts)
         and asked == rows
@@ -182,9 +195,11 @@ def _write(
     if is_same:
         return
     with store.write() as db:
-        if understood.edits:
-            record(db, understood.edits)
+        persons = record(db, understood.edits) if understood.edits else {}
         follow_user(db, understood.change)
+        follow_pictures(db, understood.pictures)
+        founded = sorted(understood.founded.items())
+        adopt_folders(db, [FoundFolder(path, persons[path], ino, ()) for path, ino in founded])
         new = list(understood.waiting)
         for draft in drafts:
             id_ = draft.id

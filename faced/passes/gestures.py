@@ -3,33 +3,75 @@ looked up here, and what was done in one go is one gesture, so that it is undone
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from sqlite_utils import Database
 
-from faced.folders.edits import FolderEdit, Hidden, Named, Placed, Rejected, Shown
+from faced.folders.edits import (
+    FaceAccepted,
+    FacePinned,
+    FaceRejected,
+    FolderEdit,
+    Founded,
+    Hidden,
+    Ignored,
+    Named,
+    Placed,
+    Rejected,
+    Shown,
+)
 from faced.model import EngineId, FaceId, ImageId, ImageKey, PersonId
 from faced.people.choice import choose_faces
-from faced.store.edits import Draft, FaceRef
+from faced.store.edits import Draft, FaceRef, Spot
 from faced.store.journal import add_edits
-from faced.store.persons import load_images_of_persons
-from faced.store.spots import load_free_faces, load_owned_faces
+from faced.store.persons import add_persons, load_images_of_persons
+from faced.store.pictures import parse_face
+from faced.store.spots import (
+    load_engine_key,
+    load_faces_of_images,
+    load_free_faces,
+    load_owned_faces,
+)
 
 __all__ = ["draft_name", "record_edits"]
 
 
-def record_edits(db: Database, engine: EngineId, edits: Sequence[FolderEdit], time: datetime) -> None:
-    """Write what the user did into the journal, within a transaction of the caller."""
-    gestures: dict[tuple[PersonId, str], list[Draft]] = {}
+def record_edits(
+    db: Database, engine: EngineId, edits: Sequence[FolderEdit], time: datetime
+) -> dict[bytes, PersonId]:
+    """Write what the user did into the journal, within a transaction of the caller.
+
+    Returns the persons who are new, by the path of the folder that says so.
+    """
+    gestures: dict[tuple[object, str], list[Draft]] = {}
+    founded: dict[bytes, PersonId] = {}
     for edit in edits:
-        kind = "rejections" if isinstance(edit, Rejected) else "folder"
-        gestures.setdefault((edit.person, kind), []).extend(_draft(db, engine, edit))
+        if isinstance(edit, Founded):
+            [founded[edit.path]] = add_persons(db, 1)
+        gestures.setdefault(_gesture(edit), []).extend(_draft(db, engine, edit, founded))
     for drafts in gestures.values():
         add_edits(db, drafts, origin="folder", time=time)
+    return founded
 
 
-def _draft(db: Database, engine: EngineId, edit: FolderEdit) -> list[Draft]:
+def _gesture(edit: FolderEdit) -> tuple[object, str]:
+    """What was done in one go, as far as that can be seen, so that it is undone in one go."""
+    match edit:
+        case Founded(path):
+            return path, "new"
+        case Ignored():
+            return None, "ignored"
+        case FacePinned(person) | FaceAccepted(person):
+            return person, "faces"
+        case Rejected(person) | FaceRejected(person):
+            return person, "rejections"
+    return edit.person, "folder"
+
+
+def _draft(
+    db: Database, engine: EngineId, edit: FolderEdit, founded: Mapping[bytes, PersonId]
+) -> list[Draft]:
     match edit:
         case Named(person, name, images):
             return _name(db, engine, person, name, images)
@@ -42,6 +84,32 @@ def _draft(db: Database, engine: EngineId, edit: FolderEdit) -> list[Draft]:
         case Rejected(person, image):
             faces = _refs(db, engine, person, frozenset([image]))
             return [Draft("reject", person, faces)] if faces else []
+        case FacePinned(person, pictured):
+            return [Draft("pin", person, _pictured(db, engine, pictured))]
+        case FaceAccepted(person, pictured):
+            return [Draft("anchor", person, _pictured(db, engine, pictured))] if pictured else []
+        case FaceRejected(person, face):
+            return [Draft("reject", person, _pictured(db, engine, [face]))]
+        case Ignored(face):
+            [person] = add_persons(db, 1)
+            return [Draft("hide", person), Draft("pin", person, _pictured(db, engine, [face]))]
+        case Founded(path, name, pictured):
+            person = founded[path]
+            place = [Draft("place", person, value=os.fsdecode(path))] if b"/" in path else []
+            return [
+                Draft("name", person, value=name),
+                *place,
+                Draft("pin", person, _pictured(db, engine, pictured)),
+            ]
+
+
+def _pictured(db: Database, engine: EngineId, faces: Collection[str]) -> tuple[FaceRef, ...]:
+    """The faces that face pictures name. One that is known no more is kept too: a word outlives its face."""
+    spots = [spot for face in sorted(faces) if (spot := parse_face(face)) is not None]
+    known = load_faces_of_images(db, {spot.image for spot in spots})
+    engines = {Spot(face.image, face.box): face.engine for face in known}
+    ours = load_engine_key(db, engine)
+    return tuple(FaceRef(spot.image, spot.box, engines.get(spot, ours)) for spot in spots)
 
 
 def _hide(db: Database, engine: EngineId, person: PersonId) -> list[Draft]:

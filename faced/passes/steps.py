@@ -1,7 +1,7 @@
 """The steps of a pass, each of which reads what the ones before it wrote."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -21,6 +21,7 @@ from faced.library.step import LibraryReport, scan_library
 from faced.model import EngineId, ImageId
 from faced.passes.decide import Decide, Question, decide_here
 from faced.passes.gestures import record_edits
+from faced.passes.pictures import PictureWork, open_faces
 from faced.passes.places import Places, Run
 from faced.passes.word import pass_on_numbers
 from faced.people.recluster import Clustering, ReclusterReport, write_decision
@@ -207,11 +208,18 @@ def show_persons(
     record: EngineRecord,
     read: ReadReport,
     decide: Decide = decide_here,
+    *,
+    beat: Callable[[], None] = lambda: None,
+    most_pictures: int | None = None,
 ) -> tuple[ReclusterReport, TreeReport]:
-    """After a look at the people folder: decide who is who, and make the folder show it."""
+    """After a look at the people folder: decide who is who, and make the folder show it.
+
+    beat: called about twice a second while face pictures are made. most_pictures: so many new ones at once.
+    """
     engine = choose_engine(store, record)
     clustering = decide_persons(store, config, engine, record, decide)
-    return clustering, show_tree(store, config, root, engine, read)
+    work = PictureWork(record.thresholds.gate, beat, most_pictures)
+    return clustering, show_tree(store, config, root, engine, read, work)
 
 
 def clustering_settings(config: Config, record: EngineRecord) -> Clustering:
@@ -251,12 +259,23 @@ def decide_persons(
     return report
 
 
-def show_tree(store: Store, config: Config, root: bytes, engine: EngineId, read: ReadReport) -> TreeReport:
-    """Make the people folder show who is who."""
+def show_tree(
+    store: Store,
+    config: Config,
+    root: bytes,
+    engine: EngineId,
+    read: ReadReport,
+    work: PictureWork | None = None,
+) -> TreeReport:
+    """Make the people folder show who is who. work: how face pictures are made; None: what there is of them stays."""
     if read.frozen:
         return TreeReport(frozen=read.frozen)
     shown = _shown_persons(store, engine, config.people_min_photos)
-    return sync_tree(store, root, shown, _photo_paths(store), reasons=read.left_alone)
+    photos = _photo_paths(store)
+    if work is None:
+        return sync_tree(store, root, shown, photos, reasons=read.left_alone)
+    with open_faces(store, config, engine, photos, {person.id for person in shown}, work) as faces:
+        return sync_tree(store, root, shown, photos, reasons=read.left_alone, faces=faces)
 
 
 def _shown_persons(store: Store, engine: EngineId, min_photos: int) -> list[ShownPerson]:

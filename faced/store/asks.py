@@ -31,7 +31,7 @@ __all__ = [
     "save_undecided",
 ]
 
-TREE_KINDS = frozenset(["rejections", "folders"])
+TREE_KINDS = frozenset(["rejections", "folders", "pictures"])
 """Kinds of the people folder's own questions; reading the tree acts on their answers."""
 
 
@@ -50,12 +50,12 @@ class Ask:
 class Undecided(NamedTuple):
     """Something of base that is missing on disk, and is not acted upon yet.
 
-    path: as base has it. image: None for a folder. first_seen, due: UTC nanoseconds. Either `due`, when a second
+    path: as base has it. image: None for a folder or face picture. first_seen, due: UTC nanoseconds. Either `due`, when a second
     look may decide, or `ask`, the question that holds it.
     """
 
     path: bytes
-    what: Literal["link", "folder"]
+    what: Literal["link", "folder", "picture"]
     person: PersonId
     image: ImageId | None
     first_seen: int

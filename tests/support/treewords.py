@@ -4,7 +4,7 @@ The stand-in for a pass: an image has one face a person, so nothing has to be fo
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -12,13 +12,23 @@ from pathlib import Path
 
 from sqlite_utils import Database
 
-from faced.folders.edits import FolderEdit, Hidden, Named, Placed, Rejected, Shown
+from faced.folders.edits import (
+    FacePinned,
+    FaceRejected,
+    FolderEdit,
+    Hidden,
+    Named,
+    Placed,
+    Rejected,
+    Shown,
+)
 from faced.folders.read import Known, ReadReport, read_user_edits
 from faced.folders.writer import TreeWriter
-from faced.model import Box, ImageId, ImageKey
+from faced.model import Box, ImageId, ImageKey, PersonId
 from faced.store.database import Store, open_store
 from faced.store.edits import Draft, FaceRef
 from faced.store.journal import add_edits, load_edits
+from faced.store.pictures import parse_face
 from faced.store.word import Word, fold
 from faced.store.word_tables import load_word
 from tests.support.treeworld import TreeWorld
@@ -54,10 +64,11 @@ class WordWorld(TreeWorld):
         root = str(self.people).encode()
         return read_user_edits(self.store, root, known, self.record, now_ns=self.now, **options)  # type: ignore[arg-type]
 
-    def record(self, db: Database, edits: Sequence[FolderEdit]) -> None:
+    def record(self, db: Database, edits: Sequence[FolderEdit]) -> Mapping[bytes, PersonId]:
         """Write edits to the journal."""
         drafts = [draft for edit in edits for draft in self._drafts(edit)]
         add_edits(db, drafts, origin="folder", time=datetime(2026, 11, 24, tzinfo=UTC))
+        return {}
 
     def _drafts(self, edit: FolderEdit) -> Iterator[Draft]:
         match edit:
@@ -73,6 +84,12 @@ class WordWorld(TreeWorld):
                 yield Draft("show", person)
             case Rejected(person, image, _):
                 yield Draft("reject", person, faces=(_face(image, person),))
+            case FacePinned(person, faces, _):
+                yield Draft("pin", person, faces=tuple(map(_pictured, sorted(faces))))
+            case FaceRejected(person, face, _):
+                yield Draft("reject", person, faces=(_pictured(face),))
+            case _:
+                raise AssertionError(f"no user of these tests does that: {edit}")
 
     def follow(self, **options: object) -> object:
         """Bring the tree up to date with the word."""
@@ -88,10 +105,20 @@ class WordWorld(TreeWorld):
             for number, person in everybody.items()
             if not word.person(person.id).hidden
         }
+        proposed = self.faces
+        if proposed is not None:
+            self.faces = {
+                person: [face for face in faces if not self._is_said(word, face.face)]
+                for person, faces in proposed.items()
+            }
         try:
             return self.sync(**options)  # type: ignore[arg-type]
         finally:
-            self.persons = everybody
+            self.persons, self.faces = everybody, proposed
+
+    def _is_said(self, word: Word, face: str) -> bool:
+        spot = parse_face(face)
+        return spot in word.pins or spot in word.rejections
 
     def run(self, wait: float = 0, writer: TreeWriter | None = None) -> ReadReport:
         """A look, and what follows from it."""
@@ -118,6 +145,12 @@ def _key(image: int) -> ImageKey:
 
 def _face(image: int, person: int) -> FaceRef:
     return FaceRef(_key(image), Box(person / 16, 0.25, 0.125, 0.125), "e")
+
+
+def _pictured(face: str) -> FaceRef:
+    spot = parse_face(face)
+    assert spot is not None
+    return FaceRef(spot.image, spot.box, "e")
 
 
 @contextmanager
