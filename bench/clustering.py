@@ -171,11 +171,11 @@ def measure_memory(library: Library, size: int) -> int:
     faces, rules = library.faces, rules_of(library.rules)
     vectors = faces.embeddings[: size + 100]
     whole = Neighbours(rules.reach)
-    saved = {name: column.copy() for name, column in library.kept.save().items()}
+    saved = {name: library.kept.save()[name].copy() for name in whole.save()}
     tracemalloc.start()
     kept = np.empty((size + size // 16, 128), dtype=np.float32)
     kept[:size] = library.kept.embeddings
-    assert whole.load({name: saved[name] for name in saved.keys() - {"groups", "looks"}}, kept)
+    assert whole.load(saved, kept)
     whole.add(np.arange(10**9, 10**9 + 100), vectors[-100:], np.ones(100, dtype=np.bool_), np.arange(100))
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from faced.errors import FacedError, Frozen
 from faced.errors import shown as shown_path
 from faced.folders.adopt import adopt_in_hand, what_adopting_takes
+from faced.folders.clean import plan_leftovers, remove_own_files
 from faced.folders.disk import parent_of
 from faced.folders.hold import hold_tree
 from faced.folders.pictures import find_pictures
@@ -26,7 +27,7 @@ from faced.folders.writer import KernelWriter, TreeWriter
 from faced.model import ImageId, PersonId
 from faced.store.asks import load_undecided
 from faced.store.database import Store
-from faced.store.follow import is_adopting
+from faced.store.follow import is_adopting, save_adopting
 from faced.store.pictures import (
     checksum_of,
     is_made_picture,
@@ -40,6 +41,7 @@ from faced.store.tree import (
     LeftAlone,
     Operation,
     close_batch,
+    forget_base,
     is_known_text,
     load_base,
     load_generation,
@@ -49,6 +51,7 @@ from faced.store.tree import (
     open_batch,
     save_left_alone,
     save_problem,
+    save_tree,
 )
 
 __all__ = [
@@ -56,6 +59,7 @@ __all__ = [
     "CutFaces",
     "FacesToShow",
     "TreeReport",
+    "clean_tree",
     "recover_tree",
     "say_problem",
     "split_batches",
@@ -157,6 +161,39 @@ def sync_tree(
     return report
 
 
+def clean_tree(store: Store, root: bytes, *, writer: TreeWriter | None = None) -> TreeReport:
+    """Take away all that faced made in the people folder; whatever is not as faced left it stays.
+
+    What is known of persons stays too: the next sync_tree sets the folder up anew and takes over what it finds.
+    left_alone of the report: what faced did not make, or somebody changed. Raises as sync_tree does.
+    """
+    writer = KernelWriter() if writer is None else writer
+    nothing = FacesToShow(ShownFaces(), lambda _: NO_CONTENTS)
+    report = sync_tree(store, root, [], {}, writer=writer, faces=nothing)
+    if report.frozen is not None:
+        return report
+    root = os.path.abspath(root)
+    try:
+        held = open_place(store, root, writer)
+    except Frozen as frozen:
+        return _freeze(store, report, frozen)
+    try:
+        _Sync(store, held, writer, BATCH, report).remove_leftovers()
+        with store.write() as db:
+            forget_base(db)
+            save_adopting(db, True)
+            save_tree(db, root, None, {})
+        # From here on the next sync sets the folder up, whatever ends this.
+        remove_own_files(held.handle, writer)
+    except OSError as error:
+        raise FacedError(
+            f"the people folder {shown_path(root)} could not be cleaned ({error.strerror}); say it again"
+        ) from error
+    finally:
+        held.close()
+    return report
+
+
 def recover_tree(store: Store, held: HeldTree, writer: TreeWriter, report: TreeReport) -> None:
     """Look what became of the changes of a run that died, before anything else is made of the disk."""
     _Sync(store, held, writer, BATCH, report).recover()
@@ -237,6 +274,12 @@ class _Sync:
         passed_over |= load_understood_pictures(self.store.db).keys() - reasons.keys()
         known = {path: reasons.get(path, reason) for path, reason in left_alone.items()}
         self._say({**self.failed, **{p: reason for p, reason in known.items() if p not in passed_over}})
+
+    def remove_leftovers(self) -> None:
+        """Empty folders of nobody that faced made."""
+        operations = plan_leftovers(load_base(self.store.db, with_links=False), read_tree(self.held.handle))
+        if operations:
+            self._make(operations)
 
     def _say(self, left_alone: Mapping[bytes, str]) -> None:
         rows = sorted(map(LeftAlone._make, left_alone.items()))

@@ -34,7 +34,7 @@ from faced.store.spots import (
     load_owned_faces,
 )
 
-__all__ = ["draft_name", "record_edits"]
+__all__ = ["draft_hide", "draft_merge", "draft_name", "record_edits"]
 
 
 def record_edits(
@@ -78,7 +78,7 @@ def _draft(
         case Placed(person, path):
             return [Draft("place", person, value=os.fsdecode(path))]
         case Hidden(person):
-            return _hide(db, engine, person)
+            return draft_hide(db, engine, person)
         case Shown(person):
             return [Draft("show", person)]
         case Rejected(person, image):
@@ -112,16 +112,34 @@ def _pictured(db: Database, engine: EngineId, faces: Collection[str]) -> tuple[F
     return tuple(FaceRef(spot.image, spot.box, engines.get(spot, ours)) for spot in spots)
 
 
-def _hide(db: Database, engine: EngineId, person: PersonId) -> list[Draft]:
+def draft_hide(db: Database, engine: EngineId, person: PersonId) -> list[Draft]:
     """A stranger's faces are anchors too: without a name nothing else would keep knowing them."""
-    images = load_images_of_persons(db, engine).get(person, frozenset())
-    faces = _refs(db, engine, person, images)
-    return [Draft("hide", person), *([Draft("anchor", person, faces)] if faces else [])]
+    return [Draft("hide", person), *_draft_anchors(db, engine, person)]
+
+
+def draft_merge(
+    db: Database, engine: EngineId, person: PersonId, into: PersonId, *, is_known: bool
+) -> list[Draft]:
+    """Both are one, and the faces that are theirs now say so. is_known: `into` has a name or another word already.
+
+    The anchors are said of the one who goes, and before: so an undo knows which faces were whose.
+    """
+    staying = [] if is_known else _draft_anchors(db, engine, into)
+    return [*_draft_anchors(db, engine, person), *staying, Draft("merge", person, value=into)]
 
 
 def draft_name(db: Database, engine: EngineId, person: PersonId, name: str | None) -> list[Draft]:
     """A name given by command: the faces that are hers now become its anchors."""
-    return _name(db, engine, person, name, load_images_of_persons(db, engine).get(person, frozenset()))
+    return _name(db, engine, person, name, _images_of(db, engine, person))
+
+
+def _draft_anchors(db: Database, engine: EngineId, person: PersonId) -> list[Draft]:
+    faces = _refs(db, engine, person, _images_of(db, engine, person))
+    return [Draft("anchor", person, faces)] if faces else []
+
+
+def _images_of(db: Database, engine: EngineId, person: PersonId) -> frozenset[ImageId]:
+    return load_images_of_persons(db, engine).get(person, frozenset())
 
 
 def _name(

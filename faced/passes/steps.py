@@ -21,11 +21,11 @@ from faced.library.step import LibraryReport, scan_library
 from faced.model import EngineId, ImageId
 from faced.passes.decide import Decide, Question, decide_here
 from faced.passes.gestures import record_edits
+from faced.passes.losses import find_ask, follow_losses
 from faced.passes.pictures import PictureWork, open_faces
 from faced.passes.places import Places, Run
 from faced.passes.word import pass_on_numbers
 from faced.people.recluster import Clustering, ReclusterReport, write_decision
-from faced.store.asks import add_ask, delete_asks, load_asks
 from faced.store.database import Store
 from faced.store.faces import count_unencoded
 from faced.store.health import check_health, is_check_due, mend, open_sound_store
@@ -112,26 +112,18 @@ def scan_one(
     library = next((row for row in load_libraries(store.db) if row.root == root), None)
     if library is None:
         return None
-    asks = (ask for ask in load_asks(store.db) if ask.kind == "library")
-    ask = next((ask for ask in asks if ask.details.get("library") == library.id), None)
-    accepted = ask is not None and ask.answer is True
+    ask = find_ask(store, library.id)
     report = scan_library(
         store,
         library.id,
         places.people,
         excludes=compile_excludes(config.library_exclude),
         named=places.named,
-        accept_losses=accepted,
+        accept_losses=ask is not None and ask.answer is True,
         only=only,
         settling=settling,
     )
-    if ask is not None and (ask.answer is not None or not report.held):
-        with store.write() as db:
-            delete_asks(db, [ask.id])
-    if report.held and (ask is None or ask.answer is not None):
-        text = f"{report.problem}. Were they deleted for good?"
-        with store.write() as db:
-            add_ask(db, "library", text, {"library": library.id}, time.time_ns())
+    follow_losses(store, library.id, ask, report)
     return report
 
 
@@ -305,6 +297,6 @@ def _taken_ns(taken: str | None) -> int | None:
     if taken is None:
         return None
     try:
-        return int(time.mktime(time.strptime(taken, "%Y-%m-%dT%H:%M:%S"))) * 10**9
-    except (OverflowError, ValueError):
+        return int(datetime.fromisoformat(taken).timestamp()) * 10**9
+    except (OverflowError, ValueError, OSError):
         return None

@@ -11,7 +11,8 @@ from faced.model import EngineId, FaceId, ImageKey
 from faced.people.said import Said, resolve_said
 from faced.pictures.orientation import upright_box
 from faced.store.database import Store
-from faced.store.edits import Spot
+from faced.store.edits import Edit, Spot
+from faced.store.journal import load_gesture, load_undone_merges
 from faced.store.persons import Owner, load_owners, save_owners
 from faced.store.spots import (
     StoredFace,
@@ -22,7 +23,7 @@ from faced.store.spots import (
 )
 from faced.store.word_tables import load_statements
 
-__all__ = ["load_said", "pass_on_numbers"]
+__all__ = ["find_faces", "load_said", "part_again", "pass_on_numbers"]
 
 
 def load_said(db: Database, engine: EngineId) -> Said:
@@ -110,6 +111,22 @@ def pass_on_numbers(store: Store, old: EngineId, new: EngineId) -> None:
     passed = {now[j].id: Owner(owners[before[i].id].person, owners[before[i].id].why) for i, j in pairs}
     with store.write() as db:
         save_owners(db, passed, [])
+
+
+def part_again(db: Database, engine: EngineId, undos: Iterable[Edit]) -> None:
+    """Persons whose merge was undone: the faces that the one who went had brought along are hers again.
+
+    So that somebody without a name has her number again. Within a transaction of the caller.
+    """
+    back: dict[FaceId, Owner] = {}
+    owners = load_owners(db, engine)
+    for merge in load_undone_merges(db, undos):
+        hers = [e for e in load_gesture(db, merge.id) if e.kind == "anchor" and e.person == merge.person]
+        faces = find_faces(db, engine, {face.spot for edit in hers for face in edit.faces})
+        for face in (face for found in faces.values() for face in found):
+            if merge.person is not None and face in owners:
+                back[face] = Owner(merge.person, owners[face].why)
+    save_owners(db, back, [])
 
 
 def _all_stored(faces: Iterable[StoredFace]) -> list[SeenFace]:

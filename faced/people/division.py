@@ -9,6 +9,7 @@ move that is still going on). They do count as the person's faces when distances
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import TypeAlias
 
 import numpy as np
@@ -18,7 +19,7 @@ from faced.model import FaceId, Floats, PersonId
 from faced.people.faces import NOISE, Clusters, Faces
 from faced.people.said import Said
 
-__all__ = ["Claims", "Nearness", "claim_faces", "find_owners", "rows_by_label"]
+__all__ = ["Claims", "Nearness", "claim_faces", "find_owners"]
 
 ENOUGH = 2
 SHARE = 5
@@ -84,17 +85,6 @@ def find_owners(claims: Claims, clusters: Clusters) -> dict[int, tuple[PersonId,
     return {label: tuple(sorted(persons)) for label, persons in owners.items()}
 
 
-def rows_by_label(labels: NDArray[np.intp]) -> dict[int, NDArray[np.intp]]:
-    """The rows of each cluster, ascending; NOISE left out."""
-    order = np.argsort(labels, kind="stable")
-    starts = np.flatnonzero(np.diff(labels[order], prepend=NOISE - 1))
-    return {
-        int(labels[rows[0]]): rows
-        for rows in np.split(order, starts[1:])
-        if len(rows) and labels[rows[0]] != NOISE
-    }
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Nearest:
     """m faces and the persons nearest to them.
@@ -122,10 +112,16 @@ class Nearness:
             hers.setdefault(claimed[row], []).append(row)
         self._embeddings = embeddings
         self._rejected = claims.rejected
-        self._hers = {
-            person: (np.array(rows, dtype=np.intp), embeddings[rows].astype(np.float64))
-            for person, rows in hers.items()
-        }
+        self._hers = {person: np.array(rows, dtype=np.intp) for person, rows in hers.items()}
+        self._signs: dict[PersonId, bytes] = {}
+
+    def sign(self, person: PersonId) -> bytes:
+        """Of the faces that the user said are hers; others have another."""
+        if person not in self._signs:
+            self._signs[person] = blake2b(
+                self._embeddings[self._hers[person]].tobytes(), digest_size=16
+            ).digest()
+        return self._signs[person]
 
     def find_nearest(self, rows: NDArray[np.intp], persons: Sequence[PersonId]) -> Nearest:
         """Of these persons the nearest to each row that it was not rejected for.
@@ -148,8 +144,8 @@ class Nearness:
         chosen, nearest = np.zeros(len(rows), dtype=np.int64), np.zeros(len(rows), dtype=np.intp)
         rejecting = [(n, self._rejected[row]) for n, row in enumerate(rows.tolist()) if row in self._rejected]
         for person in persons:
-            hers, embeddings = self._hers[person]
-            distances, columns = _nearest_row(points, embeddings)
+            hers = self._hers[person]
+            distances, columns = _nearest_row(points, self._embeddings[hers].astype(np.float64))
             distances[[n for n, rejected in rejecting if person in rejected]] = np.inf
             firsts = hers[columns]
             wins = (distances < best) | ((distances == best) & (distances < np.inf) & (firsts < nearest))

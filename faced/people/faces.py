@@ -4,7 +4,7 @@ Rows are in the order of their content (image key, then box), never of their ids
 computed from them can depend on the order of arrival.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from faced.model import Floats, Gate, Grade, ImageKey
 
-__all__ = ["NOISE", "Attachment", "Clusters", "Faces", "sort_faces"]
+__all__ = ["NOISE", "Attached", "Attachment", "Clusters", "Faces", "sort_faces"]
 
 NOISE = -1
 """The label of a face in no cluster."""
@@ -47,6 +47,14 @@ class Faces:
         """(n,) those that may at least join who is there."""
         return np.greater_equal(gate.grade(self.sides, self.sharpness), Grade.ATTACH)
 
+    def number_photos(self) -> NDArray[np.intp]:
+        """(n,) what picture each is in, counted from 0. Rows are in content order, faces of one picture together."""
+        images = np.empty(len(self), dtype=object)
+        images[:] = self.images
+        numbers = np.zeros(len(self), dtype=np.intp)
+        np.cumsum(images[1:] != images[:-1], out=numbers[1:])
+        return numbers
+
     def take(self, rows: NDArray[np.intp]) -> "Faces":
         """These rows, in this order."""
         return Faces(
@@ -71,6 +79,29 @@ class Attachment:
     distance: float
     second: int
     second_distance: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Attached(Mapping[int, Attachment]):
+    """Why m faces that were left over are in their clusters, by row, in columns. rows: (m,) ascending."""
+
+    rows: NDArray[np.intp]
+    distances: NDArray[np.float64]
+    seconds: NDArray[np.intp]
+    second_distances: NDArray[np.float64]
+
+    def __getitem__(self, row: int) -> Attachment:
+        place = int(np.searchsorted(self.rows, row))
+        if place == len(self.rows) or self.rows[place] != row:
+            raise KeyError(row)
+        second, far = int(self.seconds[place]), float(self.second_distances[place])
+        return Attachment(float(self.distances[place]), second, np.inf if second == NOISE else far)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self.rows.tolist())
+
+    def __len__(self) -> int:
+        return len(self.rows)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -12,8 +12,18 @@ from numpy.typing import NDArray
 from faced.model import Floats, Gate
 from faced.people.copies import group_near_copies
 from faced.people.distances import half_squares, stamp_vectors
-from faced.people.faces import Faces
+from faced.people.faces import Clusters, Faces
+from faced.people.joining import Joining
+from faced.people.links import Change
 from faced.people.neighbours import Neighbourhood, Neighbours, Reach
+from faced.people.together import (
+    Company,
+    clusters_from,
+    follow_company,
+    gather_cast,
+    load_company,
+    save_company,
+)
 
 __all__ = ["Kept", "Rules"]
 
@@ -23,11 +33,18 @@ BEGINNING = 4
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """reach: of clustering. gate: which faces are eligible. copy_bits: of the difference hash."""
+    """reach: of clustering. gate: which faces are eligible. copy_bits: of the difference hash. joining: how strict
+    clusters join; None: they do not.
+    """
 
     reach: Reach
     gate: Gate
     copy_bits: int
+    joining: Joining | None = None
+
+
+PREFIX = "company."
+"""Of the saved columns of who is together."""
 
 
 class Kept:
@@ -38,6 +55,8 @@ class Kept:
         self._neighbours = Neighbours(rules.reach)
         self._groups = np.empty(0, dtype=np.int32)
         self._looks = np.empty(0, dtype=np.uint64)
+        self._company: Company | None = None
+        self._clusters: Clusters | None = None
 
     @property
     def ids(self) -> NDArray[np.int64]:
@@ -58,6 +77,11 @@ class Kept:
     def groups(self) -> NDArray[np.intp]:
         """(n,) the near-copies that each belongs to, as the smallest row of them."""
         return self._groups.astype(np.intp)
+
+    @property
+    def clusters(self) -> Clusters | None:
+        """Who of those is together; None by rules without joining."""
+        return self._clusters
 
     def show(self) -> Neighbourhood:
         """The neighbours of the faces that were there last."""
@@ -89,27 +113,43 @@ class Kept:
         gone[rows[changed]] = True
         new = ~is_known | changed
         self._neighbours.clean()
+        moved = np.full(len(self.ids), -1, dtype=np.int32)
+        moved[rows[~new]] = np.flatnonzero(~new)
         if 2 * np.count_nonzero(new) > len(faces):
             self._neighbours, new = Neighbours(self.rules.reach), np.ones(len(faces), dtype=np.bool_)
+            self._company = None
         else:
             self._neighbours.remove(np.flatnonzero(gone))
         if new.any():
             embeddings = faces.embeddings if new.all() else faces.embeddings[new]
             self._neighbours.add(faces.ids[new], embeddings, eligible[new], np.flatnonzero(new), progress)
         self._groups, self._looks = groups.astype(np.int32), _stamp_looks(faces)
+        if self.rules.joining is not None:
+            self._put_together(faces, self.rules.joining, moved)
         return int(np.count_nonzero(new) + np.count_nonzero(gone))
+
+    def _put_together(self, faces: Faces, rule: Joining, moved: NDArray[np.int32]) -> None:
+        cast = gather_cast(faces, self._neighbours.show(), self.groups, rule, self.rules.gate)
+        lists = self._neighbours.other_lists()
+        change = Change(moved, lists.rows, lists.nearest, lists.distances)
+        self._company = follow_company(cast, rule, self._company, change)
+        self._clusters = clusters_from(self._company.joined, cast, self.groups)
 
     def save(self) -> dict[str, NDArray[Any]]:
         """All but the embeddings, as columns."""
-        return {**self._neighbours.save(), "groups": self._groups, "looks": self._looks}
+        company = {} if self._company is None else save_company(self._company)
+        columns = {PREFIX + name: column for name, column in company.items()}
+        return {**self._neighbours.save(), "groups": self._groups, "looks": self._looks, **columns}
 
     def load(self, columns: Mapping[str, NDArray[Any]], embeddings: Floats) -> bool:
         """What was saved, with the embeddings of its faces. False, and nothing is loaded, when they do not fit."""
-        columns = dict(columns)
-        groups, looks = columns.pop("groups"), columns.pop("looks")
+        company = {
+            name.removeprefix(PREFIX): column for name, column in columns.items() if name.startswith(PREFIX)
+        }
         if not self._neighbours.load(columns, embeddings):
             return False
-        self._groups, self._looks = groups, looks
+        self._groups, self._looks = columns["groups"], columns["looks"]
+        self._company = load_company(company) if company else None
         return True
 
     def _match(self, faces: Faces) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:

@@ -24,7 +24,7 @@ from faced.people.neighbours import Reach
 from faced.people.propose import propose_faces
 from faced.people.said import Said
 from faced.people.suggest import REACH, Near, Suggestion
-from faced.people.together import put_together, reach_of
+from faced.people.together import reach_of
 from faced.store.database import Store
 from faced.store.faces import load_face_ids
 from faced.store.notices import add_notice
@@ -174,19 +174,18 @@ def cluster_faces(faces: Faces, settings: Clustering) -> Clusters:
 
 def rules_of(settings: Clustering) -> Rules:
     """What is to be kept for these settings."""
-    reach = Reach(settings.eps, settings.min_samples, REACH)
-    if settings.joins:
-        reach = reach_of(settings.eps, settings.min_samples)
-        reach = replace(reach, wide=max(reach.wide, REACH))
-    return Rules(reach, settings.gate, settings.copy_bits)
+    if not settings.joins:
+        return Rules(Reach(settings.eps, settings.min_samples, REACH), settings.gate, settings.copy_bits)
+    reach = reach_of(settings.eps, settings.min_samples)
+    rule = Joining(settings.eps, crowd=settings.crowd, stricter=settings.gate.stricter)
+    return Rules(replace(reach, wide=max(reach.wide, REACH)), settings.gate, settings.copy_bits, rule)
 
 
 def clusters_of(faces: Faces, kept: Kept, settings: Clustering) -> Clusters:
     """Which of the faces, that `kept` has followed, belong together. Pure."""
+    if kept.clusters is not None:
+        return kept.clusters
     found = kept.show()
-    if settings.joins:
-        rule = Joining(settings.eps, crowd=settings.crowd, stricter=settings.gate.stricter)
-        return put_together(faces, found, kept.groups, rule, settings.gate)
     rows = np.flatnonzero(found.eligible)
     labels = np.where(found.labels[rows] == NOISE, NOISE, np.searchsorted(rows, found.labels[rows]))
     return Clusters(spread_labels(labels, rows, kept.groups), found.cores.copy(), kept.groups)

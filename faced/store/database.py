@@ -24,6 +24,7 @@ from faced.store.migrations import check_version, migrate, newest_version, trans
 
 __all__ = [
     "CHECK",
+    "DAMAGED",
     "DATABASE",
     "Store",
     "is_damage",
@@ -36,9 +37,13 @@ __all__ = [
 ]
 
 DATABASE = "faced.db"
+DAMAGED = "damaged"
+"""The folder in which databases lie that were set aside."""
 CHECK = "faced.check"
 """A file that asks the next start to look whether the database is sound."""
 PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON")
+SORT_IN_MEMORY = "temp_store=MEMORY"
+"""Large sorts would spill into /var/tmp or /tmp: faces do not belong there, and the kernel's guard forbids it."""
 
 
 class Store:
@@ -77,6 +82,20 @@ class Store:
             except sqlite3.DatabaseError as error:
                 raise_full(self.folder, error)
                 raise
+
+    def compact(self) -> bool:
+        """Write the database anew, so that nothing of what was deleted is left in its files. Not within a transaction.
+
+        False: a reader holds an older state, so that the log cannot be emptied yet. Raises StorageFull.
+        """
+        with self._mutex, hold_lock(self.folder, WRITE):
+            try:
+                self._connection.execute("VACUUM")
+                (busy, *_) = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            except sqlite3.DatabaseError as error:
+                raise_full(self.folder, error)
+                raise
+            return not busy
 
     def is_alone(self) -> bool:
         """Whether nobody else, in this process or another, has the database open for writing."""
@@ -136,7 +155,7 @@ def _open(folder: Path) -> Store:
         undo.callback(connection.close)
         try:
             check_version(connection, folder)
-            for pragma in PRAGMAS:
+            for pragma in (*PRAGMAS, SORT_IN_MEMORY):
                 connection.execute(f"PRAGMA {pragma}")
             migrate(connection, folder)
         except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
@@ -217,6 +236,7 @@ def open_reader(folder: Path) -> Iterator[Database]:
         f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=30, isolation_level=None
     )
     try:
+        connection.execute(f"PRAGMA {SORT_IN_MEMORY}")
         version = check_version(connection, folder)
         if version == 0:
             raise StateError(f"the database {path} is empty: run `faced sync PHOTOS --people PEOPLE` first")

@@ -18,6 +18,7 @@ __all__ = [
     "find_damaged",
     "forget_encodings",
     "load_embeddings",
+    "load_engines",
     "load_face_ids",
     "load_faces",
 ]
@@ -46,6 +47,11 @@ class FaceColumns:
     sides: NDArray[np.float64]
     sharpness: NDArray[np.float64]
     embeddings: Floats
+
+
+def load_engines(db: Database) -> list[EngineId]:
+    """All that ever encoded something."""
+    return [EngineId(id_) for (id_,) in db.execute("SELECT id FROM engines ORDER BY id").fetchall()]
 
 
 def load_face_ids(db: Database, engine: EngineId) -> NDArray[np.int64]:
@@ -134,7 +140,8 @@ def count_unencoded(db: Database, engine: EngineId) -> int:
            WHERE EXISTS (SELECT 1 FROM photos JOIN libraries ON libraries.id = photos.library
                          WHERE photos.image = images.id AND libraries.listed
                            AND NOT EXISTS (SELECT 1 FROM quarantine WHERE photo = photos.id AND NOT later))
-             AND NOT EXISTS (SELECT 1 FROM encodings WHERE image = images.id AND engine = ?)""",
+             AND NOT EXISTS (SELECT 1 FROM encodings WHERE image = images.id AND engine = ?)
+             AND NOT EXISTS (SELECT 1 FROM forgotten_images WHERE image = images.key)""",
         [engine],
     ).fetchone()
     return int(row[0])

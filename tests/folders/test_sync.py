@@ -7,7 +7,7 @@ import pytest
 
 from faced.errors import FacedError
 from faced.folders.plan_pictures import ShownFaces
-from faced.folders.sync import FacesToShow, split_batches, sync_tree
+from faced.folders.sync import FacesToShow, clean_tree, split_batches, sync_tree
 from faced.folders.writer import KernelWriter
 from faced.store.tree import Operation, load_base, load_generation, load_intents, load_person_folders
 from tests.support.treeworld import cut_squares, face_on, open_world, snapshot
@@ -641,3 +641,14 @@ def test_pictures_are_recognised_in_a_tree_that_was_lost(world):
     world.sync()
     assert world.pictures() == {}
     world.check()
+
+
+def test_clean_takes_face_pictures_away(world):
+    """Those that are as faced made them."""
+    world.propose(1, [4])
+    world.propose(0, [1, 2])
+    world.sync()
+    with (world.people / "_Unsorted" / "1.jpg").open("ab") as file:
+        file.write(b"mine")
+    clean_tree(world.store, os.fsencode(world.people))
+    assert sorted(snapshot(world.people)) == ["_Unsorted", "_Unsorted/1.jpg"]
