@@ -11,6 +11,7 @@ from typing import TypeAlias
 from faced.model import ImageId, PersonId
 
 __all__ = [
+    "AlbumMade",
     "FaceAccepted",
     "FaceEdit",
     "FacePinned",
@@ -118,10 +119,31 @@ class Founded:
     why: str
 
 
-FaceEdit: TypeAlias = FacePinned | FaceAccepted | FaceRejected | Ignored | Founded
-FolderEdit: TypeAlias = Shown | Named | Placed | Rejected | Hidden | FaceEdit
+@dataclass(frozen=True, slots=True)
+class AlbumMade:
+    """A folder was made and called after these persons: show what shows all of them. path: relative to the tree."""
 
-ORDER = (Shown, Named, Placed, Founded, FacePinned, FaceAccepted, Ignored, FaceRejected, Rejected, Hidden)
+    path: bytes
+    persons: tuple[PersonId, ...]
+    why: str
+
+
+FaceEdit: TypeAlias = FacePinned | FaceAccepted | FaceRejected | Ignored | Founded
+FolderEdit: TypeAlias = Shown | Named | Placed | Rejected | Hidden | FaceEdit | AlbumMade
+
+ORDER = (
+    Shown,
+    Named,
+    Placed,
+    AlbumMade,
+    Founded,
+    FacePinned,
+    FaceAccepted,
+    Ignored,
+    FaceRejected,
+    Rejected,
+    Hidden,
+)
 
 
 def sort_edits(edits: Iterable[FolderEdit]) -> tuple[FolderEdit, ...]:
@@ -131,8 +153,8 @@ def sort_edits(edits: Iterable[FolderEdit]) -> tuple[FolderEdit, ...]:
 
 def _rank(edit: FolderEdit) -> tuple[int, int, int, str]:
     match edit:
-        case Founded(path):
-            return ORDER.index(Founded), 0, 0, path.hex()
+        case Founded(path) | AlbumMade(path):
+            return ORDER.index(type(edit)), 0, 0, path.hex()
         case Ignored(face):
             return ORDER.index(Ignored), 0, 0, face
         case FaceRejected(person, face):

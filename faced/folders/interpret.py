@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from faced.errors import shown
+from faced.folders.albums import find_albums
 from faced.folders.brake import BRAKE, Brake
 from faced.folders.disk import Disk, DiskFolder, join_path, parent_of
 from faced.folders.edits import FolderEdit, Hidden, Named, Placed, Shown, sort_edits
@@ -34,7 +35,7 @@ class Context:
     """What else an interpretation depends on.
 
     now_ns, second_look_ns: UTC nanoseconds and nanoseconds. trust_first: no second look is waited for.
-    names: of the persons that have one. hidden: persons. excused: images with no photo that is there (offline,
+    names: of the persons and albums that have one; persons: of persons only. hidden: of both. excused: images with no photo that is there (offline,
     dangling, gone): a missing link to them is no rejection. rejected_lately: images by person, in 24 hours.
     undecided, asks: of earlier looks; asks only those of TREE_KINDS. images_of_texts: of texts found on disk that
     base does not have, those that faced once wrote. away: folders of hidden persons when they left. pictures: face
@@ -43,6 +44,7 @@ class Context:
 
     now_ns: int
     names: Mapping[PersonId, str] = field(default_factory=dict)
+    persons: Mapping[PersonId, str] = field(default_factory=dict)
     hidden: frozenset[PersonId] = frozenset()
     excused: frozenset[ImageId] = frozenset()
     rejected_lately: Mapping[PersonId, int] = field(default_factory=dict)
@@ -135,17 +137,33 @@ class _Reader:
         self._follow_folders(held | waiting)
         self._see_returned(held | waiting)
         self._say_copies()
+        founded = self._see_albums()
         pictures = self._read_pictures(held | waiting)
         return Understood(
             edits=sort_edits([*self.edits, *pictures.edits]),
             change=self.change,
             pictures=pictures.change,
-            founded=pictures.founded,
+            founded={**founded, **pictures.founded},
             waiting=(*decided.waiting, *pictures.waiting),
             asks=(*decided.asks, *pictures.asks),
             over=(*decided.over, *pictures.over),
             left_alone={**self.left_alone, **pictures.left_alone},
         )
+
+    # What else a new folder may be.
+
+    def _see_albums(self) -> dict[bytes, int]:
+        """Albums that a user has made. Returns their inodes by path."""
+        found, returned = self.identity.found, self.identity.returned
+        theirs = {path for id_, path in found.items() if self.folders[id_].person is not None}
+        theirs |= {*returned.values(), *(folder.path for folder in self.base.picture_folders)}
+        lost = {self.folders[id_].ino for id_ in self.identity.unclear}
+        known = {*theirs, *found.values(), *(folder.path for folder in self.base.folders)}
+        known |= {path for path, here in self.disk.items() if here.ino in lost}
+        albums, left_alone = find_albums(self.disk, known, theirs, self.context.persons)
+        self.edits += albums
+        self.left_alone |= left_alone
+        return {album.path: self.disk[album.path].ino for album in albums}
 
     # Face pictures.
 

@@ -57,6 +57,7 @@ class Known:
     """What is known of persons and photos (see interpret.Context)."""
 
     names: Mapping[PersonId, str] = field(default_factory=dict)
+    persons: Mapping[PersonId, str] = field(default_factory=dict)
     hidden: frozenset[PersonId] = frozenset()
     excused: frozenset[ImageId] = frozenset()
     rejected_lately: Mapping[PersonId, int] = field(default_factory=dict)
@@ -145,6 +146,7 @@ def _understand(
     context = Context(
         now_ns=now_ns,
         names=known.names,
+        persons=known.persons,
         hidden=known.hidden,
         excused=known.excused,
         rejected_lately=known.rejected_lately,

@@ -9,6 +9,7 @@ from datetime import datetime
 from sqlite_utils import Database
 
 from faced.folders.edits import (
+    AlbumMade,
     FaceAccepted,
     FacePinned,
     FaceRejected,
@@ -22,7 +23,9 @@ from faced.folders.edits import (
     Shown,
 )
 from faced.model import EngineId, FaceId, ImageId, ImageKey, PersonId
+from faced.passes.albums import draft_for_album
 from faced.people.choice import choose_faces
+from faced.store.albums import Album, draft_album, load_albums
 from faced.store.edits import Draft, FaceRef, Spot
 from faced.store.journal import add_edits
 from faced.store.persons import add_persons, load_images_of_persons
@@ -46,9 +49,14 @@ def record_edits(
     """
     gestures: dict[tuple[object, str], list[Draft]] = {}
     founded: dict[bytes, PersonId] = {}
+    albums = dict(load_albums(db))
     for edit in edits:
-        if isinstance(edit, Founded):
+        if isinstance(edit, Founded | AlbumMade):
             [founded[edit.path]] = add_persons(db, 1)
+        elif not isinstance(edit, Ignored) and edit.person in albums:
+            drafts, albums[edit.person] = draft_for_album(db, albums[edit.person], edit)
+            gestures.setdefault(_gesture(edit), []).extend(drafts)
+            continue
         gestures.setdefault(_gesture(edit), []).extend(_draft(db, engine, edit, founded))
     for drafts in gestures.values():
         add_edits(db, drafts, origin="folder", time=time)
@@ -58,7 +66,7 @@ def record_edits(
 def _gesture(edit: FolderEdit) -> tuple[object, str]:
     """What was done in one go, as far as that can be seen, so that it is undone in one go."""
     match edit:
-        case Founded(path):
+        case Founded(path) | AlbumMade(path):
             return path, "new"
         case Ignored():
             return None, "ignored"
@@ -93,6 +101,8 @@ def _draft(
         case Ignored(face):
             [person] = add_persons(db, 1)
             return [Draft("hide", person), Draft("pin", person, _pictured(db, engine, [face]))]
+        case AlbumMade(path, persons):
+            return [draft_album(Album(founded[path], persons, path))]
         case Founded(path, name, pictured):
             person = founded[path]
             place = [Draft("place", person, value=os.fsdecode(path))] if b"/" in path else []

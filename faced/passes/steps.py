@@ -19,6 +19,7 @@ from faced.library.exclude import compile_excludes
 from faced.library.ready import Settling
 from faced.library.step import LibraryReport, scan_library
 from faced.model import EngineId, ImageId
+from faced.passes.albums import load_album_names, show_albums
 from faced.passes.decide import Decide, Question, decide_here
 from faced.passes.gestures import record_edits
 from faced.passes.losses import find_ask, follow_losses
@@ -172,9 +173,13 @@ def look_at_tree(store: Store, config: Config, root: bytes, options: TreeOptions
     for edit in load_recent(store.db, "reject", since):
         if edit.person is not None:
             rejected.setdefault(word.resolve(edit.person), set()).update(face.image for face in edit.faces)
+    names = {p: said.name for p, said in word.persons.items() if said.name and said.merged_into is None}
+    hidden = frozenset(p for p, said in word.persons.items() if said.hidden and said.merged_into is None)
+    albums, over = load_album_names(store.db, word)
     known = Known(
-        names={p: said.name for p, said in word.persons.items() if said.name and said.merged_into is None},
-        hidden=frozenset(p for p, said in word.persons.items() if said.hidden and said.merged_into is None),
+        names={**names, **albums},
+        persons={p: name for p, name in names.items() if p not in hidden},
+        hidden=hidden | over,
         excused=load_absent_images(store.db),
         rejected_lately={person: len(images) for person, images in rejected.items()},  # type: ignore[misc]
     )
@@ -280,7 +285,7 @@ def _shown_persons(store: Store, engine: EngineId, min_photos: int) -> list[Show
         hers = images.get(person, frozenset())
         if not said.hidden and (said.name is not None or len(hers) >= min_photos):
             shown.append(ShownPerson(person, said.name, hers, said.place or b""))
-    return shown
+    return [*shown, *show_albums(store.db, word, images)]
 
 
 def _photo_paths(store: Store) -> dict[ImageId, tuple[PhotoPath, ...]]:

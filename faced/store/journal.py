@@ -43,6 +43,7 @@ __all__ = [
     "is_journal_empty",
     "keep_books",
     "last_edit",
+    "load_counting",
     "load_edits",
     "load_gesture",
     "load_last_id",
@@ -232,6 +233,15 @@ def load_recent(db: Database, kind: str, since: datetime) -> list[Edit]:
         "SELECT id, line, crc FROM edits WHERE kind = ? AND time >= ? ORDER BY id", [kind, format_time(since)]
     )
     return [_parse(key, line) for key, line in _sound(rows) if key not in undone]
+
+
+def load_counting(db: Database, kinds: Sequence[str]) -> list[Edit]:
+    """The edits of these kinds that still count, in order."""
+    marks = ", ".join("?" * len(kinds))
+    rows = db.execute(f"SELECT id, line, crc FROM edits WHERE kind IN ({marks}) ORDER BY id", list(kinds))
+    found = _sound(rows)
+    undone = _load_undone(db) if found else frozenset[str]()
+    return [_parse(key, line) for key, line in found if key not in undone]
 
 
 def _load_undone(db: Database) -> frozenset[str]:
