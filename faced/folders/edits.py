@@ -11,10 +11,17 @@ from typing import TypeAlias
 from faced.model import ImageId, PersonId
 
 __all__ = [
+    "AlbumMade",
     "Copied",
+    "FaceAccepted",
+    "FaceEdit",
+    "FacePinned",
+    "FaceRejected",
     "FolderEdit",
+    "Founded",
     "Gathered",
     "Hidden",
+    "Ignored",
     "LinkNamed",
     "Merged",
     "Moved",
@@ -125,24 +132,99 @@ class Hidden:
     why: str
 
 
-FolderEdit: TypeAlias = (
-    Shown | Named | Placed | Gathered | Moved | Copied | LinkNamed | Merged | Rejected | Hidden
-)
+@dataclass(frozen=True, slots=True)
+class FacePinned:
+    """Face pictures were put into a person's folder: these are hers. faces: as face pictures name them."""
+
+    person: PersonId
+    faces: frozenset[str]
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class FaceAccepted:
+    """The folder of what was proposed was put into the person's: yes to all, if not to each."""
+
+    person: PersonId
+    faces: frozenset[str]
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class FaceRejected:
+    """A face picture that was proposed to a person was deleted: it is somebody else."""
+
+    person: PersonId
+    face: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ignored:
+    """A face picture was put among the strangers: nobody whom the user wants to see."""
+
+    face: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Founded:
+    """A new folder with face pictures in it: somebody new of that name. path: relative to the tree."""
+
+    path: bytes
+    name: str
+    faces: frozenset[str]
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class AlbumMade:
+    """A folder was made and called after these persons: show what shows all of them. path: relative to the tree."""
+
+    path: bytes
+    persons: tuple[PersonId, ...]
+    why: str
+
+
+FaceEdit: TypeAlias = FacePinned | FaceAccepted | FaceRejected | Ignored | Founded
+LinkEdit: TypeAlias = Gathered | Moved | Copied | LinkNamed | Merged
+FolderEdit: TypeAlias = Shown | Named | Placed | AlbumMade | LinkEdit | FaceEdit | Rejected | Hidden
 
 # What is said of faces as they are comes before the merge that changes whose they are.
-ORDER = (Shown, Named, Placed, Gathered, Moved, Copied, LinkNamed, Merged, Rejected, Hidden)
+ORDER = (
+    Shown,
+    Named,
+    Placed,
+    AlbumMade,
+    Gathered,
+    Founded,
+    Moved,
+    Copied,
+    LinkNamed,
+    FacePinned,
+    FaceAccepted,
+    Ignored,
+    FaceRejected,
+    Merged,
+    Rejected,
+    Hidden,
+)
 
 
 def sort_edits(edits: Iterable[FolderEdit]) -> tuple[FolderEdit, ...]:
-    """By kind, person and image, whatever the order in which they were found."""
+    """By kind, person and image or face, whatever the order in which they were found."""
     return tuple(sorted(edits, key=_rank))
 
 
 def _rank(edit: FolderEdit) -> tuple[int, int, int, bytes]:
     kind = ORDER.index(type(edit))
     match edit:
-        case Gathered(path):
+        case Gathered(path) | Founded(path) | AlbumMade(path):
             return kind, 0, 0, path
+        case Ignored(face):
+            return kind, 0, 0, face.encode()
+        case FaceRejected(person, face):
+            return kind, person, 0, face.encode()
         case (
             Moved(person, image) | Copied(person, image) | LinkNamed(person, image) | Rejected(person, image)
         ):

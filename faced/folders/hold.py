@@ -68,10 +68,23 @@ def hold_tree(base: Base, disk: Disk) -> Held:
         if reason is not None:
             held_links.add((link.folder, link.name))
             left_alone[join_path(home.path, link.name)] = reason
+    _add_pictures(base, disk, here, ours)
     known = frozenset(folder.path for folder in here.values())
     left_alone.update(_strangers(disk, known, ours, left_alone))
     held = frozenset(folder.id for folder in base.folders if folder.id not in here)
     return Held(held, frozenset(held_links), left_alone)
+
+
+def _add_pictures(
+    base: Base, disk: Disk, here: dict[FolderId, BaseFolder], ours: dict[bytes, set[bytes]]
+) -> None:
+    """Face pictures are no strangers; what a user did with them is said where it is understood."""
+    for folder in base.picture_folders:
+        if (found := disk.get(folder.path)) is not None and found.ino == folder.ino:
+            here[folder.id] = folder
+    for picture in base.pictures:
+        if picture.folder in here:
+            ours[here[picture.folder].path].add(picture.name)
 
 
 def _folder_reason(folder: BaseFolder, disk: Disk) -> str | None:

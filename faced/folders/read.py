@@ -18,6 +18,7 @@ from faced.folders.context import Context, Sources, Understood
 from faced.folders.disk import Disk, DiskFolder, join_path
 from faced.folders.edits import FolderEdit
 from faced.folders.interpret import interpret_tree
+from faced.folders.pictures import find_pictures
 from faced.folders.place import open_place
 from faced.folders.rest import load_known, rests
 from faced.folders.sync import TreeReport, recover_tree, say_problem
@@ -44,11 +45,13 @@ from faced.store.follow import (
     load_images_of_texts,
     save_copies,
 )
+from faced.store.pictures import follow_pictures, load_made_pictures, load_understood_pictures
 from faced.store.tree import Base, load_base
 
 __all__ = ["Known", "ReadReport", "Record", "read_user_edits"]
 
 Record = Callable[[Database, Sequence[FolderEdit]], Mapping[bytes, PersonId]]
+"""Writes edits into the journal; returns who is new, by the path of the folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,7 @@ class Known:
     """What is known of persons and photos (see interpret.Context)."""
 
     names: Mapping[PersonId, str] = field(default_factory=dict)
+    persons: Mapping[PersonId, str] = field(default_factory=dict)
     hidden: frozenset[PersonId] = frozenset()
     excused: frozenset[ImageId] = frozenset()
     rejected_lately: Mapping[PersonId, int] = field(default_factory=dict)
@@ -122,7 +126,9 @@ def read_user_edits(
         if key is not None and rests(store.db, held.handle, key):
             return ReadReport(rests=True, recovered=recovered.recovered)
         disk = read_tree(held.handle, load_known(store.db))
-        understood, rows, asks = _understand(store, disk, known, now_ns, trust_first, second_look_ns)
+        understood, rows, asks = _understand(
+            store, held.handle, disk, known, now_ns, trust_first, second_look_ns
+        )
     except Frozen as frozen:
         return _freeze(store, frozen)
     except OSError as error:
@@ -150,7 +156,13 @@ def _freeze(store: Store, frozen: Frozen) -> ReadReport:
 
 
 def _understand(
-    store: Store, disk: Disk, known: Known, now_ns: int, trust_first: bool, second_look_ns: int
+    store: Store,
+    root: int,
+    disk: Disk,
+    known: Known,
+    now_ns: int,
+    trust_first: bool,
+    second_look_ns: int,
 ) -> tuple[Understood, tuple[Undecided, ...], tuple[Ask, ...]]:
     base = load_base(store.db)
     rows = load_undecided(store.db)
@@ -158,6 +170,7 @@ def _understand(
     context = Context(
         now_ns=now_ns,
         names=known.names,
+        persons=known.persons,
         hidden=known.hidden,
         excused=known.excused,
         rejected_lately=known.rejected_lately,
@@ -172,6 +185,8 @@ def _understand(
         in_common=known.in_common,
         images_of_texts=load_images_of_texts(store.db, _strange_texts(base, disk)),
         away=load_away(store.db),
+        pictures=find_pictures(root, base, disk, lambda sums: load_made_pictures(store.db, sums)),
+        understood_pictures=load_understood_pictures(store.db),
         second_look_ns=second_look_ns,
         trust_first=trust_first,
     )
@@ -204,6 +219,7 @@ def _write(
     is_same = (
         not understood.edits
         and not understood.change
+        and not understood.pictures
         and not understood.over
         and all(draft.id is not None and draft.text == before[draft.id].text for draft in drafts)
         and asked == rows
@@ -219,6 +235,7 @@ def _write(
         ]
         follow_user(db, change)
         save_copies(db, understood.copies)
+        follow_pictures(db, understood.pictures)
         new = list(understood.waiting)
         for draft in drafts:
             id_ = draft.id

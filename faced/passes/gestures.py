@@ -3,17 +3,24 @@ looked up here, and what was done in one go is one gesture, so that it is undone
 """
 
 import os
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from sqlite_utils import Database
 
 from faced.folders.disk import parent_of
 from faced.folders.edits import (
+    AlbumMade,
     Copied,
+    FaceAccepted,
+    FacePinned,
+    FaceRejected,
     FolderEdit,
+    Founded,
     Gathered,
     Hidden,
+    Ignored,
     LinkNamed,
     Merged,
     Moved,
@@ -23,12 +30,15 @@ from faced.folders.edits import (
     Shown,
 )
 from faced.model import EngineId, ImageId, PersonId
+from faced.passes.albums import draft_for_album
 from faced.passes.meant import choose_copied, choose_gathered, find_faces_of_links
 from faced.passes.word import part_again
-from faced.store.edits import Draft, Edit, FaceRef, Json
+from faced.store.albums import Album, draft_album, load_albums
+from faced.store.edits import Draft, Edit, FaceRef, Json, Spot
 from faced.store.journal import add_edits, undo_last
 from faced.store.persons import add_persons, load_images_of_persons, load_names
-from faced.store.spots import load_keys
+from faced.store.pictures import parse_face
+from faced.store.spots import load_engine_key, load_faces_of_images, load_keys
 from faced.store.word_tables import load_word
 
 __all__ = ["draft_hide", "draft_merge", "draft_name", "record_edits", "take_back_gestures"]
@@ -39,23 +49,48 @@ def record_edits(
 ) -> Mapping[bytes, PersonId]:
     """Write what the user did into the journal, within a transaction of the caller.
 
-    Returns the new persons by the paths of their folders.
+    Returns the persons who are new, by the path of the folder that says so.
     """
     gestures: dict[Hashable, list[FolderEdit]] = {}
-    for edit in edits:
-        gestures.setdefault(_gesture_of(edit), []).append(edit)
     made: dict[bytes, PersonId] = {}
-    for together in gestures.values():
-        drafts: list[Draft] = []
-        for edit in together:
-            if isinstance(edit, Gathered):
-                (made[edit.path],) = add_persons(db, 1)
-                drafts += _gather(db, engine, edit, made[edit.path])
-            elif not isinstance(edit, Moved | Copied):
-                drafts += _draft(db, engine, edit)
+    drafts: dict[Hashable, list[Draft]] = {}
+    albums = dict(load_albums(db))
+    for edit in _without_albums(edits, albums):
+        if isinstance(edit, Gathered | Founded | AlbumMade):
+            [made[edit.path]] = add_persons(db, 1)
+        gesture = _gesture_of(edit)
+        gestures.setdefault(gesture, []).append(edit)
+        if (album := _album_of(edit, albums)) is not None:
+            said, albums[album.id] = draft_for_album(db, album, edit)
+            drafts.setdefault(gesture, []).extend(said)
+        elif not isinstance(edit, Moved | Copied):
+            drafts.setdefault(gesture, []).extend(_draft(db, engine, edit, made))
+    for gesture, together in gestures.items():
         links = [edit for edit in together if isinstance(edit, Moved | Copied)]
-        add_edits(db, [*_draft_links(db, engine, links), *drafts], origin="folder", time=time)
+        said = [*_draft_links(db, engine, links), *drafts.get(gesture, ())]
+        add_edits(db, said, origin="folder", time=time)
     return made
+
+
+def _album_of(edit: FolderEdit, albums: Mapping[PersonId, Album]) -> Album | None:
+    if isinstance(edit, Gathered | Founded | AlbumMade | Ignored | Moved | Copied):
+        return None
+    return albums.get(edit.person)
+
+
+def _without_albums(edits: Sequence[FolderEdit], albums: Mapping[PersonId, Album]) -> Iterator[FolderEdit]:
+    """A link taken out of an album is hidden there; one put into it names nobody."""
+    for edit in edits:
+        if isinstance(edit, Moved | Copied | LinkNamed) and edit.person in albums:
+            continue
+        if isinstance(edit, Moved) and edit.source in albums:
+            yield Copied(edit.person, edit.image, edit.why)
+            yield Rejected(edit.source, edit.image, edit.why)
+        elif isinstance(edit, Gathered):
+            sources = tuple((image, None if who in albums else who) for image, who in edit.sources)
+            yield replace(edit, sources=sources)
+        elif not (isinstance(edit, Merged) and {edit.person, edit.into} & albums.keys()):
+            yield edit
 
 
 def take_back_gestures(db: Database, engine: EngineId, count: int, time: datetime) -> list[Edit]:
@@ -66,10 +101,15 @@ def take_back_gestures(db: Database, engine: EngineId, count: int, time: datetim
 
 
 def _gesture_of(edit: FolderEdit) -> Hashable:
+    """What was done in one go, as far as that can be seen, so that it is undone in one go."""
     match edit:
-        case Gathered(path):
+        case Gathered(path) | Founded(path) | AlbumMade(path):
             return path
-        case Rejected(person):
+        case Ignored():
+            return "ignored"
+        case FacePinned(person) | FaceAccepted(person):
+            return person, "faces"
+        case Rejected(person) | FaceRejected(person):
             return person, "rejections"
         case Moved(person) | Copied(person) | LinkNamed(person) | Merged(_, person):
             return person, "links"
@@ -77,7 +117,7 @@ def _gesture_of(edit: FolderEdit) -> Hashable:
             return edit.person, "folder"
 
 
-def _draft(db: Database, engine: EngineId, edit: FolderEdit) -> list[Draft]:
+def _draft(db: Database, engine: EngineId, edit: FolderEdit, made: Mapping[bytes, PersonId]) -> list[Draft]:
     match edit:
         case Named(person, name, images):
             return _name(db, engine, person, name, images)
@@ -93,6 +133,27 @@ def _draft(db: Database, engine: EngineId, edit: FolderEdit) -> list[Draft]:
             return [_name_link(db, person, image, name)]
         case Rejected(person, image):
             return _reject(db, engine, person, image)
+        case FacePinned(person, pictured):
+            return [Draft("pin", person, _pictured(db, engine, pictured))]
+        case FaceAccepted(person, pictured):
+            return [Draft("anchor", person, _pictured(db, engine, pictured))] if pictured else []
+        case FaceRejected(person, face):
+            return [Draft("reject", person, _pictured(db, engine, [face]))]
+        case Ignored(face):
+            [person] = add_persons(db, 1)
+            return [Draft("hide", person), Draft("pin", person, _pictured(db, engine, [face]))]
+        case AlbumMade(path, persons):
+            return [draft_album(Album(made[path], persons, path))]
+        case Founded(path, name, pictured):
+            person = made[path]
+            place = [Draft("place", person, value=os.fsdecode(path))] if b"/" in path else []
+            return [
+                Draft("name", person, value=name),
+                *place,
+                Draft("pin", person, _pictured(db, engine, pictured)),
+            ]
+        case Gathered(path):
+            return _gather(db, engine, edit, made[path])
     raise AssertionError(f"no draft is made of {edit}")
 
 
@@ -104,6 +165,15 @@ def _reject(db: Database, engine: EngineId, person: PersonId, image: ImageId) ->
         drafts.append(Draft("tag", person, value={"image": key, "on": False}))
     faces = find_faces_of_links(db, engine, person, frozenset([image]), hers=bool(drafts))
     return [*drafts, *([Draft("reject", person, faces)] if faces else [])]
+
+
+def _pictured(db: Database, engine: EngineId, faces: Collection[str]) -> tuple[FaceRef, ...]:
+    """The faces that face pictures name. One that is known no more is kept too: a word outlives its face."""
+    spots = [spot for face in sorted(faces) if (spot := parse_face(face)) is not None]
+    known = load_faces_of_images(db, {spot.image for spot in spots})
+    engines = {Spot(face.image, face.box): face.engine for face in known}
+    ours = load_engine_key(db, engine)
+    return tuple(FaceRef(spot.image, spot.box, engines.get(spot, ours)) for spot in spots)
 
 
 def draft_hide(db: Database, engine: EngineId, person: PersonId) -> list[Draft]:

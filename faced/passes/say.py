@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Final
 
 from sqlite_utils import Database
 
@@ -41,6 +42,9 @@ __all__ = [
     "show_person",
     "take_back",
 ]
+
+_PICTURES: Final = 50
+"""Face pictures that a command makes at once; the next pass makes the others."""
 
 Speak = Callable[[Database, EngineId], Sequence[Edit]]
 
@@ -188,7 +192,9 @@ def say_and_show(store: Store, run: Run, root: bytes, speak: Speak, *, is_answer
     read = steps.read_tree(store, config, root, steps.TreeOptions())
     if not is_answer:
         edits, _ = _write(store, speak)
-    _, shown = steps.show_persons(store, config, root, engine_settings(run).record, read)
+    _, shown = steps.show_persons(
+        store, config, root, engine_settings(run).record, read, most_pictures=_PICTURES
+    )
     return Said(tuple(edits), shown)
 
 

@@ -101,7 +101,8 @@ def follow_user(db: Database, change: UserChange) -> None:
     for folder in change.away:
         _put_away(db, folder)
     left = [(folder,) for folder in (*change.away, *change.removed)]
-    db.conn.executemany("DELETE FROM links WHERE folder = ?", left)
+    for table in ("links", "pictures"):
+        db.conn.executemany(f"DELETE FROM {table} WHERE folder = ?", left)
     db.conn.executemany("DELETE FROM folders WHERE id = ?", left)
     # Out of each other's way first, for two folders may have swapped their names.
     moved = [(path, ino, folder) for folder, (path, ino) in change.moved.items()]
@@ -172,7 +173,7 @@ def load_away(db: Database) -> tuple[AwayFolder, ...]:
         links.setdefault(person, []).append(FoundLink(*link))
     rows = db.execute(
         "SELECT person, path, ino FROM away_folders"
-        " WHERE person NOT IN (SELECT person FROM folders WHERE person IS NOT NULL) ORDER BY person"
+        " WHERE person NOT IN (SELECT person FROM folders WHERE person IS NOT NULL AND kind = 'links') ORDER BY person"
     )
     return tuple(
         AwayFolder(person, path, ino, tuple(links.get(person, ()))) for person, path, ino in rows.fetchall()

@@ -44,6 +44,7 @@ __all__ = [
     "is_journal_empty",
     "keep_books",
     "last_edit",
+    "load_counting",
     "load_edits",
     "load_gesture",
     "load_last_id",
@@ -248,6 +249,15 @@ def load_moved_to(db: Database, person: PersonId) -> frozenset[PersonId]:
         "SELECT id, person FROM edits WHERE kind = 'pin' AND json_extract(line, '$.value.from') = ?", [person]
     )
     return frozenset(PersonId(to) for key, to in rows if key not in undone)
+
+
+def load_counting(db: Database, kinds: Sequence[str]) -> list[Edit]:
+    """The edits of these kinds that still count, in order."""
+    marks = ", ".join("?" * len(kinds))
+    rows = db.execute(f"SELECT id, line, crc FROM edits WHERE kind IN ({marks}) ORDER BY id", list(kinds))
+    found = _sound(rows)
+    undone = _load_undone(db) if found else frozenset[str]()
+    return [_parse(key, line) for key, line in found if key not in undone]
 
 
 def _load_undone(db: Database) -> frozenset[str]:

@@ -14,6 +14,8 @@ from sqlite_utils import Database
 
 from faced.folders.edits import (
     Copied,
+    FacePinned,
+    FaceRejected,
     FolderEdit,
     Gathered,
     Hidden,
@@ -33,6 +35,7 @@ from faced.store.database import Store, open_store
 from faced.store.edits import Draft, FaceRef
 from faced.store.journal import add_edits, load_edits, load_moved_to
 from faced.store.persons import add_persons
+from faced.store.pictures import parse_face
 from faced.store.word import Word, fold
 from faced.store.word_tables import load_word
 from tests.support.treeworld import TreeWorld
@@ -116,6 +119,12 @@ class WordWorld(TreeWorld):
                 yield Draft("show", person)
             case Rejected(person, image, _):
                 yield Draft("reject", person, faces=(_face(image, person),))
+            case FacePinned(person, faces, _):
+                yield Draft("pin", person, faces=tuple(map(_pictured, sorted(faces))))
+            case FaceRejected(person, face, _):
+                yield Draft("reject", person, faces=(_pictured(face),))
+            case _:
+                raise AssertionError(f"no user of these tests does that: {edit}")
 
     def _give(self, person: PersonId, image: ImageId, source: PersonId | None) -> Iterator[Draft]:
         if source is None:
@@ -142,10 +151,20 @@ class WordWorld(TreeWorld):
             for number, person in everybody.items()
             if word.person(person.id).merged_into is None
         }
+        proposed = self.faces
+        if proposed is not None:
+            self.faces = {
+                person: [face for face in faces if not self._is_said(word, face.face)]
+                for person, faces in proposed.items()
+            }
         try:
             return self.sync(**options)  # type: ignore[arg-type]
         finally:
-            self.persons = everybody
+            self.persons, self.faces = everybody, proposed
+
+    def _is_said(self, word: Word, face: str) -> bool:
+        spot = parse_face(face)
+        return spot in word.pins or spot in word.rejections
 
     def _images_of(self, person: PersonId, word: Word) -> frozenset[ImageId]:
         """By who is on them, each with the face of that person, and by pins, rejections and tags."""
@@ -186,6 +205,12 @@ def _key(image: int) -> ImageKey:
 
 def _face(image: int, person: int) -> FaceRef:
     return FaceRef(_key(image), Box(person / 16, 0.25, 0.125, 0.125), "e")
+
+
+def _pictured(face: str) -> FaceRef:
+    spot = parse_face(face)
+    assert spot is not None
+    return FaceRef(spot.image, spot.box, "e")
 
 
 @contextmanager
