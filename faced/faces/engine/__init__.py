@@ -18,7 +18,7 @@ from faced.faces.engine.protocol import (
     FoundFace,
     Thresholds,
 )
-from faced.faces.engine.upright import ENOUGH, PixelsOf, UprightFace, encode_upright
+from faced.faces.engine.upright import ENOUGH, PixelsOf, UprightFace, encode_upright, first_size
 from faced.faces.quality import GATE
 from faced.pictures.dhash import NEAR_COPY_BITS
 
@@ -39,6 +39,7 @@ __all__ = [
     "UprightFace",
     "encode_upright",
     "engine_record",
+    "first_size",
     "open_engine",
     "resolve_proposals",
 ]
