@@ -85,14 +85,17 @@ class Sums:
 
     def middles(self, groups: Rows) -> NDArray[np.float64]:
         """(m, 128), in SHARES, of groups with faces that carry."""
-        alone = self.counts[groups] == 1
         found = np.empty((len(groups), self._embeddings.shape[1]))
-        singles = alone & self._carries[groups]
+        singles = self._are_single(groups)
         found[singles] = exact_vectors(self._embeddings[groups[singles]].astype(np.float64))
         rest = groups[~singles]
         self._ensure(rest)
         found[~singles] = self._sums[self._places[rest]] / self.counts[rest][:, None]
         return found
+
+    def _are_single(self, groups: Rows) -> NDArray[np.bool_]:
+        """(m,) those whose middle is their first face."""
+        return np.asarray((self.counts[groups] == 1) & self._carries[groups])
 
     def spreads(self, groups: Rows) -> NDArray[np.float64]:
         """(m,) half of the mean squared distance between two faces of each group; 0 of one face."""
@@ -108,6 +111,8 @@ class Sums:
         """(m,) Euclidean distance of the middles of pairs of groups. noise: the squared distance has this added for
         each, less its share of one face: of single faces it is their own distance.
         """
+        both = np.concatenate([ones, others])
+        self._ensure(both[~self._are_single(both)])
         found = np.empty(len(ones))
         for start in range(0, len(ones), BLOCK):
             part = slice(start, start + BLOCK)
@@ -183,9 +188,10 @@ class Sums:
         self.counts += np.bincount(labels[self._carries[rows]], minlength=len(self.counts))
 
     def _ensure(self, groups: Rows) -> None:
-        missing = np.unique(groups[self._places[groups] < 0])
+        missing = groups[self._places[groups] < 0]
         if len(missing) == 0:
             return
+        missing = np.unique(missing)
         room = self._size + len(missing)
         if room > len(self._sums):
             self._sums = _with_room(self._sums, self._size, room * 5 // 4)
@@ -251,19 +257,25 @@ def choose_moves(pairs: Pairs, counts: Rows) -> tuple[Rows, Rows]:
     return movers[moves][order], targets[moves][order]
 
 
-def shared_photos(labels: Rows, photos: Rows, several: NDArray[np.bool_], pairs: Pairs) -> NDArray[np.bool_]:
-    """(p,) which pairs of groups have faces in one photo. several: (n,) bool, rows whose photo has more of them."""
-    from scipy.sparse import csr_matrix
-
-    concerned = np.zeros(len(labels) + 1, dtype=np.bool_)
+def shared_photos(labels: Rows, photos: Rows, rows: Rows, pairs: Pairs) -> NDArray[np.bool_]:
+    """(p,) which pairs of groups have faces in one photo. photos: (n,) ascending. rows: ascending, those whose photo
+    has more of them.
+    """
+    count = len(labels)
+    concerned = np.zeros(count + 1, dtype=np.bool_)
     concerned[pairs.ones] = concerned[pairs.others] = True
-    rows = np.flatnonzero(several & concerned[labels])
-    if len(pairs.ones) == 0 or len(rows) == 0:
-        return np.zeros(len(pairs.ones), dtype=np.bool_)
-    groups, where = np.unique(labels[rows], return_inverse=True)
-    places = np.full(len(labels), len(groups), dtype=np.intp)
-    places[groups] = np.arange(len(groups))
-    seen = csr_matrix((np.ones(len(rows)), (where, photos[rows])), shape=(len(groups) + 1, len(labels)))
-    seen.sum_duplicates()
-    common = seen[places[pairs.ones]].multiply(seen[places[pairs.others]]).sum(axis=1)
-    return np.asarray(common).ravel() > 0
+    rows = rows[concerned[labels[rows]]]
+    groups, where = labels[rows], photos[rows]
+    found = [np.empty(0, dtype=np.intp)]
+    for apart in range(1, len(rows)):
+        same = where[apart:] == where[:-apart]
+        if not same.any():
+            break
+        one, other = groups[apart:][same], groups[:-apart][same]
+        found.append(np.minimum(one, other) * count + np.maximum(one, other))
+    shared = np.concatenate(found)
+    return (
+        np.isin(pairs.ones * count + pairs.others, shared)
+        if len(shared)
+        else np.zeros(len(pairs.ones), np.bool_)
+    )

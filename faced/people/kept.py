@@ -131,16 +131,18 @@ class Kept:
         if 2 * np.count_nonzero(new) > len(faces):
             self._neighbours, new = Neighbours(self.rules.reach), np.ones(len(faces), dtype=np.bool_)
             self._company = None
-        else:
-            self._neighbours.remove(np.flatnonzero(gone))
-        if new.any():
+            gone = np.zeros(0, dtype=np.bool_)
+        count = int(np.count_nonzero(new) + np.count_nonzero(gone))
+        if count:
             embeddings = faces.embeddings if new.all() else faces.embeddings[new]
-            self._neighbours.add(faces.ids[new], embeddings, eligible[new], np.flatnonzero(new), progress)
+            self._neighbours.update(
+                np.flatnonzero(gone), faces.ids[new], embeddings, eligible[new], np.flatnonzero(new), progress
+            )
         self._groups, self._looks = groups.astype(np.int32), _stamp_looks(faces)
         if self.rules.joining is not None:
             self._put_together(faces, self.rules.joining, moved)
         self._moved, self._photos = moved, faces.photos
-        return int(np.count_nonzero(new) + np.count_nonzero(gone))
+        return count
 
     def _put_together(self, faces: Faces, rule: Joining, moved: NDArray[np.int32]) -> None:
         cast = gather_cast(faces, self._neighbours.show(), self.groups, rule, self.rules.gate)

@@ -28,7 +28,7 @@ BLOCK = 512
 class Cast:
     """n faces in content order, and who is near them.
 
-    embeddings: (n, 128) float32. photos: (n,) what picture each is in, as numbers below n. starts: (n,) the first row
+    embeddings: (n, 128) float32. photos: (n,) what picture each is in, as numbers below n, ascending. starts: (n,) the first row
     of the cluster that a face is a core of, its own row when it is in none, or NOISE when it takes no part. carries:
     (n,) bool; others attach only, and have no vote. nearest: (n, k) rows of faces that carry, nearest first, -1
     where there are no more. distances: (n, k) Euclidean. reach: of the distances that count.
