@@ -148,7 +148,7 @@ class _Run:
 
     def __init__(self, cast: Cast, rule: Joining, links: Links, changed: NDArray[np.bool_]) -> None:
         self.cast, self.rule, self.links = cast, rule, links
-        self.sums = Sums(cast.embeddings, cast.carries, cast.starts.astype(np.intp))
+        self.sums = Sums(cast.embeddings, cast.carries, cast.starts.astype(np.intp), links.known(cast))
         self.scope = np.append(np.zeros(len(cast), dtype=np.bool_), True)
         taking = cast.starts != NOISE
         several = taking & (np.bincount(cast.photos[taking], minlength=len(cast) + 1)[cast.photos] > 1)
