@@ -85,14 +85,16 @@ def attach_left_over(
         before = [votes.renumber(change.moved) for votes in before]
         looked_at = np.zeros(len(cast), dtype=np.bool_)
         looked_at[change.rows] = True
-    scope = np.append(is_new, True)
-    found = []
+    scope, found = np.append(is_new, True), list[Votes]()
+    asked, last = looked_at.copy(), np.zeros(len(cast), dtype=np.bool_)
     for turn, old in enumerate(before):
         carriers = turn < ROUNDS - 1
-        asked = _whom_to_ask(cast, links, sums, scope, looked_at, carriers)
-        votes = _count(cast, rule, sums, asked, carriers)
-        known = old.take((old.rows != NOISE) & ~np.append(looked_at, True)[old.rows])
-        votes = _merge(votes, known.take(~_sees(cast, scope, known.rows)))
+        _ask_more(cast, links, asked, scope[:-1] & ~last)
+        last = scope[:-1].copy()
+        few = sums.counts[sums.labels] <= SPLINTER
+        may = cast.carries & few if carriers else ~cast.carries & (sums.labels != NOISE)
+        votes = _count(cast, rule, sums, np.flatnonzero(asked & may), carriers)
+        votes = _merge(votes, old.take(~np.append(asked, True)[old.rows]))
         votes = replace(votes, free=_free_places(cast.photos, sums.labels, votes))
         found.append(votes)
         _move(sums, scope, votes.take(votes.free), old.take(old.free))
@@ -100,37 +102,22 @@ def attach_left_over(
     return _finish(labels, found), found
 
 
-def _whom_to_ask(
-    cast: Cast,
-    links: Links,
-    sums: Sums,
-    scope: NDArray[np.bool_],
-    looked_at: NDArray[np.bool_],
-    carriers: bool,
-) -> Rows:
-    """The rows left over that may vote otherwise than in the last run: their lists or a group they see are other."""
-    labels = sums.labels
-    few = sums.counts[labels] <= SPLINTER
-    may = cast.carries & few if carriers else ~cast.carries & (labels != NOISE)
-    if looked_at.all():
-        return np.flatnonzero(may)
-    seen = np.zeros(len(cast) + 1, dtype=np.bool_)
-    starts = np.unique(cast.starts[scope[:-1] & (labels != NOISE)])
-    seen[links.of(starts)[1]] = True
-    seen[starts] = True
-    seen[-1] = False
-    rows = np.flatnonzero(may & (seen[cast.starts] | looked_at))
-    return rows[looked_at[rows] | _sees(cast, scope, rows)]
-
-
-def _sees(cast: Cast, scope: NDArray[np.bool_], rows: Rows) -> NDArray[np.bool_]:
-    """(m,) which of these rows are in scope or have a face in scope in their lists."""
-    found = scope[rows]
+def _ask_more(cast: Cast, links: Links, asked: NDArray[np.bool_], new: NDArray[np.bool_]) -> None:
+    """Whoever is among these, or has one of them in its list, may vote otherwise than in the last run. new: (n,)."""
+    rows = np.flatnonzero(new & (cast.starts != NOISE))
+    if len(rows) == 0 or asked.all():
+        return
+    asked[rows] = True
+    starts = np.unique(cast.starts[rows]).astype(np.intp)
+    seeing = np.zeros(len(cast) + 1, dtype=np.bool_)
+    seeing[starts] = seeing[links.of(starts)[1]] = True
+    seeing[-1] = False
+    rows = np.flatnonzero(seeing[cast.starts] & ~asked)
+    is_new = np.append(new, False)
     for start in range(0, len(rows), BLOCK):
         part = rows[start : start + BLOCK]
-        near = scope[cast.nearest[part]] & (cast.nearest[part] >= 0) & (cast.distances[part] < cast.reach)
-        found[start : start + BLOCK] |= near.any(axis=1)
-    return found
+        near = is_new[cast.nearest[part]] & (cast.distances[part] < cast.reach)
+        asked[part[near.any(axis=1)]] = True
 
 
 def _count(cast: Cast, rule: Joining, sums: Sums, rows: Rows, carriers: bool) -> Votes:

@@ -25,8 +25,9 @@ class Faces:
     ids: (n,) int64 face ids, the only column that knows of the store. images: (n,) image keys.
     boxes: (n, 4) float64, left, top, width, height as fractions of the upright picture.
     dhashes: (n,) uint64, of the image. sides: (n,) float64, px. sharpness: (n,) float64.
-    embeddings: (n, 128) float32. years: (n,) int16, when the photo was taken, 0: not known; None: of none. photos: what
-    number_photos says, when it is known.
+    embeddings: (n, 128) float32, or (n, 0) when only their marks are known. years: (n,) int16, when the photo was taken,
+    0: not known; None: of none. photos: what number_photos says, when it is known. marks: (n,) by which a vector is told
+    from another of the same face.
     """
 
     ids: NDArray[np.int64]
@@ -38,6 +39,7 @@ class Faces:
     embeddings: Floats
     years: NDArray[np.int16] | None = None
     photos: NDArray[np.intp] | None = None
+    marks: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -71,6 +73,7 @@ class Faces:
             self.sharpness[rows],
             self.embeddings[rows],
             None if self.years is None else self.years[rows],
+            marks=None if self.marks is None else self.marks[rows],
         )
 
 

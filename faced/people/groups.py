@@ -15,6 +15,7 @@ from faced.people.faces import NOISE
 
 __all__ = [
     "DIGITS",
+    "Known",
     "Pairs",
     "Rows",
     "Sums",
@@ -41,23 +42,27 @@ def exact_vectors(embeddings: Floats) -> Exact:
     return exact
 
 
-def sum_by_label(embeddings: Floats, rows: Rows, labels: NDArray[np.signedinteger], wanted: Rows) -> Exact:
-    """(m, 128) the sums of the rows with each wanted label. wanted: ascending, all labels of the rows among them."""
-    sums = np.zeros((len(wanted), embeddings.shape[1]))
-    for places, start, stop, order in _runs(np.searchsorted(wanted, labels[rows])):
-        vectors = exact_vectors(embeddings[rows[order]].astype(np.float64))
-        sums[places] += np.add.reduceat(vectors, start - start[0], axis=0)
-        del stop
-    return sums
+def sum_by_label(
+    embeddings: Floats, rows: Rows, labels: NDArray[np.signedinteger], wanted: Rows
+) -> tuple[Exact, Exact]:
+    """(m, 128) the sums of the rows with each wanted label, and (m,) of their squares. wanted: ascending, all labels of the
+    rows among them.
+    """
+    sums, squares = np.zeros((len(wanted), embeddings.shape[1])), np.zeros(len(wanted))
+    for places, start, order in _runs(np.searchsorted(wanted, labels[rows])):
+        exact = exact_vectors(embeddings[rows[order]].astype(np.float64))
+        sums[places] += np.add.reduceat(exact, start, axis=0)
+        squares[places] += np.add.reduceat(_squares(exact), start)
+    return sums, squares
 
 
 def _runs(keys: Rows):  # type: ignore[no-untyped-def]
-    """In blocks: the keys of a block, where each begins and ends, and the places in their order."""
+    """In blocks: the keys of a block, where each begins, and the places in their order."""
     order = np.argsort(keys, kind="stable")
     for first in range(0, len(order), BLOCK):
         part = order[first : first + BLOCK]
         start = np.flatnonzero(np.diff(keys[part], prepend=-1))
-        yield keys[part[start]], start, np.append(start[1:], len(part)), part
+        yield keys[part[start]], start, part
 
 
 def middle_distances(sums: Exact, counts: Rows, other_sums: Exact, other_counts: Rows) -> NDArray[np.float64]:
@@ -70,14 +75,27 @@ def middle_distances(sums: Exact, counts: Rows, other_sums: Exact, other_counts:
     return np.asarray(np.round(np.sqrt(squares) / SHARES, DIGITS))
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Known:
+    """Sums that are known: of faces that are in one group as long as groups only join.
+
+    starts: (q,) the first row of each such set. inside: (n,) bool, the faces of all of them. sums: (q, 128). squares: (q,).
+    """
+
+    starts: Rows
+    inside: NDArray[np.bool_]
+    sums: Exact
+    squares: Exact
+
+
 class Sums:
     """The sums of the groups that were asked for, as groups change."""
 
-    def __init__(self, embeddings: Floats, carries: NDArray[np.bool_], labels: Rows) -> None:
+    def __init__(self, embeddings: Floats, carries: NDArray[np.bool_], labels: Rows, known: "Known") -> None:
         """labels: (n,) the first row of each face's group, NOISE: none. To be told of every change of them."""
         self.labels = labels
         self.counts = np.bincount(labels[carries], minlength=len(labels))
-        self._embeddings, self._carries = embeddings, carries
+        self._embeddings, self._carries, self._known = embeddings, carries, known
         self._places = np.full(len(labels), -1, dtype=np.int32)
         self._sums = np.empty((0, embeddings.shape[1]))
         self._squares = np.empty(0)
@@ -85,14 +103,17 @@ class Sums:
 
     def middles(self, groups: Rows) -> NDArray[np.float64]:
         """(m, 128), in SHARES, of groups with faces that carry."""
-        alone = self.counts[groups] == 1
         found = np.empty((len(groups), self._embeddings.shape[1]))
-        singles = alone & self._carries[groups]
+        singles = self._are_single(groups)
         found[singles] = exact_vectors(self._embeddings[groups[singles]].astype(np.float64))
         rest = groups[~singles]
         self._ensure(rest)
         found[~singles] = self._sums[self._places[rest]] / self.counts[rest][:, None]
         return found
+
+    def _are_single(self, groups: Rows) -> NDArray[np.bool_]:
+        """(m,) those whose middle is their first face."""
+        return np.asarray((self.counts[groups] == 1) & self._carries[groups])
 
     def spreads(self, groups: Rows) -> NDArray[np.float64]:
         """(m,) half of the mean squared distance between two faces of each group; 0 of one face."""
@@ -108,6 +129,8 @@ class Sums:
         """(m,) Euclidean distance of the middles of pairs of groups. noise: the squared distance has this added for
         each, less its share of one face: of single faces it is their own distance.
         """
+        both = np.concatenate([ones, others])
+        self._ensure(both[~self._are_single(both)])
         found = np.empty(len(ones))
         for start in range(0, len(ones), BLOCK):
             part = slice(start, start + BLOCK)
@@ -156,6 +179,7 @@ class Sums:
             np.add.at(self._sums, self._places[those[known]], sign * exact)
             np.add.at(self._squares, self._places[those[known]], sign * _squares(exact))
             np.add.at(self.counts, those[carried], sign)
+        self._forget(rows)
         self.labels[rows] = groups
         concerned = np.zeros(len(self.labels) + 1, dtype=np.bool_)
         concerned[left] = concerned[groups] = True
@@ -175,17 +199,30 @@ class Sums:
         return touched
 
     def split(self, rows: Rows, labels: Rows) -> None:
-        """These rows, whole groups of now, are the groups that these labels say."""
+        """These rows, whole groups of now, are the groups that these labels say. Nothing is known of them any more."""
+        self._forget(rows)
         old = np.unique(self.labels[rows])
         self._places[old], self.counts[old] = -1, 0
         self.labels[rows] = labels
         self._places[labels] = -1
         self.counts += np.bincount(labels[self._carries[rows]], minlength=len(self.counts))
 
+    def _forget(self, rows: Rows) -> None:
+        """Of no set with one of these rows is anything known any more."""
+        known, labels = self._known, self.labels
+        apart = np.zeros(len(labels) + 1, dtype=np.bool_)
+        apart[labels[rows[known.inside[rows]]]] = True
+        apart[-1] = False
+        if apart.any():
+            inside = known.inside & ~apart[labels]
+            there = inside[known.starts]
+            self._known = Known(known.starts[there], inside, known.sums[there], known.squares[there])
+
     def _ensure(self, groups: Rows) -> None:
-        missing = np.unique(groups[self._places[groups] < 0])
+        missing = groups[self._places[groups] < 0]
         if len(missing) == 0:
             return
+        missing = np.unique(missing)
         room = self._size + len(missing)
         if room > len(self._sums):
             self._sums = _with_room(self._sums, self._size, room * 5 // 4)
@@ -193,12 +230,14 @@ class Sums:
         new = np.arange(self._size, room)
         wanted = np.zeros(len(self.labels) + 1, dtype=np.bool_)
         wanted[missing] = True
-        rows = np.flatnonzero(wanted[self.labels] & self._carries)
-        self._sums[new], self._squares[new] = 0, 0
-        for places, start, _, order in _runs(np.searchsorted(missing, self.labels[rows])):
-            exact = exact_vectors(self._embeddings[rows[order]].astype(np.float64))
-            self._sums[new[places]] += np.add.reduceat(exact, start, axis=0)
-            self._squares[new[places]] += np.add.reduceat(_squares(exact), start)
+        known = self._known
+        rows = np.flatnonzero(wanted[self.labels] & self._carries & ~known.inside)
+        sums, squares = sum_by_label(self._embeddings, rows, self.labels, missing)
+        whole = np.flatnonzero(wanted[self.labels[known.starts]])
+        places = np.searchsorted(missing, self.labels[known.starts[whole]])
+        np.add.at(sums, places, known.sums[whole])
+        np.add.at(squares, places, known.squares[whole])
+        self._sums[new], self._squares[new] = sums, squares
         self._places[missing] = new
         self._size = room
 
@@ -251,19 +290,25 @@ def choose_moves(pairs: Pairs, counts: Rows) -> tuple[Rows, Rows]:
     return movers[moves][order], targets[moves][order]
 
 
-def shared_photos(labels: Rows, photos: Rows, several: NDArray[np.bool_], pairs: Pairs) -> NDArray[np.bool_]:
-    """(p,) which pairs of groups have faces in one photo. several: (n,) bool, rows whose photo has more of them."""
-    from scipy.sparse import csr_matrix
-
-    concerned = np.zeros(len(labels) + 1, dtype=np.bool_)
+def shared_photos(labels: Rows, photos: Rows, rows: Rows, pairs: Pairs) -> NDArray[np.bool_]:
+    """(p,) which pairs of groups have faces in one photo. photos: (n,) ascending. rows: ascending, those whose photo
+    has more of them.
+    """
+    count = len(labels)
+    concerned = np.zeros(count + 1, dtype=np.bool_)
     concerned[pairs.ones] = concerned[pairs.others] = True
-    rows = np.flatnonzero(several & concerned[labels])
-    if len(pairs.ones) == 0 or len(rows) == 0:
-        return np.zeros(len(pairs.ones), dtype=np.bool_)
-    groups, where = np.unique(labels[rows], return_inverse=True)
-    places = np.full(len(labels), len(groups), dtype=np.intp)
-    places[groups] = np.arange(len(groups))
-    seen = csr_matrix((np.ones(len(rows)), (where, photos[rows])), shape=(len(groups) + 1, len(labels)))
-    seen.sum_duplicates()
-    common = seen[places[pairs.ones]].multiply(seen[places[pairs.others]]).sum(axis=1)
-    return np.asarray(common).ravel() > 0
+    rows = rows[concerned[labels[rows]]]
+    groups, where = labels[rows], photos[rows]
+    found = [np.empty(0, dtype=np.intp)]
+    for apart in range(1, len(rows)):
+        same = where[apart:] == where[:-apart]
+        if not same.any():
+            break
+        one, other = groups[apart:][same], groups[:-apart][same]
+        found.append(np.minimum(one, other) * count + np.maximum(one, other))
+    shared = np.concatenate(found)
+    return (
+        np.isin(pairs.ones * count + pairs.others, shared)
+        if len(shared)
+        else np.zeros(len(pairs.ones), np.bool_)
+    )

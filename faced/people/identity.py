@@ -124,11 +124,11 @@ class Assignment:
         return [_explain(attached.get(row), *one) for row, one in zip(rows.tolist(), facts, strict=True)]
 
     def find_changed(self, last: "Last") -> NDArray[np.intp]:
-        """The rows that have another owner, or another reason, than in the last run."""
+        """The rows that have another reason than in the last run. (Whose they were, what is stored says better.)"""
         old, new = last.rows()
         mine, theirs = self.columns, last.assignment.columns
         same = np.ones(len(old), dtype=np.bool_)
-        for name in ("owners", "reasons", "sizes", "distances", "seconds"):
+        for name in ("reasons", "sizes", "distances", "seconds"):
             one, other = getattr(mine, name)[new], getattr(theirs, name)[old]
             same &= (one == other) | ((one != one) & (other != other))
         for one, other in zip(self._attached(), last.assignment._attached(), strict=True):

@@ -148,11 +148,11 @@ class _Run:
 
     def __init__(self, cast: Cast, rule: Joining, links: Links, changed: NDArray[np.bool_]) -> None:
         self.cast, self.rule, self.links = cast, rule, links
-        self.sums = Sums(cast.embeddings, cast.carries, cast.starts.astype(np.intp))
+        self.sums = Sums(cast.embeddings, cast.carries, cast.starts.astype(np.intp), links.known(cast))
         self.scope = np.append(np.zeros(len(cast), dtype=np.bool_), True)
         taking = cast.starts != NOISE
-        self.several = taking & (np.bincount(cast.photos[taking], minlength=len(cast) + 1)[cast.photos] > 1)
-        self.several_rows = np.flatnonzero(self.several)
+        several = taking & (np.bincount(cast.photos[taking], minlength=len(cast) + 1)[cast.photos] > 1)
+        self.several_rows = np.flatnonzero(several)
         nothing = np.empty(0, dtype=np.intp)
         self.ones, self.others, self.far = nothing, nothing, np.empty(0)
         self.lost = nothing, nothing
@@ -219,7 +219,7 @@ class _Run:
         far = self.sums.measure(ones, others, self.rule.noise * self.rule.eps**2)
         near = np.flatnonzero(far <= self.rule.eps)
         pairs = Pairs(ones[near], others[near], far[near])
-        far[near[shared_photos(self.sums.labels, self.cast.photos, self.several, pairs)]] = np.inf
+        far[near[shared_photos(self.sums.labels, self.cast.photos, self.several_rows, pairs)]] = np.inf
         self.far[unknown] = far
 
     def _one_of_a_photo(self, movers: Rows, targets: Rows) -> tuple[Rows, Rows]:

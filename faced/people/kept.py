@@ -99,13 +99,24 @@ class Kept:
         """The neighbours of the faces that were there last."""
         return self._neighbours.show()
 
-    def follow(self, faces: Faces, progress: Callable[[int, int], None] | None = None) -> int:
+    def find_unknown(self, faces: Faces) -> NDArray[np.bool_]:
+        """(n,) those of the faces whose vectors are not here."""
+        return ~self._match(faces)[1]
+
+    def follow(
+        self,
+        faces: Faces,
+        progress: Callable[[int, int], None] | None = None,
+        vectors: Floats | None = None,
+    ) -> int:
         """Bring the state to these faces, n in content order. Returns how many faces had to be computed.
 
-        What it says follows from the faces alone, and not from what was there before.
+        What it says follows from the faces alone, and not from what was there before. vectors: of those that
+        find_unknown says, when the faces have none, ascending; it is not kept.
         """
         faces = replace(faces, photos=faces.number_photos())
         rows, is_known = self._match(faces)
+        fetched = faces.embeddings[~is_known] if vectors is None else vectors
         gone = np.ones(len(self.ids), dtype=np.bool_)
         gone[rows[is_known]] = False
         fresh = ~is_known
@@ -119,7 +130,7 @@ class Kept:
         groups = group_near_copies(faces, self.rules.copy_bits, before, fresh)
         is_sound = np.ones(len(faces), dtype=np.bool_)
         is_sound[is_known] = self._neighbours.is_sound[rows[is_known]]
-        is_sound[~is_known] = np.isfinite(half_squares(faces.embeddings[~is_known]))
+        is_sound[~is_known] = np.isfinite(half_squares(fetched))
         eligible = _choose_eligible(groups, np.flatnonzero(is_sound & faces.can_carry(self.rules.gate)))
         changed = is_known.copy()
         changed[is_known] = self._neighbours.eligible[rows[is_known]] != eligible[is_known]
@@ -128,19 +139,36 @@ class Kept:
         self._neighbours.clean()
         moved = np.full(len(self.ids), -1, dtype=np.int32)
         moved[rows[~new]] = np.flatnonzero(~new)
+        if changed.any():
+            vectors = np.empty((np.count_nonzero(new), fetched.shape[1]), dtype=np.float32)
+            vectors[changed[new]] = self.embeddings[rows[changed]]
+            vectors[~changed[new]] = fetched
+            fetched = vectors
         if 2 * np.count_nonzero(new) > len(faces):
+            fetched = self._all_vectors(faces, rows, new, fetched)
             self._neighbours, new = Neighbours(self.rules.reach), np.ones(len(faces), dtype=np.bool_)
             self._company = None
-        else:
-            self._neighbours.remove(np.flatnonzero(gone))
-        if new.any():
-            embeddings = faces.embeddings if new.all() else faces.embeddings[new]
-            self._neighbours.add(faces.ids[new], embeddings, eligible[new], np.flatnonzero(new), progress)
+            gone = np.zeros(0, dtype=np.bool_)
+        count = int(np.count_nonzero(new) + np.count_nonzero(gone))
+        if count:
+            self._neighbours.update(
+                np.flatnonzero(gone), faces.ids[new], fetched, eligible[new], np.flatnonzero(new), progress
+            )
         self._groups, self._looks = groups.astype(np.int32), _stamp_looks(faces)
         if self.rules.joining is not None:
             self._put_together(faces, self.rules.joining, moved)
         self._moved, self._photos = moved, faces.photos
-        return int(np.count_nonzero(new) + np.count_nonzero(gone))
+        return count
+
+    def _all_vectors(
+        self, faces: Faces, rows: NDArray[np.intp], new: NDArray[np.bool_], fetched: Floats
+    ) -> Floats:
+        """(n, 128). fetched: of the new ones; those of others are here."""
+        if new.all():
+            return fetched
+        vectors = np.empty((len(faces), fetched.shape[1]), dtype=np.float32)
+        vectors[new], vectors[~new] = fetched, self.embeddings[rows[~new]]
+        return vectors
 
     def _put_together(self, faces: Faces, rule: Joining, moved: NDArray[np.int32]) -> None:
         cast = gather_cast(faces, self._neighbours.show(), self.groups, rule, self.rules.gate)
@@ -189,10 +217,13 @@ def _choose_eligible(groups: NDArray[np.intp], able: NDArray[np.intp]) -> NDArra
 
 
 def _stamp_looks(faces: Faces) -> NDArray[np.uint64]:
-    """(n,) numbers of picture and box, by which near-copies are known, and of the beginning of the vector."""
+    """(n,) numbers of picture and box, by which near-copies are known, and of the vector's mark or beginning."""
     boxes = np.ascontiguousarray(faces.boxes).view(np.uint64)
-    vectors = np.ascontiguousarray(faces.embeddings[:, :BEGINNING]).view(np.uint64)
-    columns = [faces.dhashes, *boxes.T, *vectors.T]
+    columns = [faces.dhashes, *boxes.T]
+    if faces.marks is None:
+        columns.extend(np.ascontiguousarray(faces.embeddings[:, :BEGINNING]).view(np.uint64).T)
+    else:
+        columns.append(faces.marks.astype(np.uint64))
     factors = np.random.default_rng(128).integers(1 << 63, size=len(columns), dtype=np.uint64)
     stamps = np.zeros(len(faces), dtype=np.uint64)
     for column, factor in zip(columns, factors | np.uint64(1), strict=True):

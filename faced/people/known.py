@@ -23,9 +23,9 @@ class Known:
     owners: NDArray[np.int64]
 
 
-def load_sorted(db: Database, engine: EngineId) -> Faces:
-    """Those of listed libraries, in content order, their boxes upright."""
-    columns = load_faces(db, engine)
+def load_sorted(db: Database, engine: EngineId, *, vectors: bool = True) -> Faces:
+    """Those of listed libraries, in content order, their boxes upright. vectors: with their embeddings."""
+    columns = load_faces(db, engine, vectors=vectors)
     boxes = columns.boxes.copy()
     for row in np.flatnonzero(columns.orientations != 1):
         box = upright_box(Box(*map(float, boxes[row])), int(columns.orientations[row]))
@@ -39,6 +39,7 @@ def load_sorted(db: Database, engine: EngineId) -> Faces:
             columns.sides,
             columns.sharpness,
             columns.embeddings,
+            marks=columns.marks,
         )
     )
 

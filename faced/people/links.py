@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from faced.model import Floats
 from faced.people.faces import NOISE
-from faced.people.groups import Rows, middle_distances, sum_by_label
+from faced.people.groups import Known, Rows, middle_distances, sum_by_label
 
 __all__ = ["Cast", "Change", "Links", "Shift", "follow_links", "make_links", "shift_starts"]
 
@@ -28,7 +28,7 @@ BLOCK = 512
 class Cast:
     """n faces in content order, and who is near them.
 
-    embeddings: (n, 128) float32. photos: (n,) what picture each is in, as numbers below n. starts: (n,) the first row
+    embeddings: (n, 128) float32. photos: (n,) what picture each is in, as numbers below n, ascending. starts: (n,) the first row
     of the cluster that a face is a core of, its own row when it is in none, or NOISE when it takes no part. carries:
     (n,) bool; others attach only, and have no vote. nearest: (n, k) rows of faces that carry, nearest first, -1
     where there are no more. distances: (n, k) Euclidean. reach: of the distances that count.
@@ -64,7 +64,7 @@ class Change:
 class Links:
     """p links, each in both directions, in the order of `ones`, then `others`; all in starts.
 
-    counts: (p,) how often. large: (q,) large starts, ascending; sums: (q, 128) of their exact vectors.
+    counts: (p,) how often. large: (q,) large starts, ascending; sums: (q, 128) of their exact vectors; squares: (q,).
     """
 
     ones: NDArray[np.int32]
@@ -72,6 +72,13 @@ class Links:
     counts: NDArray[np.int32]
     large: NDArray[np.int32]
     sums: NDArray[np.float64]
+    squares: NDArray[np.float64]
+
+    def known(self, cast: Cast) -> Known:
+        """What is known of sums."""
+        is_large = np.zeros(len(cast) + 1, dtype=np.bool_)
+        is_large[self.large] = True
+        return Known(self.large.astype(np.intp), is_large[cast.starts], self.sums, self.squares)
 
     def of(self, starts: Rows) -> tuple[Rows, Rows]:
         """(m,) and (m,): these starts, and what each is linked to."""
@@ -106,11 +113,11 @@ def make_links(cast: Cast) -> Links:
     sizes = np.bincount(cast.starts[cast.starts != NOISE], minlength=len(cast))
     large = np.flatnonzero(sizes >= LARGE)
     rows = np.flatnonzero((cast.starts != NOISE) & (sizes[cast.starts] >= LARGE))
-    sums = sum_by_label(cast.embeddings, rows, cast.starts, large)
+    sums, squares = sum_by_label(cast.embeddings, rows, cast.starts, large)
     pairs = _near_large(large, sums, sizes, np.ones(len(large), dtype=np.bool_), cast.reach)
     heavy = np.full(len(pairs), HEAVY)
     codes, counts = _tally(np.r_[codes, pairs], np.r_[counts, heavy])
-    return _links(codes, counts, len(cast), large, sums)
+    return _links(codes, counts, len(cast), large, sums, squares)
 
 
 def shift_starts(before: NDArray[np.int32], cast: Cast, change: Change) -> Shift:
@@ -154,7 +161,7 @@ def follow_links(
     is_moved = changed_start[one] | changed_start[other]
     counts[is_moved] %= HEAVY
     codes = one * n + other
-    large, sums, heavy = _follow_large(before, starts, cast, change, shift)
+    large, sums, squares, heavy = _follow_large(before, starts, cast, change, shift)
     event_codes, event_counts = _list_events(starts, cast, change, shift)
     fresh = np.concatenate([codes[is_moved], event_codes, heavy])
     fresh, added = _tally(fresh, np.concatenate([counts[is_moved], event_counts, np.full(len(heavy), HEAVY)]))
@@ -170,7 +177,7 @@ def follow_links(
     kept, had = kept[~went], had[~went]
     at = np.searchsorted(kept, fresh[new])
     codes, counts = np.insert(kept, at, fresh[new]), np.insert(had, at, added[new])
-    return _links(codes, counts, n, large, sums), gained, lost
+    return _links(codes, counts, n, large, sums, squares), gained, lost
 
 
 def _list_events(
@@ -211,23 +218,25 @@ def _list_events(
 
 def _follow_large(
     before: Links, starts: NDArray[np.int32], cast: Cast, change: Change, shift: Shift
-) -> tuple[Rows, NDArray[np.float64], NDArray[np.int64]]:
-    """The large starts, their sums, and the links between them of which one is changed."""
+) -> tuple[Rows, NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
+    """The large starts, their sums and squares, and the links between them of which one is changed."""
     sizes = np.bincount(cast.starts[cast.starts != NOISE], minlength=len(cast))
     large = np.flatnonzero(sizes >= LARGE)
-    sums = np.zeros((len(large), cast.embeddings.shape[1]))
+    sums, squares = np.zeros((len(large), cast.embeddings.shape[1])), np.zeros(len(large))
     there = shift.now[before.large]
     whole = there != NOISE
     np.add.at(sums, np.searchsorted(large, there[whole]), before.sums[whole])
+    np.add.at(squares, np.searchsorted(large, there[whole]), before.squares[whole])
     is_summed = np.zeros(len(starts) + 1, dtype=np.bool_)
     is_summed[before.large[whole]] = True
     done = np.zeros(len(cast), dtype=np.bool_)
     alive = np.flatnonzero(change.moved >= 0)
     done[change.moved[alive]] = is_summed[starts[alive]]
     rows = np.flatnonzero((sizes[cast.starts] >= LARGE) & ~done & (cast.starts != NOISE))
-    sums += sum_by_label(cast.embeddings, rows, cast.starts, large)
+    more, more_squares = sum_by_label(cast.embeddings, rows, cast.starts, large)
+    sums, squares = sums + more, squares + more_squares
     is_changed = shift.changed[large]
-    return large, sums, _near_large(large, sums, sizes, is_changed, cast.reach)
+    return large, sums, squares, _near_large(large, sums, sizes, is_changed, cast.reach)
 
 
 def _near_large(
@@ -280,9 +289,12 @@ def _tally(
 
 
 def _links(
-    codes: NDArray[np.int64], counts: NDArray[np.int64], n: int, large: Rows, sums: NDArray[np.float64]
+    codes: NDArray[np.int64],
+    counts: NDArray[np.int64],
+    n: int,
+    large: Rows,
+    sums: NDArray[np.float64],
+    squares: NDArray[np.float64],
 ) -> Links:
-    ones, others = np.divmod(codes, max(n, 1))
-    return Links(
-        ones.astype(np.int32), others.astype(np.int32), counts.astype(np.int32), large.astype(np.int32), sums
-    )
+    ones, others = (part.astype(np.int32) for part in np.divmod(codes, max(n, 1)))
+    return Links(ones, others, counts.astype(np.int32), large.astype(np.int32), sums, squares)

@@ -5,25 +5,40 @@ writes it; a kill on the way leaves the one of before.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from sqlite_utils import Database
 
-from faced.model import EngineId, FaceId, Floats
+from faced.model import EngineId
 from faced.people.faces import Faces
+from faced.people.identity import Assignment
 from faced.people.kept import Kept, Rules
-from faced.people.rows import find_rows
 from faced.store.derived import load_derived, save_derived
-from faced.store.faces import load_embeddings
+from faced.store.faces import load_vectors
 
-__all__ = ["FILE", "Memory"]
+__all__ = ["FILE", "Followed", "Memory"]
 
 FILE = "faced.neighbours"
-CHUNK = 1 << 14
 SAVED_WITHIN = 2000
 """A change of fewer than one face in so many is done again sooner than the file is written."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Followed:
+    """What is kept of n faces, in content order, with their vectors.
+
+    unusable: ids of others whose vectors are no place. answer: what was decided about the faces that were there before, and
+    the digest of what it was made from; None: not known in this process.
+    """
+
+    kept: Kept
+    faces: Faces
+    unusable: NDArray[np.int64]
+    answer: tuple[str, Assignment] | None
 
 
 class Memory:
@@ -34,6 +49,7 @@ class Memory:
         self._title = ""
         self._kept: Kept | None = None
         self._unsaved = 0
+        self._answer: tuple[str, Assignment] | None = None
 
     def follow(
         self,
@@ -42,44 +58,39 @@ class Memory:
         rules: Rules,
         faces: Faces,
         progress: Callable[[int, int], None] | None = None,
-    ) -> Kept:
-        """What is kept, brought to these faces of the engine, in content order. progress: see Neighbours.add."""
+    ) -> Followed:
+        """What is kept, brought to these faces of the engine, in content order, which have no vectors: those that are
+        not here are loaded. progress: see Neighbours.add.
+        """
         title = repr((int(engine), rules))
         kept, self._kept = self._kept, None  # what is broken off is not gone on with
+        answer, self._answer = self._answer, None
         if kept is None or self._title != title:
-            kept, self._title, self._unsaved = self._load(db, rules, title, faces), title, 0
-        self._unsaved += kept.follow(faces, progress)
+            kept, self._title, self._unsaved = self._load(db, rules, title), title, 0
+            answer = None
+        unknown = np.flatnonzero(kept.find_unknown(faces))
+        vectors = load_vectors(db, faces.ids[unknown].tolist())
+        usable = np.isfinite(vectors).all(axis=1)
+        unusable = faces.ids[unknown[~usable]]
+        if len(unusable):
+            faces = faces.take(np.flatnonzero(~np.isin(faces.ids, unusable)))
+            vectors = vectors[usable]
+        self._unsaved += kept.follow(faces, progress, vectors)
         if self._folder is not None and self._unsaved * SAVED_WITHIN > len(faces):
             save_derived(self._folder, FILE, title, kept.save())
             self._unsaved = 0
         self._kept = kept
-        return kept
+        return Followed(kept, kept.complete(faces), unusable, answer)
 
-    def _load(self, db: Database, rules: Rules, title: str, faces: Faces) -> Kept:
+    def note(self, digest: str, answer: Assignment) -> None:
+        """What was decided about the faces that were followed last."""
+        self._answer = digest, answer
+
+    def _load(self, db: Database, rules: Rules, title: str) -> Kept:
         kept = Kept(rules)
         columns = None if self._folder is None else load_derived(self._folder, FILE, title)
         if columns is not None:
-            embeddings = _find_embeddings(db, columns["ids"], faces)
-            if embeddings is not None:
-                kept.load(columns, embeddings)
+            ids = columns["ids"].tolist()
+            with suppress(LookupError):  # of a face that is forgotten nobody can tell whose neighbour it was
+                kept.load(columns, load_vectors(db, ids, room=len(ids) * 17 // 16))
         return kept
-
-
-def _find_embeddings(db: Database, ids: NDArray[np.int64], faces: Faces) -> Floats | None:
-    """(m and more, 128) of these faces, some of which may be out of sight now, with room for those that came since;
-    None when one is not known any more.
-    """
-    if len(faces) == 0:
-        return None
-    rows = find_rows(faces.ids, ids)
-    embeddings = np.empty((max(len(ids), len(faces)) * 17 // 16, faces.embeddings.shape[1]), dtype=np.float32)
-    for start in range(0, len(ids), CHUNK):
-        part = slice(start, min(len(ids), start + CHUNK))
-        embeddings[part] = faces.embeddings[rows[part]]
-    away = np.flatnonzero(faces.ids[rows] != ids)
-    found = load_embeddings(db, ids[away].tolist())
-    if len(found) < len(away):
-        return None
-    for row in away.tolist():
-        embeddings[row] = found[FaceId(int(ids[row]))]
-    return embeddings

@@ -18,7 +18,7 @@ from faced.people.components import distinct_rows, join_parts
 from faced.people.distances import Pairs, Radii, TooMany, find_pairs, half_squares, stamp_vectors
 from faced.people.faces import NOISE
 from faced.people.nearest import NOBODY, Lists, choose_nearest
-from faced.people.rows import close_rows, insert_rows, place_between
+from faced.people.rows import move_rows, place_rows
 
 __all__ = ["KEPT", "Neighbourhood", "Neighbours", "Reach"]
 
@@ -167,9 +167,54 @@ class Neighbours:
         ids: (m,). embeddings: (m, 128). eligible: (m,); a face whose vector is not finite never is. places: (m,)
         ascending, the rows that they have afterwards; None: after all others. progress: told how many of all are done.
         """
+        self.update(np.empty(0, dtype=np.intp), ids, embeddings, eligible, places, progress)
+
+    def remove(self, rows: NDArray[np.intp]) -> None:
+        """These rows' faces are gone; the others close up."""
+        nothing = np.empty((0, DIMENSIONS), dtype=np.float32)
+        self.update(rows, np.empty(0, dtype=np.int64), nothing, np.empty(0, dtype=np.bool_))
+
+    def update(
+        self,
+        gone: NDArray[np.intp],
+        ids: NDArray[np.int64],
+        embeddings: Floats,
+        eligible: NDArray[np.bool_],
+        places: NDArray[np.intp] | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> None:
+        """The faces of these rows are gone, and others are there; see `add`. places: when both is done."""
         first, count = self.size, len(ids)
         if embeddings.shape != (count, DIMENSIONS):
             raise ValueError(f"embeddings of shape {embeddings.shape}, not {(count, DIMENSIONS)}")
+        is_gone = np.zeros(first, dtype=np.bool_)
+        is_gone[gone] = True
+        self._places = np.arange(first, dtype=np.int32)
+        if len(gone):
+            self._withdraw(is_gone)
+        left = first - len(gone)
+        self._places = place_rows(is_gone, np.arange(left, left + count) if places is None else places)
+        if count:
+            self._append(ids, embeddings, eligible, progress)
+        self._settle(first, left + count)
+
+    def _withdraw(self, gone: NDArray[np.bool_]) -> None:
+        """These rows' faces are gone, but the rows are still there, and near nothing."""
+        broken, struck = self._count_out(gone)
+        refill = self._strike_out(gone, struck)
+        rows = np.flatnonzero(gone)
+        self._halves[rows], self._eligible[rows], self._nearest[rows] = np.inf, False, NOBODY
+        self._refill(refill)
+        self._rejoin(broken)
+
+    def _append(
+        self,
+        ids: NDArray[np.int64],
+        embeddings: Floats,
+        eligible: NDArray[np.bool_],
+        progress: Callable[[int, int], None] | None,
+    ) -> None:
+        first, count = self.size, len(ids)
         self._grow(first + count)
         new = slice(first, first + count)
         self._ids[new], self._embeddings[new] = ids, embeddings
@@ -178,9 +223,6 @@ class Neighbours:
         self._eligible[new] = eligible & np.isfinite(self._halves[new])
         self._counts[new], self._parts[new], self._cut[new], self._dirty[new] = 0, NOISE, False, True
         self._nearest[new], self._distances[new] = NOBODY, np.inf
-        if places is None:
-            places = np.arange(first, first + count)
-        self._places = place_between(first, places)
         batch = BATCH
         while self.size < first + count:
             rows = np.arange(self.size, min(first + count, self.size + batch), dtype=np.int32)
@@ -194,20 +236,6 @@ class Neighbours:
             self.size = stop
             if progress is not None:
                 progress(self.size - first, count)
-        if count and places[0] < first:
-            self._move_between(places)
-
-    def remove(self, rows: NDArray[np.intp]) -> None:
-        """These rows' faces are gone; the others close up."""
-        if len(rows) == 0:
-            return
-        gone = np.zeros(self.size, dtype=np.bool_)
-        gone[rows] = True
-        broken = self._count_out(gone)
-        refill = self._strike_out(gone)
-        moved = self._close_up(gone)
-        self._refill(moved[refill])
-        self._rejoin(moved, broken)
 
     def save(self) -> dict[str, NDArray[Any]]:
         """All but the embeddings and what follows from them at once, by name."""
@@ -333,13 +361,18 @@ class Neighbours:
         self._nearest[rows], self._distances[rows] = lists.nearest, lists.distances
         self._cut[rows] = was_cut | lists.cut
 
-    def _count_out(self, gone: NDArray[np.bool_]) -> NDArray[np.int32]:
-        """The counts without those that are gone. Returns the cores that are left of the parts that lost one."""
+    def _count_out(self, gone: NDArray[np.bool_]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        """The counts without those that are gone. Returns the cores that are left of the parts that lost one, and the
+        rows that may have one in their lists.
+        """
         rows = np.flatnonzero(gone & self._eligible[: self.size]).astype(np.int32)
-        for pairs in self._pairs_of(rows, None, self._eps):
-            losing = pairs.others[~gone[pairs.others]]
+        struck = [np.empty(0, dtype=np.int32)]
+        for pairs in self._pairs_of(rows, None, self._radii):
+            others = pairs.others[~gone[pairs.others]]
+            losing = others[pairs.distances[~gone[pairs.others]] <= self._radius]
             np.subtract.at(self._counts, losing, 1)
             self._dirty[losing] = True
+            struck.append(distinct_rows(others, self.size))
         parts = self._parts[: self.size]
         lost = (parts != NOISE) & (gone | (self._counts[: self.size] < self.reach.min_samples))
         is_broken = np.zeros(self.size + 1, dtype=np.bool_)
@@ -348,24 +381,25 @@ class Neighbours:
         is_broken[NOISE] = False
         left = np.flatnonzero(is_broken[parts]).astype(np.int32)
         self._dirty[left] = True
-        return left
+        return left, distinct_rows(np.concatenate(struck), self.size)
 
-    def _strike_out(self, gone: NDArray[np.bool_]) -> NDArray[np.int32]:
-        """The lists without those that are gone. Returns the rows that must look for more."""
+    def _strike_out(self, gone: NDArray[np.bool_], rows: NDArray[np.int32]) -> NDArray[np.int32]:
+        """The lists of these rows without those that are gone. Returns the rows that must look for more."""
         lookup = np.append(gone, False)  # the last one is NOBODY
-        short: list[NDArray[np.int32]] = []
-        for start in range(0, self.size, CHUNK):
-            struck = lookup[self._nearest[start : min(self.size, start + CHUNK)]]
-            rows = np.flatnonzero(struck.any(axis=1) & ~gone[start : start + CHUNK])
-            struck, rows = struck[rows], (rows + start).astype(np.int32)
-            self._note(rows.astype(np.int32))
+        short = [np.empty(0, dtype=np.int32)]
+        for start in range(0, len(rows), CHUNK):
+            part = rows[start : start + CHUNK]
+            struck = lookup[self._nearest[part]]
+            is_struck = struck.any(axis=1)
+            struck, part = struck[is_struck], part[is_struck]
+            self._note(part)
             order = np.argsort(struck, axis=1, kind="stable")
-            nearest, distances = self._nearest[rows], self._distances[rows]
+            nearest, distances = self._nearest[part], self._distances[part]
             nearest[struck], distances[struck] = NOBODY, np.inf
-            self._nearest[rows] = np.take_along_axis(nearest, order, axis=1)
-            self._distances[rows] = np.take_along_axis(distances, order, axis=1)
-            self._dirty[rows] = True
-            short.append(rows[self._cut[rows] & (self._nearest[rows, self.reach.kept - 1] == NOBODY)])
+            self._nearest[part] = np.take_along_axis(nearest, order, axis=1)
+            self._distances[part] = np.take_along_axis(distances, order, axis=1)
+            self._dirty[part] = True
+            short.append(part[self._cut[part] & (self._nearest[part, self.reach.kept - 1] == NOBODY)])
         return np.concatenate(short)
 
     def _note(self, rows: NDArray[np.int32]) -> None:
@@ -375,38 +409,26 @@ class Neighbours:
             Lists(rows, self._nearest[rows, :kept], self._distances[rows, :kept], self._cut[rows])
         )
 
-    def _move_between(self, places: NDArray[np.intp]) -> None:
-        """The last rows move to these places, and the others make room."""
-        for name in COLUMNS:
-            insert_rows(getattr(self, name)[: self.size], places)
-        self._renumber(self._places)
-
-    def _close_up(self, gone: NDArray[np.bool_]) -> NDArray[np.int32]:
-        """Returns where each row is now; (n before,)."""
-        moved = (np.cumsum(~gone) - 1).astype(np.int32)
-        is_gone = np.append(gone, False)
-        for one in self._before:
-            one.nearest[is_gone[one.nearest]] = NOBODY
-        for name in COLUMNS:
-            close_rows(getattr(self, name)[: self.size], gone)
-        self.size -= int(gone.sum())
-        self._places = np.arange(self.size, dtype=np.int32)
-        self._renumber(moved)
-        return moved
-
-    def _renumber(self, moved: NDArray[np.int32]) -> None:
-        """What speaks of rows follows them. moved: where each row is now. A part has the number of its first row."""
-        table = np.append(moved, np.int32(NOBODY))  # the last one is NOBODY's
-        for start in range(0, self.size, CHUNK):
-            rows = slice(start, min(self.size, start + CHUNK))
-            self._nearest[rows] = table[self._nearest[rows]]
-        self._before = [
-            replace(one, rows=moved[one.rows], nearest=table[one.nearest]) for one in self._before
-        ]
-        parts = self._parts[: self.size]
+    def _settle(self, old: int, size: int) -> None:
+        """Each row moves to its place, and those that have none are gone; what speaks of rows follows them."""
+        places = self._places
+        if len(places) != size or (np.diff(places) != 1).any():
+            for name in COLUMNS:
+                move_rows(getattr(self, name)[: len(places)], places, old)
+            table = np.append(places, np.int32(NOBODY))  # the last one is NOBODY's
+            for start in range(0, size, CHUNK):
+                lists = self._nearest[start : min(size, start + CHUNK)]
+                np.take(table, lists, out=lists, mode="wrap")
+            self._before = [
+                replace(one, rows=places[one.rows], nearest=table[one.nearest]) for one in self._before
+            ]
+            cores = np.flatnonzero(self._parts[:size] != NOISE)
+            self._parts[cores] = table[self._parts[cores]]
+        self.size = size
+        parts = self._parts[:size]
         cores = np.flatnonzero(parts != NOISE)[::-1].astype(np.int32)
-        first = np.empty(len(table), dtype=np.int32)
-        first[parts[cores]] = cores
+        first = np.empty(size, dtype=np.int32)
+        first[parts[cores]] = cores  # a part has the number of its first row
         parts[cores] = first[parts[cores]]
 
     def _refill(self, rows: NDArray[np.int32]) -> None:
@@ -414,9 +436,8 @@ class Neighbours:
         for pairs in self._pairs_of(rows, None, self._radii):
             self._list_new(pairs.take(self._eligible[pairs.others]))
 
-    def _rejoin(self, moved: NDArray[np.int32], cores: NDArray[np.int32]) -> None:
+    def _rejoin(self, cores: NDArray[np.int32]) -> None:
         """The parts of these cores, which may have come apart, made anew. Nobody else is linked to them."""
-        cores = moved[cores]
         self._parts[cores] = cores
         self._join(*self._links_of(cores), self.size)
         known = (self._nearest[cores] != NOBODY).sum(axis=1)

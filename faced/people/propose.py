@@ -35,10 +35,9 @@ def propose_faces(
     """
     if near is None or not said.named:
         return []
-    numbers = [assignment.persons.get(face, 0) for face in faces.ids.tolist()]
     claims = claim_faces(faces, said)
     standing = Standing(
-        np.array(numbers, dtype=np.int64),
+        assignment.owners,
         clusters.labels,
         clusters.groups,
         frozenset(claims.pinned),

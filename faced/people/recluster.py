@@ -15,13 +15,14 @@ from sqlite_utils import Database
 from faced.model import EngineId, FaceId, Gate, PersonId
 from faced.people.copies import spread_labels
 from faced.people.faces import NOISE, Clusters, Faces
-from faced.people.identity import Assignment, assign_persons
+from faced.people.identity import Assignment, Last, assign_persons
 from faced.people.joining import Joining
 from faced.people.kept import Kept, Rules
 from faced.people.known import load_sorted
 from faced.people.memory import Memory
 from faced.people.neighbours import Reach
 from faced.people.propose import propose_faces
+from faced.people.rows import find_rows
 from faced.people.said import Said
 from faced.people.suggest import REACH, Near, Suggestion
 from faced.people.together import reach_of
@@ -29,7 +30,7 @@ from faced.people.years import ask_nearer
 from faced.store.database import Store
 from faced.store.faces import load_dated_faces
 from faced.store.notices import add_notice
-from faced.store.persons import Owner, add_persons, load_owners, save_owners
+from faced.store.persons import Owner, OwnerColumns, add_persons, load_owner_columns, save_owners
 from faced.store.settings import load_setting, save_setting
 from faced.store.suggestions import save_suggestions
 
@@ -71,14 +72,21 @@ class Clustering:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Whose each face is, and may be. digest: of what it was made from. faces: all that were looked at.
+    """Whose each face is, and may be, as far as it is not stored already.
 
-    unusable: faces that have a vector which is no place (not a number, or infinite); they were left out.
+    digest: of what it was made from. faces, persons: how many were looked at, and how many own some. owners: whose
+    faces are now, and why; below 0: new persons, see Assignment. nobodys: faces that are nobody's any more. moved: of
+    `owners`, those that were somebody else's or nobody's. unusable: faces that have a vector which is no place (not a
+    number, or infinite); they were left out.
     """
 
     digest: str
-    faces: tuple[FaceId, ...]
-    assignment: Assignment
+    faces: int
+    persons: int
+    new_persons: int
+    owners: tuple[tuple[FaceId, int, str], ...]
+    nobodys: tuple[FaceId, ...]
+    moved: int
     suggestions: tuple[Suggestion, ...] = ()
     unusable: int = 0
 
@@ -110,46 +118,82 @@ def decide_owners(
     digest = _digest(ids, years, engine, settings, said)
     if load_setting(db, LAST_INPUT) == digest:
         return None
-    everything = load_sorted(db, engine)
-    everything = replace(everything, years=years[np.searchsorted(ids, everything.ids)])
-    usable = np.isfinite(everything.embeddings).all(axis=1)
-    faces = everything if usable.all() else everything.take(np.flatnonzero(usable))
-    seen = tuple(FaceId(int(face)) for face in everything.ids)
-    del everything
-    before = {face: owner.person for face, owner in load_owners(db, engine).items()}
-    kept = (memory or Memory()).follow(db, engine, rules_of(settings), faces, progress)
-    faces = kept.complete(faces)  # the same vectors, and the memory of one of the two
+    memory = memory or Memory()
+    followed = memory.follow(db, engine, rules_of(settings), load_sorted(db, engine, vectors=False), progress)
+    kept, faces = followed.kept, followed.faces
+    faces = replace(faces, years=years[np.searchsorted(ids, faces.ids)])
     clusters = keep_time(clusters_of(faces, kept, settings), faces, settings)
-    assignment = assign_persons(faces, clusters, before, said)
+    stored = load_owner_columns(db, engine)
+    before = _owners_of(faces, stored)
+    last = None
+    if followed.answer is not None and followed.answer[0] == load_setting(db, LAST_INPUT):
+        last = Last(followed.answer[1], kept.moved)  # and it is what is stored
+    assignment = assign_persons(faces, clusters, before, said, last)
     near = _near(kept) if said.named else None
     suggestions = propose_faces(faces, clusters, assignment, said, near, within=settings.suggest)
-    return Decision(digest, seen, assignment, tuple(suggestions), int((~usable).sum()))
+    memory.note(digest, assignment)
+    owners, moved = _list_changed(assignment, before, stored, last)
+    mine = np.concatenate([faces.ids[assignment.owners == 0], followed.unusable])
+    nobodys = mine[np.isin(mine, stored.faces)].tolist()
+    return Decision(
+        digest,
+        len(faces) + len(followed.unusable),
+        len(np.unique(assignment.owners[assignment.owners != 0])),
+        assignment.new_count,
+        tuple(owners),
+        tuple(map(FaceId, nobodys)),
+        moved,
+        tuple(suggestions),
+        len(followed.unusable),
+    )
+
+
+def _owners_of(faces: Faces, stored: OwnerColumns) -> NDArray[np.int64]:
+    """(n,) whose each face is by what is stored; 0: nobody's."""
+    owners = np.zeros(len(faces), dtype=np.int64)
+    if len(stored.faces) and len(faces):
+        rows = find_rows(stored.faces, faces.ids)
+        is_there = stored.faces[rows] == faces.ids
+        owners[is_there] = stored.persons[rows[is_there]]
+    return owners
+
+
+def _list_changed(
+    assignment: Assignment, before: NDArray[np.int64], stored: OwnerColumns, last: Last | None
+) -> tuple[list[tuple[FaceId, int, str]], int]:
+    """The faces whose owner or reason is not what is stored, and how many of them had another owner.
+
+    last: what is stored was made of it, but for the numbers that its new persons got.
+    """
+    changed = np.flatnonzero(assignment.owners != 0) if last is None else assignment.find_changed(last)
+    rows = np.union1d(changed, np.flatnonzero(assignment.owners != before))
+    rows = rows[assignment.owners[rows] != 0]
+    moved = assignment.owners[rows] != before[rows]
+    reasons = assignment.explain(rows)
+    known = stored.reasons_of(assignment.ids[rows])
+    columns = zip(
+        assignment.ids[rows].tolist(), assignment.owners[rows].tolist(), reasons, known, moved, strict=True
+    )
+    listed = [(FaceId(face), person, why) for face, person, why, had, went in columns if went or why != had]
+    return listed, int(moved.sum())
 
 
 def write_decision(store: Store, engine: EngineId, decision: Decision | None) -> ReclusterReport:
     """Bring `persons` and `owners` to a decision, in one transaction. The caller has held the pass lock since."""
     if decision is None:
         return ReclusterReport()
-    assignment = decision.assignment
-    before = load_owners(store.db, engine)
-    in_sight = frozenset(decision.faces)
     with store.write() as db:
-        new = add_persons(db, assignment.new_count)
-        after = {
-            face: Owner(new[-number - 1] if number < 0 else PersonId(number), assignment.reasons[face])
-            for face, number in assignment.persons.items()
+        new = add_persons(db, decision.new_persons)
+        owners = {
+            face: Owner(new[-person - 1] if person < 0 else PersonId(person), why)
+            for face, person, why in decision.owners
         }
-        changed = {face: owner for face, owner in after.items() if before.get(face) != owner}
-        save_owners(db, changed, [face for face in before if face in in_sight and face not in after])
+        save_owners(db, owners, decision.nobodys)
         proposed = [(one.person, one.faces, one.distance) for one in decision.suggestions]
         save_suggestions(db, engine, proposed)
         save_setting(db, LAST_INPUT, decision.digest)
         _tell_unusable(db, decision.unusable)
-    moved = sum(
-        1 for face, owner in changed.items() if face not in before or before[face].person != owner.person
-    )
-    persons = len({owner.person for owner in after.values()})
-    return ReclusterReport(len(decision.faces), persons, len(new), moved)
+    return ReclusterReport(decision.faces, decision.persons, len(new), decision.moved)
 
 
 def _tell_unusable(db: Database, count: int) -> None:

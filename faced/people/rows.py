@@ -5,18 +5,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["close_rows", "find_rows", "insert_rows", "place_between"]
+__all__ = ["find_rows", "move_rows", "place_rows"]
 
 CHUNK = 1 << 13
 DENSE = 8
 """Ids up to so many times their number are looked up in a table."""
-
-
-def place_between(count: int, places: NDArray[np.intp]) -> NDArray[np.int32]:
-    """Where each of `count` rows and of m that follow them is, once those m are at `places`; (count + m,) int32."""
-    is_old = np.ones(count + len(places), dtype=np.bool_)
-    is_old[places] = False
-    return np.concatenate([np.flatnonzero(is_old), places]).astype(np.int32)
 
 
 def find_rows(ids: NDArray[np.int64], wanted: NDArray[np.int64]) -> NDArray[np.intp]:
@@ -29,29 +22,44 @@ def find_rows(ids: NDArray[np.int64], wanted: NDArray[np.int64]) -> NDArray[np.i
     return table[np.minimum(wanted, len(table) - 1)]
 
 
-def insert_rows(column: NDArray[Any], places: NDArray[np.intp]) -> None:
-    """The last m rows move to these places, (m,) ascending, in this order; the others keep theirs."""
-    count = len(column) - len(places)
-    last = column[count:].copy()
-    shift, stop = len(places), count
-    for place in places[::-1].tolist():
-        start = place - shift + 1  # the first old row that comes after it
-        _shift_up(column, start, stop, shift)
-        shift, stop = shift - 1, start
-    column[places] = last
+def place_rows(gone: NDArray[np.bool_], places: NDArray[np.intp]) -> NDArray[np.int32]:
+    """Where each of n rows and of m that follow them is to be, once those m are at `places`, (m,) ascending; (n + m,) int32,
+    -1 for those of the n that are gone.
+    """
+    left = len(gone) - int(np.count_nonzero(gone))
+    is_free = np.ones(left + len(places), dtype=np.bool_)
+    is_free[places] = False
+    found = np.full(len(gone) + len(places), -1, dtype=np.int32)
+    found[: len(gone)][~gone] = np.flatnonzero(is_free)
+    found[len(gone) :] = places
+    return found
 
 
-def close_rows(column: NDArray[Any], gone: NDArray[np.bool_]) -> None:
-    """The rows that are not gone close up at the start."""
-    done = int(np.argmax(gone))
-    for start in range(done, len(column), CHUNK):
-        rows = column[start : start + CHUNK][~gone[start : start + CHUNK]]
-        column[done : done + len(rows)] = rows
-        done += len(rows)
+def move_rows(column: NDArray[Any], places: NDArray[np.int32], old: int) -> None:
+    """Each row moves to its place, -1: none, within the memory that it has. places: of `old` rows, ascending but for
+    -1, then of others that come between them, ascending too.
+    """
+    come = column[old:].copy()
+    there = np.flatnonzero(places[:old] >= 0)
+    by = places[there] - there
+    edges = np.flatnonzero(np.diff(by, prepend=by[:1] - 1)) if len(by) else there
+    stops = np.append(edges, len(there))[1:]
+    runs = [
+        (int(there[first]), int(there[last - 1]) + 1, int(by[first]))
+        for first, last in zip(edges.tolist(), stops.tolist(), strict=True)
+    ]
+    for start, stop, shift in runs:  # down, the first one first: there is room
+        if shift < 0:
+            _shift(column, start, stop, shift)
+    for start, stop, shift in reversed(runs):
+        if shift > 0:
+            _shift(column, start, stop, shift)
+    column[places[old:]] = come
 
 
-def _shift_up(column: NDArray[Any], start: int, stop: int, by: int) -> None:
-    while stop > start:
-        first = max(start, stop - CHUNK)
-        column[first + by : stop + by] = column[first:stop].copy()
-        stop = first
+def _shift(column: NDArray[Any], start: int, stop: int, by: int) -> None:
+    """by: up, or down below 0."""
+    firsts = range(start, stop, CHUNK)
+    for first in reversed(firsts) if by > 0 else firsts:
+        last = min(stop, first + CHUNK)
+        column[first + by : last + by] = column[first:last].copy()

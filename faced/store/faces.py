@@ -1,7 +1,7 @@
 """Faces and encodings as clustering wants them: all of an engine, in columns."""
 
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from sqlite_utils import Database
 
 from faced.errors import Damaged
-from faced.model import EngineId, FaceId, Floats, ImageId, ImageKey
+from faced.model import EngineId, Floats, ImageId, ImageKey
 
 __all__ = [
     "IN_SIGHT",
@@ -18,13 +18,15 @@ __all__ = [
     "find_damaged",
     "forget_encodings",
     "load_dated_faces",
-    "load_embeddings",
     "load_engines",
     "load_face_ids",
     "load_faces",
+    "load_vectors",
 ]
 
 DIMENSIONS = 128
+ASKED = 500
+"""Faces at once."""
 IN_SIGHT = """
   EXISTS (SELECT 1 FROM photos JOIN libraries ON libraries.id = photos.library
           WHERE photos.image = faces.image AND libraries.listed)"""
@@ -37,7 +39,8 @@ class FaceColumns:
 
     ids: (n,) int64. images: n image keys. boxes: (n, 4) float64, left, top, width, height as fractions
     of the stored picture. orientations: (n,) int64, EXIF, the one encoded. dhashes: (n,) uint64.
-    sides: (n,) float64, px. sharpness: (n,) float64. embeddings: (n, 128) float32.
+    sides: (n,) float64, px. sharpness: (n,) float64. embeddings: (n, 128) float32, or (n, 0) when they were not asked
+    for. marks: (n,) int64, crc32 of each embedding.
     """
 
     ids: NDArray[np.int64]
@@ -48,6 +51,7 @@ class FaceColumns:
     sides: NDArray[np.float64]
     sharpness: NDArray[np.float64]
     embeddings: Floats
+    marks: NDArray[np.int64]
 
 
 def load_engines(db: Database) -> list[EngineId]:
@@ -84,55 +88,55 @@ def load_dated_faces(db: Database, engine: EngineId) -> tuple[NDArray[np.int64],
     return ids, np.fromiter((year for _, year in found), dtype=np.int16, count=len(found))
 
 
-def load_faces(db: Database, engine: EngineId) -> FaceColumns:
-    """The faces of images that a listed library holds and the engine is done with.
+def load_faces(db: Database, engine: EngineId, *, vectors: bool = True) -> FaceColumns:
+    """The faces of images that a listed library holds and the engine is done with. vectors: with their embeddings.
 
     Raises Damaged when a stored embedding is not what was written.
     """
-    ids = load_face_ids(db, engine)
-    count = len(ids)
-    boxes, numbers = np.empty((count, 4)), np.empty((count, 2), dtype=np.int64)
-    qualities, embeddings = np.empty((count, 2)), np.empty((count, DIMENSIONS), dtype=np.float32)
-    images: list[ImageKey] = []
     rows = db.execute(
         f"""SELECT faces.id, images.key, box_left, box_top, box_width, box_height,
-                   encodings.orientation, coalesce(images.dhash, 0), side, sharpness,
-                   embedding, crc
+                   encodings.orientation, coalesce(images.dhash, 0), side, sharpness, crc
             FROM faces JOIN images ON images.id = faces.image
                  JOIN encodings ON encodings.image = faces.image AND encodings.engine = faces.engine
             WHERE faces.engine = ? AND {IN_SIGHT} ORDER BY faces.id""",
         [engine],
-    )
-    for row, (face, key, *box, orientation, dhash, side, sharpness, embedding, crc) in enumerate(rows):
-        if not _is_sound(embedding, crc):
-            raise Damaged(
-                f"the database is damaged: the stored embedding of face {face} is not what was written"
-            )
-        images.append(ImageKey(key))
-        boxes[row] = box
-        numbers[row] = orientation, dhash
-        qualities[row] = side, sharpness
-        embeddings[row] = np.frombuffer(embedding, dtype="<f4")
+    ).fetchall()
+    ids, images, *numbers = zip(*rows, strict=True) if rows else [()] * 11
+    orientations, dhashes, marks = (np.array(numbers[n], dtype=np.int64) for n in (4, 5, 8))
     return FaceColumns(
-        ids,
-        tuple(images),
-        boxes,
-        numbers[:, 0].copy(),
-        numbers[:, 1].astype(np.uint64),
-        qualities[:, 0].copy(),
-        qualities[:, 1].copy(),
-        embeddings,
+        np.array(ids, dtype=np.int64),
+        images,
+        np.array(numbers[:4], dtype=np.float64).T.reshape(len(rows), 4).copy(),
+        orientations,
+        dhashes.astype(np.uint64),
+        np.array(numbers[6], dtype=np.float64),
+        np.array(numbers[7], dtype=np.float64),
+        load_vectors(db, ids) if vectors else np.empty((len(rows), 0), dtype=np.float32),
+        marks,
     )
 
 
-def load_embeddings(db: Database, faces: Iterable[int]) -> dict[FaceId, Floats]:
-    """(128,) float32 of each of these faces that is stored and sound, in sight or not."""
-    found = {}
-    for face in faces:
-        row = db.execute("SELECT embedding, crc FROM faces WHERE id = ?", [face]).fetchone()
-        if row is not None and _is_sound(*row):
-            found[FaceId(face)] = np.frombuffer(row[0], dtype="<f4")
-    return found
+def load_vectors(db: Database, faces: Sequence[int], room: int = 0) -> Floats:
+    """(m, 128) float32 of these faces, with memory for `room` rows if that is more.
+
+    Raises Damaged when one is not what was written, LookupError when one is not there.
+    """
+    vectors = np.empty((max(room, len(faces)), DIMENSIONS), dtype=np.float32)
+    for start in range(0, len(faces), ASKED):
+        asked = list(faces[start : start + ASKED])
+        marks = ",".join("?" * len(asked))
+        found = db.execute(f"SELECT id, embedding, crc FROM faces WHERE id IN ({marks})", asked).fetchall()
+        if len(found) < len(asked):
+            raise LookupError("a face is not stored any more")
+        for face, embedding, crc in found:
+            if not _is_sound(embedding, crc):
+                raise Damaged(
+                    f"the database is damaged: the stored embedding of face {face} is not what was written"
+                )
+        here = {face: row for row, face in enumerate(asked, start)}
+        rows = [here[face] for face, _, _ in found]
+        vectors[rows] = np.frombuffer(b"".join(one[1] for one in found), dtype="<f4").reshape(-1, DIMENSIONS)
+    return vectors
 
 
 def _is_sound(embedding: bytes, crc: int) -> bool:

@@ -4,6 +4,8 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
 from sqlite_utils import Database
 
 from faced.model import EngineId, FaceId, ImageId, ImageKey, PersonId
@@ -12,16 +14,21 @@ from faced.store.word_tables import decode_name
 
 __all__ = [
     "Owner",
+    "OwnerColumns",
     "PersonRow",
     "add_persons",
     "load_ids_of_images",
     "load_images_of_persons",
     "load_names",
+    "load_owner_columns",
     "load_owners",
     "load_person_rows",
     "person_exists",
     "save_owners",
 ]
+
+ASKED = 500
+"""Faces at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +73,35 @@ def load_owners(db: Database, engine: EngineId) -> dict[FaceId, Owner]:
         "SELECT face, person, why FROM owners JOIN faces ON faces.id = owners.face WHERE engine = ?", [engine]
     )
     return {FaceId(face): Owner(PersonId(person), why) for face, person, why in rows}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OwnerColumns:
+    """Whose m faces are, ascending. faces, persons: (m,) int64."""
+
+    faces: NDArray[np.int64]
+    persons: NDArray[np.int64]
+    db: Database
+
+    def reasons_of(self, faces: NDArray[np.int64]) -> list[str | None]:
+        """Why, in plain words, of some faces; None of one that is nobody's."""
+        found: dict[int, str] = {}
+        for start in range(0, len(faces), ASKED):
+            asked = faces[start : start + ASKED].tolist()
+            marks = ",".join("?" * len(asked))
+            found |= dict(self.db.execute(f"SELECT face, why FROM owners WHERE face IN ({marks})", asked))
+        return [found.get(face) for face in faces.tolist()]
+
+
+def load_owner_columns(db: Database, engine: EngineId) -> OwnerColumns:
+    """Of all faces of the engine, reachable or not."""
+    rows = db.execute(
+        """SELECT face, person FROM owners JOIN faces ON faces.id = owners.face
+           WHERE engine = ? ORDER BY face""",
+        [engine],
+    ).fetchall()
+    columns = np.array(rows, dtype=np.int64).reshape(len(rows), 2)
+    return OwnerColumns(columns[:, 0].copy(), columns[:, 1].copy(), db)
 
 
 def save_owners(db: Database, owners: Mapping[FaceId, Owner], nobodys: Iterable[FaceId]) -> None:

@@ -1,5 +1,6 @@
 """What clustering keeps follows the faces that are there, in memory and through its file."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,12 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from faced.faces.quality import GATE
-from faced.model import EngineId, FaceId, Floats
+from faced.model import EngineId, Floats
 from faced.people import memory as memory_module
 from faced.people.faces import Faces, sort_faces
 from faced.people.kept import Kept, Rules
 from faced.people.memory import FILE, Memory
-from faced.people.neighbours import Reach
+from faced.people.neighbours import Neighbours, Reach
 
 RULES = Rules(Reach(1.0, 2, 2.0), gate=GATE, copy_bits=2)
 COLUMNS = ("eligible", "counts", "cores", "labels", "nearest", "distances")
@@ -91,15 +92,24 @@ def test_a_face_that_is_another_than_it_was_is_computed_again() -> None:
     assert_as_anew(kept, copied)
 
 
-class Away:
-    """The store, of which only the embeddings of faces out of sight are wanted."""
+class Stored:
+    """The store, of which only the vectors of faces are wanted."""
 
-    def __init__(self, embeddings: dict[int, Floats]) -> None:
-        self.embeddings = embeddings
+    def __init__(self, *crowds: Faces) -> None:
+        self.vectors = {
+            face: vector
+            for faces in crowds
+            for face, vector in zip(faces.ids.tolist(), faces.embeddings, strict=True)
+        }
 
-    def __call__(self, _: object, faces: list[int]) -> dict[FaceId, Floats]:
-        """See load_embeddings."""
-        return {FaceId(face): self.embeddings[face] for face in faces if face in self.embeddings}
+    def __call__(self, _: object, faces: list[int], room: int = 0) -> Floats:
+        """See load_vectors."""
+        found = np.zeros((max(room, len(faces)), 128), dtype=np.float32)
+        for row, face in enumerate(faces):
+            if face not in self.vectors:
+                raise LookupError
+            found[row] = self.vectors[face]
+        return found
 
 
 def crowd(*numbers: int) -> Faces:
@@ -107,32 +117,30 @@ def crowd(*numbers: int) -> Faces:
     return faces_of([(n, f"i{n:04}", (n * 0x9E3779B97F4A7C15) % 2**64, n, 100.0) for n in numbers])
 
 
-def computed(memory: Memory, faces: Faces, rules: Rules = RULES) -> int:
-    """How many faces had to be compared with all."""
+def computed(memory: Memory, faces: Faces, rules: Rules = RULES, away: Faces | None = None) -> int:
+    """How many faces had to be compared with all. away: others that are stored."""
     done: list[int] = []
-    kept = memory.follow(None, EngineId(1), rules, faces, lambda n, _: done.append(n))  # type: ignore[arg-type]
-    assert_as_anew(kept, faces)
+    light = replace(faces, embeddings=faces.embeddings[:, :0], marks=faces.embeddings[:, 0].astype(np.int64))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(memory_module, "load_vectors", Stored(faces, away or faces))
+        followed = memory.follow(None, EngineId(1), rules, light, lambda n, _: done.append(n))  # type: ignore[arg-type]
+    assert_as_anew(followed.kept, faces)
+    assert len(followed.unusable) == 0
     return max(done, default=0)
 
 
-def test_the_next_process_computes_nothing_that_is_known(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_next_process_computes_nothing_that_is_known(tmp_path: Path) -> None:
     """From the file: nothing for the same faces, one for a new one, all for other settings or another engine."""
-    monkeypatch.setattr(memory_module, "load_embeddings", Away({7: crowd(7).embeddings[0]}))
     assert computed(Memory(tmp_path), crowd(*range(20))) == 20
     assert computed(Memory(tmp_path), crowd(*range(20))) == 0
     assert computed(Memory(tmp_path), crowd(*range(21))) == 1
-    assert computed(Memory(tmp_path), crowd(*set(range(21)) - {7})) == 0
+    assert computed(Memory(tmp_path), crowd(*set(range(21)) - {7}), away=crowd(7)) == 0
     assert computed(Memory(tmp_path), crowd(*range(21))) == 1
     assert computed(Memory(tmp_path), crowd(*range(21)), Rules(Reach(1.5, 2, 2.0), GATE, 2)) == 21
 
 
-def test_a_face_that_is_forgotten_costs_a_state_made_anew(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_face_that_is_forgotten_costs_a_state_made_anew(tmp_path: Path) -> None:
     """Whose neighbours it was cannot be told without its vector."""
-    monkeypatch.setattr(memory_module, "load_embeddings", Away({}))
     computed(Memory(tmp_path), crowd(*range(20)))
     assert computed(Memory(tmp_path), crowd(*range(19))) == 19
 
@@ -159,9 +167,11 @@ def test_what_was_broken_off_is_not_gone_on_with(tmp_path: Path) -> None:
     memory = Memory(tmp_path)
     computed(memory, crowd(*range(20)))
 
-    def fail(*_: int) -> None:
+    def fail(*_: object) -> None:
         raise MemoryError
 
-    with pytest.raises(MemoryError):
-        memory.follow(None, EngineId(1), RULES, crowd(*range(22)), fail)  # type: ignore[arg-type]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Neighbours, "update", fail)
+        with pytest.raises(MemoryError):
+            computed(memory, crowd(*range(22)))
     assert computed(memory, crowd(*range(22))) == 2

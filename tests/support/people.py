@@ -1,12 +1,15 @@
 """Faces and clusters made by hand, for tests of who is who."""
 
 from hashlib import blake2b
+from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
 
 from faced.people.faces import Clusters, Faces
 from faced.people.photos import split_photos
+from faced.store.database import Store
+from faced.store.jobs import ensure_engine
 
 
 def faces_at(*faces: tuple[str, float], first_id: int = 0) -> Faces:
@@ -57,3 +60,38 @@ def split_photos_of(faces: Faces, labels: NDArray[np.intp]) -> tuple[NDArray[np.
     unknown = np.zeros(len(faces), dtype=np.bool_)
     kept = split_photos(faces.embeddings, faces.number_photos(), labels.astype(np.int32), distances, unknown)
     return kept, distances
+
+
+def store_faces(store: Store, faces: Faces) -> None:
+    """Into a state with one engine: a library, a photo of its own for each image, and the faces with their ids."""
+    keys = list(dict.fromkeys(faces.images))
+    numbers = {key: number for number, key in enumerate(keys, 1)}
+    hashes = dict(zip(faces.images, faces.dhashes.astype(np.int64).tolist(), strict=True))
+    with store.write() as db:
+        ensure_engine(db, "key", '{"name": "one"}')
+        db.execute("INSERT INTO libraries (root, listed, online) VALUES (?, 1, 1)", [b"/a"])
+        db.conn.executemany(
+            "INSERT INTO images (id, key, format, width, height, dhash) VALUES (?, ?, 'JPEG', 40, 30, ?)",
+            [(numbers[key], key, hashes[key]) for key in keys],
+        )
+        db.conn.executemany(
+            """INSERT INTO photos (library, path, size, mtime_ns, ctime_ns, ino, found, stale, image, orientation)
+               VALUES (1, ?, 1, 1, 1, 1, 1, 0, ?, 1)""",
+            [(key.encode(), numbers[key]) for key in keys],
+        )
+        db.conn.executemany(
+            "INSERT INTO encodings (image, engine, orientation) VALUES (?, 1, 1)",
+            [(number,) for number in numbers.values()],
+        )
+        vectors = [row.astype("<f4").tobytes() for row in faces.embeddings]
+        columns = (faces.ids.tolist(), faces.sides.tolist(), faces.sharpness.tolist(), faces.boxes.tolist())
+        db.conn.executemany(
+            """INSERT INTO faces (id, image, engine, box_left, box_top, box_width, box_height, landmarks, score, side,
+                                  sharpness, embedding, crc) VALUES (?, ?, 1, ?, ?, ?, ?, ?, 1, ?, ?, ?, ?)""",
+            [
+                (face, numbers[image], *box, bytes(40), side, sharpness, vector, crc32(vector))
+                for face, side, sharpness, box, image, vector in zip(
+                    *columns, faces.images, vectors, strict=True
+                )
+            ],
+        )
