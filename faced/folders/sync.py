@@ -113,8 +113,9 @@ def sync_tree(
         persons = list(shown)
         if is_adopting(store.db):
             adopt_in_hand(store, held, *what_adopting_takes(persons, photos))
-        calm = _Sync(store, held, writer, batch, report).run(persons, photos, reasons, seen)
-        if calm is not None and key is not None:
+        known = seen if held.dates_folders else None
+        calm = _Sync(store, held, writer, batch, report).run(persons, photos, reasons, known)
+        if calm is not None and key is not None and held.dates_folders:
             note_rest(store, calm, key)
     except Frozen as frozen:
         return _freeze(store, report, frozen)

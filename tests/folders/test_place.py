@@ -66,7 +66,13 @@ def test_first_use_makes_the_folder_and_those_above(world):
     for path in (world.people, world.people.parent, world.people / "Person 1"):
         assert stat.S_IMODE(path.stat().st_mode) == above & 0o755
     probe = load_tree(world.store.db).probe
-    assert probe == {"exchanges": True, "folds_case": False, "folds_forms": False, "name_max": 255}
+    assert probe == {
+        "dates_folders": True,
+        "exchanges": True,
+        "folds_case": False,
+        "folds_forms": False,
+        "name_max": 255,
+    }
 
 
 def test_what_is_in_the_folder_already_stays(world):
