@@ -45,6 +45,7 @@ _GRACE: Final = 4.5  # s after which an ending process ends, whatever it does; w
 _BUSY: Final = 0.5  # s until a pass is tried again that another command is in
 _TROUBLED: Final = 5.0  # s of rest after a fault of our own
 _VERIFY_AFTER: Final = 5.0  # s after a burst of new person folders: are all of them heard?
+_PICTURES: Final = 50  # face pictures that are made in one pass, so that nobody waits long for another
 _ABSENT: Final = 10.0  # s between two looks for a place that is not there
 
 
@@ -312,10 +313,16 @@ class Service:
         is_settled = self._schedule.is_settled
         began = time.monotonic()
         read = steps.look_at_tree(store, config, root, options)
-        _, tree = steps.show_persons(store, config, root, self._record, read, self._decide)
+        # While photos are still to come, who is nobody's changes with each of them.
+        most = _PICTURES if is_settled else 0
+        _, tree = steps.show_persons(
+            store, config, root, self._record, read, self._decide, beat=self._beat, most_pictures=most
+        )
         self._quiet.note_own()
         now = time.monotonic()
         self._schedule.passed(began)
+        if is_more := is_settled and tree.pictures_left > 0:
+            self._schedule.want_pass(now)
         self._schedule.second_look(
             None if read.due_ns is None else now + (read.due_ns - time.time_ns()) / 1e9
         )
@@ -324,7 +331,9 @@ class Service:
         for edit in read.edits:
             _log.info("understood: %s", edit.why)
         steps.keep_safe(store)
-        self._finish(wishes, is_done=is_settled and read.due_ns is None, is_shown=tree.frozen is None)
+        self._finish(
+            wishes, is_done=is_settled and read.due_ns is None and not is_more, is_shown=tree.frozen is None
+        )
         self._sync_waits = "sync" in kinds and not is_settled
         self._tell_status()
 

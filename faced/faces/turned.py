@@ -8,7 +8,7 @@ import math
 from collections.abc import Sequence
 from typing import Final
 
-from faced.faces.engine import Engine, PixelsOf, UprightFace, encode_upright
+from faced.faces.engine import Engine, PixelsOf, UprightFace, encode_upright, first_size
 from faced.model import Pixels
 from faced.pictures.orientation import upright_pixels, upright_size
 
@@ -45,9 +45,10 @@ def encode_turned(
             cached[at_least] = pixels_of(at_least)
         return cached[at_least]
 
+    size = first_size(engine.record, full_size)
     found: dict[int, float] = {}
     for turn in _TURNS:
-        faces = engine.find_faces(upright_pixels(as_it_is(engine.record.decode_size), turn))
+        faces = engine.find_faces(upright_pixels(as_it_is(size), turn))
         found[turn] = max((face.score for face in faces), default=-math.inf)
     best = max(_TURNS, key=lambda turn: found[turn])
     if found[best] <= max([_SURE, *(face.score + _BETTER for face in seen)]):

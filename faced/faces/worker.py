@@ -1,4 +1,4 @@
-"""One photo in a worker process: its header, and if wanted its faces.
+"""One photo in a worker process: its header, and if wanted its faces, or pictures of faces that are known.
 
 Decides nothing about the store. Opens the engine at the first photo that needs it and keeps it. Boxes
 and landmarks leave here as fractions of the stored picture.
@@ -22,13 +22,16 @@ from faced.faces.engine import (
 )
 from faced.faces.timings import stage, take_seconds
 from faced.faces.turned import encode_turned, is_upright
-from faced.model import DetectedFace, EncodedPicture, ImageKey, Pixels
+from faced.model import Box, DetectedFace, EncodedPicture, ImageKey, Pixels
+from faced.pictures.crop import crop_scale, cut_face
 from faced.pictures.decode import Header, Picture
 from faced.pictures.dhash import difference_hash
-from faced.pictures.orientation import stored_box, stored_points
+from faced.pictures.orientation import stored_box, stored_points, upright_box
 
 __all__ = [
     "LARGE_PICTURE",
+    "Crop",
+    "Cut",
     "EngineSettings",
     "NeedsRoom",
     "Notice",
@@ -77,11 +80,20 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
+class Crop:
+    """A face to cut out. box: fractions of the stored picture. comment: of the JPEG, ASCII."""
+
+    box: Box
+    comment: str
+
+
+@dataclass(frozen=True, slots=True)
 class Task:
     """One job for a worker.
 
     data: the file's bytes; None: only get the engine ready. want_faces: else the header is all.
     alone: nothing else runs, so the picture may be large. source: of the bytes, where they are a file's.
+    crops: these faces are to be cut out of it, and nothing else is wanted.
     """
 
     engine: EngineSettings
@@ -89,6 +101,14 @@ class Task:
     want_faces: bool = True
     alone: bool = False
     source: Source | None = None
+    crops: tuple[Crop, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """The JPEGs of a task's crops, in their order."""
+
+    pictures: tuple[bytes, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +118,8 @@ class Notice:
     text: str
 
 
-Outcome = EncodedPicture | Notice | None
-"""Of a task: the picture; of one that only got the engine ready a notice or None."""
+Outcome = EncodedPicture | Cut | Notice | None
+"""Of a task: the picture, or what was cut out of it; of one that only got the engine ready a notice or None."""
 
 
 class NeedsRoom(Exception):
@@ -122,10 +142,12 @@ def encode_task(task: Task) -> Outcome:
     with stage("header"):
         picture = Picture(task.data)
     header = picture.header
-    if not task.want_faces:
+    if not (task.want_faces or task.crops):
         return _encoded(header, None, None)
     if header.width * header.height > LARGE_PICTURE and not task.alone:
         raise NeedsRoom
+    if task.crops:
+        return _cut(picture, task.crops)
     return _encode(_engine(task.engine), picture, task.engine.turned)
 
 
@@ -152,6 +174,13 @@ def _encode(engine: Engine, picture: Picture, turned: bool) -> EncodedPicture:
             found, orientation = encode_turned(engine, pixels_of, header.upright_size, found)
     faces = tuple(_as_stored(face, orientation) for face in found)
     return _encoded(header, hashes[0], faces)
+
+
+def _cut(picture: Picture, crops: tuple[Crop, ...]) -> Cut:
+    header = picture.header
+    boxes = [upright_box(crop.box, header.orientation) for crop in crops]
+    pixels = picture.pixels(max(crop_scale(box, *header.upright_size) for box in boxes))
+    return Cut(tuple(cut_face(pixels, box, crop.comment) for box, crop in zip(boxes, crops, strict=True)))
 
 
 def _as_stored(face: UprightFace, orientation: int) -> DetectedFace:

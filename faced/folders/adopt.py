@@ -13,16 +13,19 @@ from fractions import Fraction
 
 from faced.errors import FacedError
 from faced.errors import shown as shown_path
-from faced.folders.disk import Disk, parent_of
+from faced.folders.disk import Disk, join_path, parent_of
 from faced.folders.hold import OWN_FOLDERS
 from faced.folders.names import fold_name, folder_name, name_of_folder
+from faced.folders.pictures import Pictures, find_pictures
 from faced.folders.place import HeldTree, open_place
 from faced.folders.plan import PhotoPath, ShownPerson
+from faced.folders.plan_pictures import SUGGESTIONS, UNSORTED
 from faced.folders.tree import read_tree
 from faced.folders.writer import KernelWriter, TreeWriter
 from faced.model import ImageId, PersonId
 from faced.store.database import Store
 from faced.store.follow import FoundFolder, FoundLink, adopt_folders, is_adopting, save_adopting
+from faced.store.pictures import PictureChange, follow_pictures
 from faced.store.tree import load_base
 
 __all__ = ["Adoptee", "adopt_in_hand", "adopt_tree", "match_folders", "what_adopting_takes"]
@@ -73,12 +76,34 @@ def adopt_in_hand(
     """As adopt_tree, with the people folder open."""
     if not is_adopting(store.db):
         return 0
-    found = match_folders(read_tree(held.handle), persons_of_image, images_of_text, named)
+    disk = read_tree(held.handle)
+    found = match_folders(disk, persons_of_image, images_of_text, named)
+    pictures = find_pictures(held.handle, load_base(store.db), disk, lambda _: {})
     with store.write() as db:
         taken = {folder.path for folder in load_base(db, with_links=False).folders}
         adopt_folders(db, [folder for folder in found if folder.path not in taken])
+        follow_pictures(db, match_pictures(disk, pictures, found))
         save_adopting(db, False)
     return len(found)
+
+
+def match_pictures(disk: Disk, pictures: Pictures, found: Iterable[FoundFolder]) -> PictureChange:
+    """The folders of face pictures, whose they are by the names of the persons' folders, and the pictures in them.
+
+    Nobody knows any more what faced made, so what says in its comment that it is one is believed.
+    """
+    persons: dict[bytes, PersonId] = {}
+    for folder in sorted(found, key=lambda f: (len(f.path), f.path)):
+        persons.setdefault(_last(folder.path), folder.person)
+    change = PictureChange()
+    for path, here in sorted(disk.items()):
+        person = persons.get(_last(path)) if parent_of(path) == SUGGESTIONS else None
+        if here.problem is None and (path in (SUGGESTIONS, UNSORTED) or person is not None):
+            change.taken_over.append((path, person, here.ino))
+            for name in sorted(here.others):
+                if (picture := pictures.at.get(join_path(path, name))) is not None:
+                    change.found.append((path, name, *picture))
+    return change
 
 
 def what_adopting_takes(
@@ -171,7 +196,7 @@ def _by_name(links: Links, votes: Votes, named: Mapping[PersonId, Adoptee]) -> l
             by_name[name].append(person)
     pairs = []
     for path in links:
-        last = path[len(parent_of(path)) :].lstrip(b"/")
+        last = _last(path)
         for name in _names_of_folder(path):
             pairs += [(False, -votes[path][person], path, person) for person in by_name.get(name, ())]
         stem = NUMBERED.sub(b"", last)
@@ -186,7 +211,7 @@ def _names_of(word: Adoptee) -> set[str]:
 
 
 def _names_of_folder(path: bytes) -> set[str]:
-    last = path[len(parent_of(path)) :].lstrip(b"/")
+    last = _last(path)
     return {fold_name(last), _folded(last.decode("utf-8", "surrogateescape"))}
 
 
@@ -197,9 +222,13 @@ def _folded(name: str) -> str:
 def _by_links(links: Links, votes: Votes, named: Mapping[PersonId, Adoptee]) -> list[tuple[bytes, PersonId]]:
     pairs = []
     for path, counted in votes.items():
-        last = path[len(parent_of(path)) :].lstrip(b"/")
+        last = _last(path)
         has_name = name_of_folder(last) is not None
         for person, count in counted.items():
             if count * 2 > len(links[path]) and (person in named or not has_name):
                 pairs.append((-Fraction(count, len(links[path])), -count, path, person))
     return [(path, person) for _, _, path, person in sorted(pairs)]
+
+
+def _last(path: bytes) -> bytes:
+    return path[len(parent_of(path)) :].lstrip(b"/")

@@ -13,10 +13,14 @@ from faced.folders.names import is_junk, is_passed_over
 from faced.model import FolderId
 from faced.store.tree import Base, BaseFolder, BaseLink
 
-__all__ = ["OWN_FOLDERS", "Held", "hold_tree", "is_usable_parent"]
+__all__ = ["IGNORED", "OWN_FOLDERS", "Held", "hold_tree", "is_ignored", "is_usable_parent"]
 
+IGNORED = b"_Ignored"
+"""Where strangers' folders are: they are known, and shown nowhere else."""
 OWN_FOLDERS = frozenset([b"_suggestions", b"_unsorted", b"_ignored"])
-"""Of the people folder itself, in small letters: no person's folder is ever one of these, or in them."""
+"""Of the people folder itself, in small letters: no person's folder is ever one of these, and only strangers' are in
+one of them.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +68,23 @@ def hold_tree(base: Base, disk: Disk) -> Held:
         if reason is not None:
             held_links.add((link.folder, link.name))
             left_alone[join_path(home.path, link.name)] = reason
+    _add_pictures(base, disk, here, ours)
     known = frozenset(folder.path for folder in here.values())
     left_alone.update(_strangers(disk, known, ours, left_alone))
     held = frozenset(folder.id for folder in base.folders if folder.id not in here)
     return Held(held, frozenset(held_links), left_alone)
+
+
+def _add_pictures(
+    base: Base, disk: Disk, here: dict[FolderId, BaseFolder], ours: dict[bytes, set[bytes]]
+) -> None:
+    """Face pictures are no strangers; what a user did with them is said where it is understood."""
+    for folder in base.picture_folders:
+        if (found := disk.get(folder.path)) is not None and found.ino == folder.ino:
+            here[folder.id] = folder
+    for picture in base.pictures:
+        if picture.folder in here:
+            ours[here[picture.folder].path].add(picture.name)
 
 
 def _folder_reason(folder: BaseFolder, disk: Disk) -> str | None:
@@ -139,6 +156,12 @@ def _holds_something(disk: Disk, path: bytes) -> bool:
             if not is_passed_over(name) and join_path(here, name) in disk
         ]
     return False
+
+
+def is_ignored(path: bytes) -> bool:
+    """Whether this is a folder of a stranger, by where it is."""
+    first, _, below = path.partition(b"/")
+    return below != b"" and first.lower() == IGNORED.lower()
 
 
 def is_usable_parent(folder: bytes, disk: Disk, taken: Collection[bytes]) -> bool:

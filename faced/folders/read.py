@@ -14,9 +14,11 @@ from sqlite_utils import Database
 from faced.errors import FacedError, Frozen
 from faced.errors import shown as shown_path
 from faced.folders.brake import BRAKE, Brake
+from faced.folders.context import Context, Sources, Understood
 from faced.folders.disk import Disk, DiskFolder, join_path
 from faced.folders.edits import FolderEdit
-from faced.folders.interpret import Context, Understood, interpret_tree
+from faced.folders.interpret import interpret_tree
+from faced.folders.pictures import find_pictures
 from faced.folders.place import open_place
 from faced.folders.rest import load_known, rests
 from faced.folders.sync import TreeReport, recover_tree, say_problem
@@ -35,12 +37,21 @@ from faced.store.asks import (
     save_undecided,
 )
 from faced.store.database import Store
-from faced.store.follow import follow_user, is_adopting, load_away, load_images_of_texts
+from faced.store.follow import (
+    follow_user,
+    is_adopting,
+    load_away,
+    load_copies,
+    load_images_of_texts,
+    save_copies,
+)
+from faced.store.pictures import follow_pictures, load_made_pictures, load_understood_pictures
 from faced.store.tree import Base, load_base
 
 __all__ = ["Known", "ReadReport", "Record", "read_user_edits"]
 
-Record = Callable[[Database, Sequence[FolderEdit]], None]
+Record = Callable[[Database, Sequence[FolderEdit]], Mapping[bytes, PersonId]]
+"""Writes edits into the journal; returns who is new, by the path of the folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +59,16 @@ class Known:
     """What is known of persons and photos (see interpret.Context)."""
 
     names: Mapping[PersonId, str] = field(default_factory=dict)
+    persons: Mapping[PersonId, str] = field(default_factory=dict)
     hidden: frozenset[PersonId] = frozenset()
     excused: frozenset[ImageId] = frozenset()
     rejected_lately: Mapping[PersonId, int] = field(default_factory=dict)
     brake: Brake = BRAKE
+    merged: Mapping[PersonId, PersonId] = field(default_factory=dict)
+    rejected: frozenset[PersonId] = frozenset()
+    link_names: Mapping[tuple[PersonId, ImageId], bytes] = field(default_factory=dict)
+    moved_to: Callable[[PersonId], frozenset[PersonId]] = lambda person: frozenset()
+    in_common: Callable[[Sources], bool] = lambda sources: False
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +108,8 @@ def read_user_edits(
 ) -> ReadReport:
     """Read the people folder and record the edits. The caller holds the pass lock; nothing else runs in the tree.
 
-    record: writes the edits to the journal, within the transaction that moves base; it is not called without any.
+    record: writes the edits to the journal, within the transaction that moves base, and says who the new persons are,
+    by the paths of their folders; it is not called without any.
     trust_first: no second look is waited for. rebuild: as for open_place. key: as for sync_tree. Raises as that does.
     """
     root = os.path.abspath(root)
@@ -108,7 +126,9 @@ def read_user_edits(
         if key is not None and held.dates_folders and rests(store.db, held.handle, key):
             return ReadReport(rests=True, recovered=recovered.recovered)
         disk = read_tree(held.handle, load_known(store.db) if held.dates_folders else None)
-        understood, rows, asks = _understand(store, disk, known, now_ns, trust_first, second_look_ns)
+        understood, rows, asks = _understand(
+            store, held.handle, disk, known, now_ns, trust_first, second_look_ns
+        )
     except Frozen as frozen:
         return _freeze(store, frozen)
     except OSError as error:
@@ -136,7 +156,13 @@ def _freeze(store: Store, frozen: Frozen) -> ReadReport:
 
 
 def _understand(
-    store: Store, disk: Disk, known: Known, now_ns: int, trust_first: bool, second_look_ns: int
+    store: Store,
+    root: int,
+    disk: Disk,
+    known: Known,
+    now_ns: int,
+    trust_first: bool,
+    second_look_ns: int,
 ) -> tuple[Understood, tuple[Undecided, ...], tuple[Ask, ...]]:
     base = load_base(store.db)
     rows = load_undecided(store.db)
@@ -144,14 +170,23 @@ def _understand(
     context = Context(
         now_ns=now_ns,
         names=known.names,
+        persons=known.persons,
         hidden=known.hidden,
         excused=known.excused,
         rejected_lately=known.rejected_lately,
         brake=known.brake,
         undecided=rows,
         asks=asks,
+        merged=known.merged,
+        rejected=known.rejected,
+        copies=load_copies(store.db),
+        link_names=known.link_names,
+        moved_to=known.moved_to,
+        in_common=known.in_common,
         images_of_texts=load_images_of_texts(store.db, _strange_texts(base, disk)),
         away=load_away(store.db),
+        pictures=find_pictures(root, base, disk, lambda sums: load_made_pictures(store.db, sums)),
+        understood_pictures=load_understood_pictures(store.db),
         second_look_ns=second_look_ns,
         trust_first=trust_first,
     )
@@ -184,16 +219,23 @@ def _write(
     is_same = (
         not understood.edits
         and not understood.change
+        and not understood.pictures
         and not understood.over
         and all(draft.id is not None and draft.text == before[draft.id].text for draft in drafts)
         and asked == rows
+        and understood.copies == load_copies(store.db)
     )
     if is_same:
         return
     with store.write() as db:
-        if understood.edits:
-            record(db, understood.edits)
-        follow_user(db, understood.change)
+        made = record(db, understood.edits) if understood.edits else {}
+        change = understood.change
+        change.adopted = [
+            found._replace(person=made.get(found.path, found.person)) for found in change.adopted
+        ]
+        follow_user(db, change)
+        save_copies(db, understood.copies)
+        follow_pictures(db, understood.pictures)
         new = list(understood.waiting)
         for draft in drafts:
             id_ = draft.id

@@ -7,13 +7,16 @@ have left it stays base's word.
 
 import errno
 import os
+import stat
 from collections.abc import Callable, Mapping, Sequence
 
 from faced.folders.disk import Disk, parent_of
 from faced.folders.names import is_junk
+from faced.folders.picture_file import read_picture
 from faced.folders.plan import JUNK_FOLDER
 from faced.folders.tree import (
     SCRATCH,
+    is_made_so,
     is_right_catch,
     list_folder,
     open_folder,
@@ -24,7 +27,7 @@ from faced.folders.tree import (
     scratch_name,
 )
 from faced.folders.writer import TreeWriter
-from faced.store.tree import Base, BaseChange, Intent, Operation, SeenLink
+from faced.store.tree import Base, BaseChange, Intent, Operation, SeenLink, SeenPicture
 
 __all__ = ["clear_strays", "settle_batch"]
 
@@ -48,7 +51,7 @@ def settle_batch(
             if (name := scratch_name(number)) in in_hand:
                 look.clear_scratch(name, operation)
         for _, operation in intents:
-            if operation.op == "mkdir":
+            if operation.op in ("mkdir", "picdir"):
                 look.find_made(operation, intents)
         look.find_moved([o for _, o in intents if o.op == "movedir"])
         for _, operation in intents:
@@ -66,7 +69,7 @@ class _Look:
         self.writer = writer
         self.made = made
         self.change = BaseChange()
-        self.inodes = {folder.path: folder.ino for folder in base.folders}
+        self.inodes = base.inodes
         self._disk: Disk | None = None
         self._path: bytes | None = None
         self._handle: int | None = None
@@ -85,12 +88,15 @@ class _Look:
             os.close(self._handle)
         self._path = self._handle = None
 
-    def _enter(self, path: bytes) -> int | None:
-        """The folder that base has (or is to have) at `path`, wherever the user moved it; None when it is gone."""
+    def _enter(self, path: bytes, ino: int | None = None) -> int | None:
+        """The folder that base has (or is to have) at `path`, or that of this inode, wherever the user moved it; None
+        when it is gone.
+        """
         if self._path != path:
             self._leave()
             self._path = path
-            if (ino := self.inodes.get(path)) is not None and (where := self._find(path, ino)) is not None:
+            ino = self.inodes.get(path, ino)
+            if ino is not None and (where := self._find(path, ino)) is not None:
                 self._handle = open_folder(self.root, where, ino)
         return self._handle
 
@@ -113,9 +119,9 @@ class _Look:
         return frozenset() if self.scratch is None else frozenset(map(os.fsencode, os.listdir(self.scratch)))
 
     def clear_scratch(self, name: bytes, operation: Operation) -> None:
-        """Delete our own link or our own new folder; everything else is the user's and goes back."""
+        """Delete our own link, picture or new folder; everything else is the user's and goes back."""
         assert self.scratch is not None
-        if operation.op == "mkdir":
+        if operation.op in ("mkdir", "picdir"):
             try:
                 self.writer.rmdir(self.scratch, name)
             except OSError as error:
@@ -134,6 +140,10 @@ class _Look:
 
     def _is_ours(self, name: bytes, operation: Operation) -> bool:
         assert self.scratch is not None
+        if operation.op == "picture":  # nothing but our own file, whole or half written, comes to be here
+            return stat.S_ISREG(os.lstat(name, dir_fd=self.scratch).st_mode)
+        if operation.op == "unpicture":
+            return is_made_so(self.scratch, name, operation)
         text = read_text(self.scratch, name)
         return text is not None and text in (operation.old, operation.new)
 
@@ -152,24 +162,28 @@ class _Look:
         if self.made is not None:
             ino = self.made.get(path)
         else:
-            texts = {(o.name, o.new) for _, o in intents if o.op == "link" and o.folder == path}
-            ino = self._adopt(path, texts)
+            ino = self._adopt(path, [o for _, o in intents if path in (o.folder, parent_of(o.folder))])
         if ino is not None:
             self._leave()  # what was found at this path before may have been another folder, or none
             self.inodes[path] = ino
-            self.change.made.append((path, operation.person, ino))
+            made = self.change.made if operation.op == "mkdir" else self.change.picture_folders
+            made.append((path, operation.person, ino))
 
-    def _adopt(self, path: bytes, texts: set[tuple[bytes | None, bytes | None]]) -> int | None:
+    def _adopt(self, path: bytes, inside: Sequence[Operation]) -> int | None:
+        texts = {(o.name, o.new) for o in inside if o.op == "link" and o.folder == path}
+        pictures = [o for o in inside if o.op == "picture" and o.folder == path]
+        ours = {o.folder.rpartition(b"/")[2] for o in inside if o.op == "picdir" and o.folder != path}
         try:
             with opened(self.root, path) as handle:
                 found = list_folder(handle)
+                has_picture = any(is_made_so(handle, o.name or b"", o) for o in pictures)
         except OSError as error:
             if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
                 return None
             raise
-        if any((name, text) in texts for name, text in found.links.items()):
+        if has_picture or any((name, text) in texts for name, text in found.links.items()):
             return found.ino
-        is_empty = not found.links and not found.folders and all(is_junk(name) for name in found.others)
+        is_empty = not found.links and found.folders <= ours and all(is_junk(name) for name in found.others)
         return found.ino if is_empty else None
 
     def find_moved(self, moves: Sequence[Operation]) -> None:
@@ -221,6 +235,8 @@ class _Look:
                 self.change.removed.append(operation.folder)
         elif operation.op in ("link", "retarget", "drop"):
             self._see_link(operation)
+        elif operation.op in ("picture", "unpicture"):
+            self._see_picture(operation)
 
     def _see_link(self, operation: Operation) -> None:
         """| intent   | the disk has            | base                           |
@@ -244,6 +260,20 @@ class _Look:
         self._set_time(folder, name, operation)
         self.change.links.append(SeenLink(operation.folder, name, text, operation.image, operation.person))
 
+    def _see_picture(self, operation: Operation) -> None:
+        """As links: base has what was made while it is there, and has it not when nothing is."""
+        folder = self._enter(operation.folder, operation.ino)
+        name = operation.name or b""
+        if operation.op == "unpicture":
+            if folder is None or not _exists(folder, name):
+                self.change.gone.append((operation.folder, name))
+            return
+        found = None if folder is None else read_picture(folder, name)
+        if folder is None or found is None or found.checksum.encode() != operation.new:
+            return
+        seen = SeenPicture(operation.folder, name, found.face, found.checksum, found.ino, found.mtime_ns)
+        self.change.pictures.append(seen)
+
     def _set_time(self, folder: int, name: bytes, operation: Operation) -> None:
         """The process may have died between making the link and setting its time."""
         if operation.time_ns is None:
@@ -263,9 +293,13 @@ def _exists(folder: int, name: bytes) -> bool:
     return True
 
 
-def clear_strays(root: int, is_known_text: Callable[[bytes], bool], writer: TreeWriter) -> None:
+def clear_strays(
+    root: int, is_known_text: Callable[[bytes], bool], is_made: Callable[[str], bool], writer: TreeWriter
+) -> None:
     """Empty a scratch folder that no intent speaks of (the database was restored from a backup meanwhile): our
-    own links go, everything else goes back to the people folder under a name that is free.
+    own links and face pictures go, everything else goes back to the people folder under a name that is free.
+
+    is_known_text: of links. is_made: by a face picture's checksum.
     """
     try:
         scratch = open_folder(root, SCRATCH)
@@ -274,7 +308,8 @@ def clear_strays(root: int, is_known_text: Callable[[bytes], bool], writer: Tree
     try:
         for name in map(os.fsencode, os.listdir(scratch)):
             text = read_text(scratch, name)
-            if text is not None and is_known_text(text):
+            picture = read_picture(scratch, name) if text is None else None
+            if (text is not None and is_known_text(text)) or (picture and is_made(picture.checksum)):
                 writer.unlink(scratch, name)
             else:
                 put_back(root, scratch, name, b"", name, writer)

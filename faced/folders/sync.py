@@ -7,9 +7,9 @@ nothing is to be done nothing is written, neither in the tree nor in the databas
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from faced.errors import FacedError, Frozen
 from faced.errors import shown as shown_path
@@ -17,16 +17,24 @@ from faced.folders.adopt import adopt_in_hand, what_adopting_takes
 from faced.folders.clean import plan_leftovers, remove_own_files
 from faced.folders.disk import Disk, DiskFolder, parent_of
 from faced.folders.hold import hold_tree
+from faced.folders.pictures import find_pictures
 from faced.folders.place import HeldTree, ensure_own_folders, open_place, write_marker
 from faced.folders.plan import PhotoPath, ShownPerson, plan_tree
+from faced.folders.plan_pictures import SUGGESTIONS, ShownFaces, plan_pictures
 from faced.folders.recover import clear_strays, settle_batch
 from faced.folders.rest import note_rest
-from faced.folders.tree import apply_operations, read_tree
+from faced.folders.tree import apply_operations, read_folders, read_tree
 from faced.folders.writer import KernelWriter, TreeWriter
 from faced.model import ImageId, PersonId
 from faced.store.asks import load_undecided
 from faced.store.database import Store
 from faced.store.follow import is_adopting, save_adopting
+from faced.store.pictures import (
+    checksum_of,
+    is_made_picture,
+    load_made_pictures,
+    load_understood_pictures,
+)
 from faced.store.tree import (
     Base,
     BaseChange,
@@ -47,13 +55,36 @@ from faced.store.tree import (
     save_tree,
 )
 
-__all__ = ["BATCH", "TreeReport", "clean_tree", "recover_tree", "say_problem", "split_batches", "sync_tree"]
+__all__ = [
+    "BATCH",
+    "CutFaces",
+    "FacesToShow",
+    "TreeReport",
+    "clean_tree",
+    "recover_tree",
+    "say_problem",
+    "split_batches",
+    "sync_tree",
+]
 
 BATCH = 200
 """Changes at most between two commits: what a crash leaves in doubt."""
 NO_REASONS: Mapping[bytes, str] = {}
+NO_CONTENTS: Mapping[str, bytes] = {}
 ROUNDS = 3
 """Looks at most while somebody else keeps changing the same paths."""
+
+CutFaces = Callable[[Collection[str]], Mapping[str, bytes]]
+"""Face pictures, by face (see store.pictures); what cannot be had now is left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class FacesToShow:
+    """The face pictures that are wanted, and who makes them. most: new ones in one run; None: all."""
+
+    shown: ShownFaces
+    cut: CutFaces
+    most: int | None = None
 
 
 @dataclass(slots=True)
@@ -63,7 +94,8 @@ class TreeReport:
     made, dropped, retargeted: links. folders_made, folders_moved, folders_removed: person folders.
     changes: links more (or less) by person. left_alone: how many paths faced does not understand (their reasons
     are in the store). frozen: why nothing was done, one plain sentence; None: it was.
-    recovered: changes of a run that had died, which were looked at first.
+    recovered: changes of a run that had died, which were looked at first. pictures_made, pictures_dropped: face
+    pictures; pictures_left: so many more are to be made.
     """
 
     made: int = 0
@@ -76,6 +108,9 @@ class TreeReport:
     left_alone: int = 0
     frozen: str | None = None
     recovered: int = 0
+    pictures_made: int = 0
+    pictures_dropped: int = 0
+    pictures_left: int = 0
 
 
 def sync_tree(
@@ -90,14 +125,15 @@ def sync_tree(
     rebuild: bool = False,
     seen: Mapping[bytes, DiskFolder] | None = None,
     key: str | None = None,
+    faces: FacesToShow | None = None,
 ) -> TreeReport:
     """Make the people folder show these persons. The caller holds the pass lock; nothing else runs in the tree.
 
     root: absolute path. photos: as for plan_tree; those of a library that is only offline must be among them.
     reasons: better ones for what is left alone (path to sentence). rebuild: as for open_place. A tree whose
-    database was lost is adopted first. seen: the folders as they were read just now.
-    key: says by which settings all this was made; when nothing is to be done, that is noted with it, so that nothing
-    need be read while nothing changes. None: it is not.
+    database was lost is adopted first. seen: the folders as they were read just now. faces: those to have pictures;
+    None: what there is of them stays. key: says by which settings all this was made; when nothing is to be done, that is
+    noted with it, so that nothing need be read while nothing changes. None: it is not.
     Raises UsageError when `root` cannot be a people folder, FacedError when it could not be written (disk full):
     then nothing is lost, and the next run goes on from there.
     """
@@ -113,9 +149,12 @@ def sync_tree(
         persons = list(shown)
         if is_adopting(store.db):
             adopt_in_hand(store, held, *what_adopting_takes(persons, photos))
-        known = seen if held.dates_folders else None
-        calm = _Sync(store, held, writer, batch, report).run(persons, photos, reasons, known)
-        if calm is not None and key is not None and held.dates_folders:
+        sync = _Sync(store, held, writer, batch, report)
+        left_alone, calm = sync.run(persons, photos, seen if held.dates_folders else None)
+        if faces is not None:
+            sync.show_faces(faces)
+        sync.say(left_alone, reasons)
+        if calm is not None and key is not None and held.dates_folders and not report.pictures_left:
             note_rest(store, calm, key)
     except Frozen as frozen:
         return _freeze(store, report, frozen)
@@ -136,7 +175,8 @@ def clean_tree(store: Store, root: bytes, *, writer: TreeWriter | None = None) -
     left_alone of the report: what faced did not make, or somebody changed. Raises as sync_tree does.
     """
     writer = KernelWriter() if writer is None else writer
-    report = sync_tree(store, root, [], {}, writer=writer)
+    nothing = FacesToShow(ShownFaces(), lambda _: NO_CONTENTS)
+    report = sync_tree(store, root, [], {}, writer=writer, faces=nothing)
     if report.frozen is not None:
         return report
     root = os.path.abspath(root)
@@ -222,10 +262,11 @@ class _Sync:
         self,
         shown: list[ShownPerson],
         photos: Mapping[ImageId, Sequence[PhotoPath]],
-        reasons: Mapping[bytes, str],
         seen: Mapping[bytes, DiskFolder] | None,
-    ) -> Disk | None:
-        """Returns the disk when nothing was to be done."""
+    ) -> tuple[Mapping[bytes, str], Disk | None]:
+        """Bring folders and links up to date. Returns what was left alone, path to reason; and the disk when nothing was
+        to be done.
+        """
         left_alone: Mapping[bytes, str] = {}
         calm = None
         for number in range(ROUNDS):
@@ -234,14 +275,20 @@ class _Sync:
             held = hold_tree(base, disk)
             left_alone = held.left_alone
             operations = plan_tree(shown, photos, base, disk, held, name_max=self.held.name_max)
+            # A folder that another one left may be empty now.
+            is_again = any(operation.op == "movedir" for operation in operations)
             if not operations and number == 0:
                 calm = disk
-            if not operations or not self._make(operations):
+            if not operations or not (self._make(operations) | is_again):
                 break
-        waiting = {row.path for row in load_undecided(self.store.db)}
+        return left_alone, calm
+
+    def say(self, left_alone: Mapping[bytes, str], reasons: Mapping[bytes, str]) -> None:
+        """Keep what was left alone for `faced status`, with better reasons where there are some."""
+        passed_over = {row.path for row in load_undecided(self.store.db)}
+        passed_over |= load_understood_pictures(self.store.db).keys() - reasons.keys()
         known = {path: reasons.get(path, reason) for path, reason in left_alone.items()}
-        self._say({**self.failed, **{p: reason for p, reason in known.items() if p not in waiting}})
-        return calm
+        self._say({**self.failed, **{p: reason for p, reason in known.items() if p not in passed_over}})
 
     def remove_leftovers(self) -> None:
         """Empty folders of nobody that faced made."""
@@ -264,26 +311,82 @@ class _Sync:
             ensure_own_folders(self.held.handle, self.writer)
             self._complete(intents, load_base(self.store.db), None)
             self.report.recovered = len(intents)
-        clear_strays(self.held.handle, lambda text: is_known_text(self.store.db, text), self.writer)
+        clear_strays(
+            self.held.handle,
+            lambda text: is_known_text(self.store.db, text),
+            lambda checksum: is_made_picture(self.store.db, checksum),
+            self.writer,
+        )
 
     def _make(self, operations: Sequence[Operation]) -> bool:
         """Make a plan come true. Says whether the disk was not as planned for, so that it must be looked at again."""
         self.held.check_writable()
         is_dirty = False
         for operations_now in split_batches(operations, self.batch):
-            self.held.check_generation(load_generation(self.store.db))
-            ensure_own_folders(self.held.handle, self.writer)
-            base = load_base(self.store.db, with_links=False)
-            with self.store.write() as db:
-                generation, intents = open_batch(db, operations_now)
-            is_dirty |= self._apply(generation, intents, base)
+            is_dirty |= self._make_batch(operations_now, NO_CONTENTS)
         return is_dirty
 
-    def _apply(self, generation: int, intents: Sequence[Intent], base: Base) -> bool:
+    def _make_batch(self, operations: Sequence[Operation], contents: Mapping[str, bytes]) -> bool:
+        self.held.check_generation(load_generation(self.store.db))
+        ensure_own_folders(self.held.handle, self.writer)
+        base = load_base(self.store.db, with_links=False)
+        with self.store.write() as db:
+            generation, intents = open_batch(db, operations)
+        return self._apply(generation, intents, base, contents)
+
+    # Face pictures.
+
+    def show_faces(self, faces: FacesToShow) -> None:
+        """Make and take away face pictures. Those that cannot be had now are left out, as are all above `most`."""
+        for _ in range(ROUNDS):
+            base = load_base(self.store.db, with_links=False)
+            understood = load_understood_pictures(self.store.db)
+            folders = {folder.path for folder in base.picture_folders} | set(map(parent_of, understood))
+            disk = read_folders(self.held.handle, {b"", SUGGESTIONS, *folders})
+            pictures = find_pictures(
+                self.held.handle, base, disk, lambda sums: load_made_pictures(self.store.db, sums)
+            )
+            operations = plan_pictures(
+                faces.shown, base, disk, pictures, understood, name_max=self.held.name_max
+            )
+            if not self._make_pictures(operations, faces):
+                break
+
+    def _make_pictures(self, operations: Sequence[Operation], faces: FacesToShow) -> bool:
+        """As _make. A folder is made with the first picture that goes into it."""
+        first = [o for o in operations if o.op not in ("picdir", "picture")]
+        is_dirty = bool(first) and self._make(first)
+        folders = [o for o in operations if o.op == "picdir"]
+        waiting = [o for o in operations if o.op == "picture"]
+        made = 0
+        while waiting:
+            room = self.batch if faces.most is None else min(self.batch, faces.most - made)
+            if room <= 0:
+                break
+            now, waiting = waiting[:room], waiting[room:]
+            contents = faces.cut({o.face for o in now if o.face is not None})
+            ready: list[Operation] = []
+            for picture in now:
+                if (content := contents.get(picture.face or "")) is None:
+                    continue
+                above = [o for o in folders if (picture.folder + b"/").startswith(o.folder + b"/")]
+                folders = [o for o in folders if o not in above]
+                ready += (*above, replace(picture, new=checksum_of(content).encode()))
+                made += 1
+            if ready:
+                self.held.check_writable()
+                is_dirty |= self._make_batch(ready, contents)
+        self.report.pictures_left = len(waiting)
+        return is_dirty
+
+    # One batch.
+
+    def _apply(
+        self, generation: int, intents: Sequence[Intent], base: Base, contents: Mapping[str, bytes]
+    ) -> bool:
         try:
             write_marker(self.held.handle, self.held.installation, generation, self.writer)
-            inodes = {folder.path: folder.ino for folder in base.folders}
-            applied = apply_operations(self.held.handle, intents, inodes, self.writer)
+            applied = apply_operations(self.held.handle, intents, base.inodes, self.writer, contents)
         except OSError:
             # The place is at fault (disk full): end what is half done, as the next run would, then say so.
             with suppress(OSError, Frozen):
@@ -322,6 +425,9 @@ class _Sync:
                 report.dropped += 1
                 if operation.person is not None:
                     changes[operation.person] -= 1
+            elif operation.op == "unpicture" and (operation.folder, operation.name) in gone:
+                report.pictures_dropped += 1
+        report.pictures_made += len(change.pictures)
         report.folders_made += len(change.made)
         report.folders_moved += len(change.moved)
         report.folders_removed += len(change.removed)

@@ -9,12 +9,13 @@ import errno
 import os
 import stat
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from faced.folders.disk import Disk, DiskFolder, join_path, parent_of
 from faced.folders.names import is_junk, is_passed_over, restored_name
+from faced.folders.picture_file import read_picture
 from faced.folders.plan import JUNK_FOLDER
 from faced.folders.writer import TreeWriter
 from faced.store.seen import FolderStamp
@@ -24,12 +25,14 @@ __all__ = [
     "SCRATCH",
     "Applied",
     "apply_operations",
+    "is_made_so",
     "is_place_wide",
     "is_right_catch",
     "list_folder",
     "open_folder",
     "opened",
     "put_back",
+    "read_folders",
     "read_text",
     "read_tree",
     "scratch_name",
@@ -111,17 +114,9 @@ def read_tree(root: int, seen: Mapping[bytes, DiskFolder] | None = None) -> Disk
     pending = [b""]
     while pending:
         path = pending.pop()
-        try:
-            with opened(root, path) as handle:
-                before = seen.get(path)
-                is_same = before is not None and before.stamp == stamp_of(os.fstat(handle))
-                found = before if before is not None and is_same else list_folder(handle, device)
-        except OSError as error:
-            if not path or (is_place_wide(error) and error.errno != errno.EIO):
-                raise
-            if error.errno in MOVED_ON:
-                continue
-            found = DiskFolder(ino=0, problem=os.strerror(error.errno or 0))
+        found = _read_folder(root, path, device, seen.get(path))
+        if found is None:
+            continue
         if path.count(b"/") >= DEEPEST:
             found = DiskFolder(ino=found.ino, problem="it lies too deep")
         disk[path] = found
@@ -133,6 +128,27 @@ def stamp_of(status: os.stat_result) -> FolderStamp:
     """What a folder looks like from outside."""
     dev = status.st_dev - (1 << 64) if status.st_dev >= 1 << 63 else status.st_dev
     return FolderStamp(dev, status.st_ino, status.st_mtime_ns, status.st_ctime_ns)
+
+
+def read_folders(root: int, paths: Iterable[bytes]) -> Disk:
+    """As read_tree, but only of these folders; those that are not there are left out."""
+    device = os.fstat(root).st_dev
+    found = {path: _read_folder(root, path, device) for path in sorted(paths)}
+    return Disk({path: folder for path, folder in found.items() if folder is not None})
+
+
+def _read_folder(root: int, path: bytes, device: int, before: DiskFolder | None = None) -> DiskFolder | None:
+    try:
+        with opened(root, path) as handle:
+            if before is not None and before.stamp == stamp_of(os.fstat(handle)):
+                return before
+            return list_folder(handle, device)
+    except OSError as error:
+        if not path or (is_place_wide(error) and error.errno != errno.EIO):
+            raise
+        if error.errno in MOVED_ON:
+            return None
+        return DiskFolder(ino=0, problem=os.strerror(error.errno or 0))
 
 
 def list_folder(handle: int, device: int | None = None) -> DiskFolder:
@@ -169,15 +185,22 @@ class Applied:
     failed: dict[bytes, str] = field(default_factory=dict)
 
 
+NO_CONTENTS: Mapping[str, bytes] = {}
+
+
 def apply_operations(
-    root: int, intents: Sequence[Intent], inodes: Mapping[bytes, int], writer: TreeWriter
+    root: int,
+    intents: Sequence[Intent],
+    inodes: Mapping[bytes, int],
+    writer: TreeWriter,
+    contents: Mapping[str, bytes] = NO_CONTENTS,
 ) -> Applied:
     """Make the changes that were committed to, in order.
 
-    inodes: of base's folders, by path. Raises OSError when the place is at fault (is_place_wide); what was done
+    inodes: of base's folders, by path. contents: of the face pictures, by face. Raises OSError when the place is at fault (is_place_wide); what was done
     until then stays done, and recovering tells.
     """
-    hands = _Hands(root, inodes, writer)
+    hands = _Hands(root, inodes, writer, contents)
     try:
         for number, operation in intents:
             try:
@@ -199,10 +222,13 @@ def apply_operations(
 class _Hands:
     """The handles that a batch works with: the people folder, the scratch folder and the folder it is in."""
 
-    def __init__(self, root: int, inodes: Mapping[bytes, int], writer: TreeWriter) -> None:
+    def __init__(
+        self, root: int, inodes: Mapping[bytes, int], writer: TreeWriter, contents: Mapping[str, bytes]
+    ) -> None:
         self.root = root
         self.inodes = dict(inodes)
         self.writer = writer
+        self.contents = contents
         self.applied = Applied()
         self.scratch = open_folder(root, SCRATCH)
         self._path: bytes | None = None
@@ -217,13 +243,13 @@ class _Hands:
             os.close(self._handle)
             self._path = None
 
-    def _enter(self, path: bytes) -> int:
-        """The handle of a person folder; it must still be base's, or made in this batch."""
+    def _enter(self, path: bytes, ino: int | None = None) -> int:
+        """The handle of a person folder; it must still be base's, or made in this batch. ino: of another one."""
         if self._path != path:
             self._leave()
-            if path not in self.inodes:
+            if (ino := self.inodes.get(path, ino)) is None:
                 raise FileNotFoundError(errno.ENOENT, "the folder was not made", path)
-            self._handle = open_folder(self.root, path, self.inodes[path])
+            self._handle = open_folder(self.root, path, ino)
             self._path = path
         return self._handle
 
@@ -234,7 +260,11 @@ class _Hands:
             self._retarget(scratch, operation)
         elif operation.op == "drop":
             self._drop(scratch, operation)
-        elif operation.op == "mkdir":
+        elif operation.op == "picture":
+            self._picture(scratch, operation)
+        elif operation.op == "unpicture":
+            self._unpicture(scratch, operation)
+        elif operation.op in ("mkdir", "picdir"):
             self._mkdir(scratch, operation)
         elif operation.op == "rmdir":
             self._rmdir(operation)
@@ -293,6 +323,33 @@ class _Hands:
             self.applied.is_dirty = True
             put_back(self.root, self.scratch, scratch, operation.folder, operation.name or b"", self.writer)
 
+    def _picture(self, scratch: bytes, operation: Operation) -> None:
+        """Written where nobody looks, then moved to its place, so that nobody sees half of one."""
+        status = os.fstat(self.root)
+        mode = stat.S_IMODE(status.st_mode) & 0o666 | 0o600
+        folder = self._enter(operation.folder)
+        content = self.contents[operation.face or ""]
+        self.writer.create_file(self.scratch, scratch, content, mode, status.st_gid)
+        if operation.time_ns is not None:
+            self.writer.set_time(self.scratch, scratch, operation.time_ns)
+        try:
+            self.writer.move(self.scratch, scratch, folder, operation.name or b"")
+        except FileExistsError:
+            self.writer.unlink(self.scratch, scratch)
+            raise
+
+    def _unpicture(self, scratch: bytes, operation: Operation) -> None:
+        name = operation.name or b""
+        folder = self._enter(operation.folder, operation.ino)
+        if not is_made_so(folder, name, operation):
+            raise FileNotFoundError(errno.ENOENT, "the face picture is not as it was", name)
+        self.writer.move(folder, name, self.scratch, scratch)
+        if is_made_so(self.scratch, scratch, operation):
+            self.writer.unlink(self.scratch, scratch)
+        else:
+            self.applied.is_dirty = True
+            put_back(self.root, self.scratch, scratch, operation.folder, name, self.writer)
+
     def _mkdir(self, scratch: bytes, operation: Operation) -> None:
         """Made and given its mode where nobody looks, then moved to its place, so that its inode is known."""
         status = os.fstat(self.root)
@@ -321,6 +378,13 @@ class _Hands:
             if not is_right_catch(there, new_name, operation):
                 self.applied.is_dirty = True
                 put_back(self.root, there, new_name, source, name, self.writer)
+
+
+def is_made_so(folder: int, name: bytes, operation: Operation) -> bool:
+    """Whether a file is the face picture that an operation makes or takes away, to the last byte."""
+    found = read_picture(folder, name)
+    wanted = operation.new if operation.op == "picture" else operation.old
+    return found is not None and found.checksum.encode() == wanted and found.face == operation.face
 
 
 def is_right_catch(folder: int, name: bytes, operation: Operation) -> bool:

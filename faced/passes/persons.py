@@ -7,6 +7,7 @@ from sqlite_utils import Database
 
 from faced.errors import UsageError, shown
 from faced.model import PersonId
+from faced.store.albums import load_albums
 from faced.store.persons import load_names, person_exists
 from faced.store.tree import load_person_folders, load_tree
 from faced.store.word_tables import load_word
@@ -27,6 +28,8 @@ def find_person(db: Database, words: str) -> PersonId:
     found = _by_number(db, words) or _by_name(db, words) or _by_folder(db, words)
     if found is None:
         raise UsageError(f"there is no person {shown(os.fsencode(words))}: `faced people` lists them")
+    if found in load_albums(db):
+        raise UsageError(f"{shown(os.fsencode(words))} is an album, not a person")
     return load_word(db).resolve(found)
 
 

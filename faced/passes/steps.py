@@ -2,7 +2,7 @@
 
 import hashlib
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -16,22 +16,25 @@ from faced.faces.engine import EngineRecord
 from faced.folders.plan import PhotoPath, ShownPerson
 from faced.folders.quiet import wait_until_quiet
 from faced.folders.read import Known, ReadReport, read_user_edits
-from faced.folders.sync import TreeReport, sync_tree
+from faced.folders.sync import FacesToShow, TreeReport, sync_tree
 from faced.library.exclude import compile_excludes
 from faced.library.ready import Settling
 from faced.library.step import LibraryReport, scan_library
-from faced.model import EngineId, ImageId
+from faced.model import EngineId, ImageId, PersonId
+from faced.passes.albums import load_album_names, show_albums
 from faced.passes.decide import Decide, Question, decide_here
 from faced.passes.gestures import record_edits
 from faced.passes.losses import find_ask, follow_losses
+from faced.passes.meant import have_one_in_common
+from faced.passes.pictures import PictureWork, open_faces
 from faced.passes.places import Places, Run
-from faced.passes.word import pass_on_numbers
+from faced.passes.word import load_said_of_pictures, pass_on_numbers
 from faced.people.recluster import Clustering, ReclusterReport, write_decision
 from faced.store.database import Store
 from faced.store.faces import count_unencoded
 from faced.store.health import check_health, is_check_due, mend, open_sound_store
 from faced.store.jobs import ensure_engine
-from faced.store.journal import load_last_id, load_recent
+from faced.store.journal import load_last_id, load_moved_to, load_recent
 from faced.store.journal_file import append_journal
 from faced.store.persons import load_images_of_persons
 from faced.store.photos import load_absent_images, load_libraries, load_photos_of_images
@@ -181,11 +184,20 @@ def look_at_tree(store: Store, config: Config, root: bytes, options: TreeOptions
     for edit in load_recent(store.db, "reject", since):
         if edit.person is not None:
             rejected.setdefault(word.resolve(edit.person), set()).update(face.image for face in edit.faces)
+    names = {p: said.name for p, said in word.persons.items() if said.name and said.merged_into is None}
+    hidden = frozenset(p for p, said in word.persons.items() if said.hidden and said.merged_into is None)
+    albums, over = load_album_names(store.db, word)
     known = Known(
-        names={p: said.name for p, said in word.persons.items() if said.name and said.merged_into is None},
-        hidden=frozenset(p for p, said in word.persons.items() if said.hidden and said.merged_into is None),
+        names={**names, **albums},
+        persons={p: name for p, name in names.items() if p not in hidden},
+        hidden=hidden | over,
         excused=load_absent_images(store.db),
         rejected_lately={person: len(images) for person, images in rejected.items()},  # type: ignore[misc]
+        merged={p: said.merged_into for p, said in word.persons.items() if said.merged_into is not None},
+        rejected=frozenset(person for persons in word.rejections.values() for person in persons),
+        link_names=load_said_of_pictures(store.db, word).link_names,
+        moved_to=lambda person: load_moved_to(store.db, person),
+        in_common=lambda sources: have_one_in_common(store.db, engine, sources),
     )
     report = read_user_edits(
         store,
@@ -210,11 +222,18 @@ def show_persons(
     record: EngineRecord,
     read: ReadReport,
     decide: Decide = decide_here,
+    *,
+    beat: Callable[[], None] = lambda: None,
+    most_pictures: int | None = None,
 ) -> tuple[ReclusterReport, TreeReport]:
-    """After a look at the people folder: decide who is who, and make the folder show it."""
+    """After a look at the people folder: decide who is who, and make the folder show it.
+
+    beat: called about twice a second while face pictures are made. most_pictures: so many new ones at once.
+    """
     engine = choose_engine(store, record)
     clustering = decide_persons(store, config, engine, record, decide)
-    return clustering, show_tree(store, config, root, engine, read)
+    work = PictureWork(record.thresholds.gate, beat, most_pictures)
+    return clustering, show_tree(store, config, root, engine, read, work)
 
 
 def clustering_settings(config: Config, record: EngineRecord) -> Clustering:
@@ -254,8 +273,15 @@ def decide_persons(
     return report
 
 
-def show_tree(store: Store, config: Config, root: bytes, engine: EngineId, read: ReadReport) -> TreeReport:
-    """Make the people folder show who is who."""
+def show_tree(
+    store: Store,
+    config: Config,
+    root: bytes,
+    engine: EngineId,
+    read: ReadReport,
+    work: PictureWork | None = None,
+) -> TreeReport:
+    """Make the people folder show who is who. work: how face pictures are made; None: what there is of them stays."""
     if read.frozen:
         return TreeReport(frozen=read.frozen)
     key = rest_key(config, engine)
@@ -263,15 +289,34 @@ def show_tree(store: Store, config: Config, root: bytes, engine: EngineId, read:
         return TreeReport(left_alone=len(load_left_alone(store.db)))
     is_calm = not (read.edits or read.undecided or read.asks)
     shown = _shown_persons(store, engine, config.people_min_photos)
-    return sync_tree(
-        store,
-        root,
-        shown,
-        _photo_paths(store),
-        reasons=read.left_alone,
-        seen=read.seen,
-        key=key if is_calm else None,
-    )
+    photos = _photo_paths(store)
+    with _faces_to_show(store, config, engine, photos, shown, work) as faces:
+        return sync_tree(
+            store,
+            root,
+            shown,
+            photos,
+            reasons=read.left_alone,
+            seen=read.seen,
+            key=key if is_calm else None,
+            faces=faces,
+        )
+
+
+@contextmanager
+def _faces_to_show(
+    store: Store,
+    config: Config,
+    engine: EngineId,
+    photos: Mapping[ImageId, tuple[PhotoPath, ...]],
+    shown: list[ShownPerson],
+    work: PictureWork | None,
+) -> Iterator[FacesToShow | None]:
+    if work is None:
+        yield None
+        return
+    with open_faces(store, config, engine, photos, {person.id for person in shown}, work) as faces:
+        yield faces
 
 
 def rest_key(config: Config, engine: EngineId) -> str:
@@ -283,14 +328,19 @@ def rest_key(config: Config, engine: EngineId) -> str:
 def _shown_persons(store: Store, engine: EngineId, min_photos: int) -> list[ShownPerson]:
     word = load_word(store.db)
     images = load_images_of_persons(store.db, engine)
+    pictures = load_said_of_pictures(store.db, word)
+    names: dict[PersonId, dict[ImageId, bytes]] = {}
+    for (person, image), name in pictures.link_names.items():
+        names.setdefault(person, {})[image] = name
     named = {p for p, said in word.persons.items() if said.name is not None and said.merged_into is None}
     shown = []
-    for person in sorted(named | images.keys()):
+    for person in sorted(named | images.keys() | pictures.tags.keys()):
         said = word.person(person)
-        hers = images.get(person, frozenset())
-        if not said.hidden and (said.name is not None or len(hers) >= min_photos):
-            shown.append(ShownPerson(person, said.name, hers, said.place or b""))
-    return shown
+        hers = images.get(person, frozenset()) | pictures.tags.get(person, frozenset())
+        if said.hidden or said.name is not None or len(hers) >= min_photos or person in pictures.tags:
+            place, called = said.place or b"", names.get(person, {})
+            shown.append(ShownPerson(person, said.name, hers, place, said.hidden, called))
+    return [*shown, *show_albums(store.db, word, images)]
 
 
 def _photo_paths(store: Store) -> dict[ImageId, tuple[PhotoPath, ...]]:

@@ -11,7 +11,7 @@ from typing import Literal
 
 from faced.errors import Unreadable
 
-__all__ = ["check_whole", "family_of", "picture_parts", "png_exif"]
+__all__ = ["check_whole", "family_of", "jpeg_comment", "picture_parts", "png_exif"]
 
 _SHORTEST = 12  # bytes: enough for every signature below; no picture is shorter
 _TAIL = 64  # bytes
@@ -81,6 +81,20 @@ def png_exif(data: bytes) -> bytes | None:
     for name, start, end in _png_chunks(data):
         if name == b"eXIf":
             return data[start:end]
+    return None
+
+
+def jpeg_comment(data: bytes) -> bytes | None:
+    """The first comment of a JPEG before its picture; None where there is none, or it is no JPEG."""
+    position = 2
+    while family_of(data) == "JPEG" and data[position : position + 1] == b"\xff":
+        marker, length = data[position + 1 : position + 2], data[position + 2 : position + 4]
+        end = position + 2 + int.from_bytes(length, "big")
+        if end < position + 4 or end > len(data) or marker == bytes([_SOS]):
+            return None
+        if marker == bytes([_COM]):
+            return data[position + 4 : end]
+        position = end
     return None
 
 

@@ -169,6 +169,8 @@ def delete_pictures(db: Database, images: Iterable[ImageKey]) -> None:
         db.execute(f"DELETE FROM encodings WHERE {where}", [image])
         db.execute("UPDATE images SET dhash = NULL WHERE key = ?", [image])
         db.execute("DELETE FROM became WHERE old = ? OR new = ?", [image, image])
+        for table in ("made_pictures", "put_off_faces"):
+            db.execute(f"DELETE FROM {table} WHERE substr(face, 1, ?) = ?", [len(image) + 1, f"{image} "])
 
 
 def forget_folders(db: Database, persons: Collection[PersonId]) -> None:
@@ -187,7 +189,9 @@ def let_folders_go(db: Database, persons: Collection[PersonId]) -> None:
             "DELETE FROM links WHERE person = ? OR folder IN (SELECT id FROM folders WHERE person = ?)",
             [person, person],
         )
+        db.execute("DELETE FROM pictures WHERE folder IN (SELECT id FROM folders WHERE person = ?)", [person])
         db.execute("DELETE FROM folders WHERE person = ?", [person])
+        db.execute("DELETE FROM put_off WHERE person = ?", [person])
 
 
 def _numbers(box: Box) -> tuple[float, float, float, float]:

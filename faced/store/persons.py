@@ -1,11 +1,12 @@
 """Persons, and whose each face is as last computed."""
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from sqlite_utils import Database
 
-from faced.model import EngineId, FaceId, ImageId, PersonId
+from faced.model import EngineId, FaceId, ImageId, ImageKey, PersonId
 from faced.store.faces import IN_SIGHT
 from faced.store.word_tables import decode_name
 
@@ -13,6 +14,7 @@ __all__ = [
     "Owner",
     "PersonRow",
     "add_persons",
+    "load_ids_of_images",
     "load_images_of_persons",
     "load_names",
     "load_owners",
@@ -89,6 +91,14 @@ def load_images_of_persons(db: Database, engine: EngineId) -> dict[PersonId, fro
     return {person: frozenset(found) for person, found in images.items()}
 
 
+def load_ids_of_images(db: Database, keys: Iterable[ImageKey]) -> frozenset[ImageId]:
+    """The rows of these images."""
+    rows = db.execute(
+        "SELECT id FROM images WHERE key IN (SELECT value FROM json_each(?))", [json.dumps(sorted(keys))]
+    )
+    return frozenset(ImageId(image) for (image,) in rows)
+
+
 def load_names(db: Database) -> dict[PersonId, str]:
     """The persons who have a name, without those who were merged into another."""
     rows = db.execute("SELECT person, name FROM person_words WHERE name IS NOT NULL AND merged_into IS NULL")
@@ -108,7 +118,8 @@ def load_person_rows(db: Database, engine: EngineId) -> list[PersonRow]:
             SELECT persons.id, shown.path, coalesce(seen.images, 0), coalesce(seen.faces, 0),
                    persons.id IN (SELECT person FROM person_words WHERE hidden)
             FROM persons LEFT JOIN seen ON seen.person = persons.id LEFT JOIN shown ON shown.person = persons.id
-            WHERE seen.faces > 0 OR shown.images > 0
+            WHERE (seen.faces > 0 OR shown.images > 0
+                    AND persons.id NOT IN (SELECT person FROM edits WHERE kind = 'album'))
                OR persons.id IN (SELECT person FROM person_words WHERE name IS NOT NULL AND merged_into IS NULL)
             ORDER BY persons.id""",
         [engine],

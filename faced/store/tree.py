@@ -1,7 +1,7 @@
 """The people folder as faced knows it: where it is, base (folders and links as last left), the changes under way.
 
-Plain functions over the tables tree, folders, links, link_texts, intents and left_alone, and the setting
-`generation`. Those that change something run within a transaction of the caller.
+Plain functions over the tables tree, folders, links, link_texts, pictures, made_pictures, intents and left_alone,
+and the setting `generation`. Those that change something run within a transaction of the caller.
 """
 
 import json
@@ -19,11 +19,13 @@ __all__ = [
     "BaseChange",
     "BaseFolder",
     "BaseLink",
+    "BasePicture",
     "Intent",
     "LeftAlone",
     "Op",
     "Operation",
     "SeenLink",
+    "SeenPicture",
     "Tree",
     "close_batch",
     "forget_base",
@@ -41,7 +43,7 @@ __all__ = [
     "save_tree",
 ]
 
-Op = Literal["mkdir", "link", "retarget", "drop", "movedir", "rmdir"]
+Op = Literal["mkdir", "link", "retarget", "drop", "movedir", "rmdir", "picdir", "picture", "unpicture"]
 
 
 class BaseFolder(NamedTuple):
@@ -63,12 +65,35 @@ class BaseLink(NamedTuple):
     person: PersonId
 
 
+class BasePicture(NamedTuple):
+    """A face picture as faced last left it on disk. face, checksum: see store.pictures. ino, mtime_ns: of the file,
+    by which it is known to be unchanged without being read.
+    """
+
+    folder: FolderId
+    name: bytes
+    face: str
+    checksum: str
+    ino: int
+    mtime_ns: int
+
+
 @dataclass(frozen=True, slots=True)
 class Base:
-    """What faced last left on disk; what differs from it there is a user's doing."""
+    """What faced last left on disk; what differs from it there is a user's doing.
+
+    picture_folders: those of face pictures, and the two around them; their person is whom the faces may be.
+    """
 
     folders: tuple[BaseFolder, ...] = ()
     links: tuple[BaseLink, ...] = ()
+    picture_folders: tuple[BaseFolder, ...] = ()
+    pictures: tuple[BasePicture, ...] = ()
+
+    @property
+    def inodes(self) -> dict[bytes, int]:
+        """Of all folders, by path."""
+        return {folder.path: folder.ino for folder in (*self.folders, *self.picture_folders)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +103,8 @@ class Operation:
     mkdir: folder, person. rmdir: folder, ino. movedir: folder, new (its path to be), ino, person.
     link: folder, name, new (the text), image, person, time_ns. retarget: like link, with old (the text that must
     be there; the same as new when the link only stands for another image now). drop: folder, name, old.
+    picdir: folder, person (whom the faces may be). picture: folder, name, new (its checksum), face, time_ns.
+    unpicture: folder, name, old (its checksum), face, ino (of the folder, where it is not base's).
     """
 
     op: Op
@@ -89,6 +116,7 @@ class Operation:
     image: ImageId | None = None
     person: PersonId | None = None
     time_ns: int | None = None
+    face: str | None = None
 
 
 class Intent(NamedTuple):
@@ -108,12 +136,23 @@ class SeenLink(NamedTuple):
     person: PersonId
 
 
+class SeenPicture(NamedTuple):
+    """A face picture that a look at the disk has found. folder: its path, as base has it after the batch."""
+
+    folder: bytes
+    name: bytes
+    face: str
+    checksum: str
+    ino: int
+    mtime_ns: int
+
+
 @dataclass(slots=True)
 class BaseChange:
     """What a look at the disk says about a batch: base follows it.
 
-    moved: path to new path. made: (path, person, inode). removed: paths. links: there now. gone: (folder path,
-    link name), not there any more.
+    moved: path to new path. made: (path, person, inode). removed: paths. links, pictures: there now. gone: (folder
+    path, name) of links and pictures that are not there any more. picture_folders: made, for face pictures.
     """
 
     moved: dict[bytes, bytes] = field(default_factory=dict)
@@ -121,6 +160,8 @@ class BaseChange:
     removed: list[bytes] = field(default_factory=list)
     links: list[SeenLink] = field(default_factory=list)
     gone: list[tuple[bytes, bytes]] = field(default_factory=list)
+    picture_folders: list[tuple[bytes, PersonId | None, int]] = field(default_factory=list)
+    pictures: list[SeenPicture] = field(default_factory=list)
 
 
 class LeftAlone(NamedTuple):
@@ -177,18 +218,28 @@ def save_generation(db: Database, generation: int) -> None:
 
 def load_base(db: Database, *, with_links: bool = True) -> Base:
     """Folders by path; links by folder and name."""
-    folders = db.execute("SELECT id, path, person, ino FROM folders ORDER BY path")
-    found = tuple(map(BaseFolder._make, folders.fetchall()))
-    if not with_links:
-        return Base(found)
-    links = db.execute("SELECT folder, name, text, image, person FROM links ORDER BY folder, name")
-    return Base(found, tuple(map(BaseLink._make, links.fetchall())))
+    found: dict[str, list[BaseFolder]] = {"links": [], "pictures": []}
+    for *folder, kind in db.execute("SELECT id, path, person, ino, kind FROM folders ORDER BY path"):
+        found[kind].append(BaseFolder._make(folder))
+    links = db.execute(
+        "SELECT folder, name, text, image, person FROM links WHERE ? ORDER BY folder, name", [with_links]
+    )
+    pictures = db.execute(
+        "SELECT folder, name, face, checksum, ino, mtime_ns FROM pictures ORDER BY folder, name"
+    )
+    return Base(
+        tuple(found["links"]),
+        tuple(map(BaseLink._make, links.fetchall())),
+        tuple(found["pictures"]),
+        tuple(map(BasePicture._make, pictures.fetchall())),
+    )
 
 
 def load_person_folders(db: Database) -> dict[PersonId, bytes]:
     """Where each person lives: the shortest path of her folders, relative to the people folder."""
     rows = db.execute(
-        "SELECT person, path FROM folders WHERE person IS NOT NULL ORDER BY length(path) DESC, path DESC"
+        "SELECT person, path FROM folders WHERE person IS NOT NULL AND kind = 'links'"
+        " ORDER BY length(path) DESC, path DESC"
     )
     return {PersonId(person): path for person, path in rows}
 
@@ -196,17 +247,21 @@ def load_person_folders(db: Database) -> dict[PersonId, bytes]:
 def forget_base(db: Database) -> None:
     """Another people folder is used from now on; what was left in the old one is nobody's concern."""
     for table in (
-        "intents",
-        "links",
-        "folders",
-        "left_alone",
-        "undecided",
-        "away_links",
-        "away_folders",
-        "seen_folders",
+        *(
+            "intents",
+            "links",
+            "pictures",
+            "folders",
+            "left_alone",
+            "undecided",
+            "copies",
+            "away_links",
+            "away_folders",
+        ),
+        *("understood_pictures", "put_off", "put_off_faces", "seen_folders"),
     ):
         db.execute(f"DELETE FROM {table}")
-    db.execute("DELETE FROM asks WHERE kind IN ('folders', 'rejections')")
+    db.execute("DELETE FROM asks WHERE kind IN ('folders', 'rejections', 'pictures')")
 
 
 def is_known_text(db: Database, text: bytes) -> bool:
@@ -214,7 +269,7 @@ def is_known_text(db: Database, text: bytes) -> bool:
     return db.execute("SELECT 1 FROM link_texts WHERE text = ?", [text]).fetchone() is not None
 
 
-INTENT_COLUMNS = "op, folder, name, new, old, ino, image, person, time_ns"
+INTENT_COLUMNS = "op, folder, name, new, old, ino, image, person, time_ns, face"
 
 
 def load_intents(db: Database) -> list[Intent]:
@@ -229,9 +284,9 @@ def open_batch(db: Database, operations: Sequence[Operation]) -> tuple[int, list
     save_generation(db, generation)
     intents = [Intent(number, operation) for number, operation in enumerate(operations, start=1)]
     db.conn.executemany(
-        f"INSERT INTO intents (id, {INTENT_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        f"INSERT INTO intents (id, {INTENT_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
-            (id_, o.op, o.folder, o.name, o.new, o.old, o.ino, o.image, o.person, o.time_ns)
+            (id_, o.op, o.folder, o.name, o.new, o.old, o.ino, o.image, o.person, o.time_ns, o.face)
             for id_, o in intents
         ],
     )
@@ -240,21 +295,31 @@ def open_batch(db: Database, operations: Sequence[Operation]) -> tuple[int, list
         " ON CONFLICT (text) DO UPDATE SET image = excluded.image WHERE image <> excluded.image",
         [(o.new, o.image) for o in operations if o.op in ("link", "retarget")],
     )
+    db.conn.executemany(
+        "INSERT OR REPLACE INTO made_pictures (checksum, face) VALUES (?, ?)",
+        [((o.new or b"").decode(), o.face) for o in operations if o.op == "picture"],
+    )
     return generation, intents
 
 
 def close_batch(db: Database, change: BaseChange) -> None:
     """Base becomes what was seen, and the batch is over."""
     _move_folders(db, change.moved)
-    db.conn.executemany(
-        "INSERT INTO folders (path, person, ino) VALUES (?, ?, ?)"
-        " ON CONFLICT (path) DO UPDATE SET person = excluded.person, ino = excluded.ino",
-        change.made,
-    )
+    for kind, made in (("links", change.made), ("pictures", change.picture_folders)):
+        db.conn.executemany(
+            "INSERT INTO folders (path, person, ino, kind) VALUES (?, ?, ?, ?) ON CONFLICT (path)"
+            " DO UPDATE SET person = excluded.person, ino = excluded.ino, kind = excluded.kind",
+            [(*folder, kind) for folder in made],
+        )
     ids = dict(db.execute("SELECT path, id FROM folders").fetchall())
+    for table in ("links", "pictures"):
+        db.conn.executemany(
+            f"DELETE FROM {table} WHERE folder = ? AND name = ?",
+            [(ids.get(path), name) for path, name in change.gone],
+        )
     db.conn.executemany(
-        "DELETE FROM links WHERE folder = ? AND name = ?",
-        [(ids.get(path), name) for path, name in change.gone],
+        "DELETE FROM understood_pictures WHERE path = ?",
+        [(path + b"/" + name,) for path, name in change.gone],
     )
     db.conn.executemany(
         "INSERT INTO links (folder, name, text, image, person) VALUES (?, ?, ?, ?, ?)"
@@ -262,8 +327,13 @@ def close_batch(db: Database, change: BaseChange) -> None:
         " SET text = excluded.text, image = excluded.image, person = excluded.person",
         [(ids[link.folder], link.name, link.text, link.image, link.person) for link in change.links],
     )
+    db.conn.executemany(
+        "INSERT OR REPLACE INTO pictures (folder, name, face, checksum, ino, mtime_ns) VALUES (?, ?, ?, ?, ?, ?)",
+        [(ids[folder], *seen) for folder, *seen in change.pictures],
+    )
     removed = [(ids[path],) for path in change.removed if path in ids]
-    db.conn.executemany("DELETE FROM links WHERE folder = ?", removed)
+    for table in ("links", "pictures"):
+        db.conn.executemany(f"DELETE FROM {table} WHERE folder = ?", removed)
     db.conn.executemany("DELETE FROM folders WHERE id = ?", removed)
     db.execute("DELETE FROM intents")
 

@@ -22,10 +22,13 @@ from tests.support.portrait import portrait_on
 class _Fixed:
     """Proposes what it is told."""
 
-    likely, strong = 0.9, 0.95
+    likely = 0.9
 
-    def __init__(self, windows: Boxes, strength: float = 0.5) -> None:
-        self._proposed = Proposed(windows, np.full(len(windows), strength, np.float32))
+    def __init__(self, windows: Boxes, strength: float = 0.5, needed: float = -0.5) -> None:
+        count = len(windows)
+        self._proposed = Proposed(
+            windows, np.full(count, strength, np.float32), np.full(count, needed, np.float32)
+        )
 
     def propose(self, picture: Halvings) -> Proposed:
         return self._proposed
@@ -116,6 +119,15 @@ def test_a_proposal_proves_nothing(net: _Counting) -> None:
     )
     assert CascadeDetector(net, _Fixed(windows[:2])).find(canvas) == []
     assert CascadeDetector(net, _Fixed(windows)).find(noise) == []
+
+
+def test_a_sure_proposal_needs_less_of_the_detector(net: _Counting) -> None:
+    """The face in a window too large for it: a score that is no proof alone is one beside a sure proposal."""
+    canvas, (face,) = portrait_on((900, 700), 600)
+    wide = scaled(face[None], 1.3)
+    (score,) = (face.score for face in CascadeDetector(net, _Fixed(wide, needed=-9)).find(canvas))
+    assert CascadeDetector(net, _Fixed(wide, needed=score + 0.1)).find(canvas) == []
+    assert len(CascadeDetector(net, _Fixed(wide, needed=score - 0.1)).find(canvas)) == 1
 
 
 def test_a_face_beside_the_middle_is_not_the_proposal_s(net: _Counting) -> None:

@@ -11,7 +11,7 @@ import pytest
 from faced.config import parse_config
 from faced.errors import ConfigError, FacedError
 from faced.faces.engine import MTCNN, NONE, engine_record, open_engine, resolve_proposals
-from faced.faces.engine.mtcnn_weights import PNET, RNET, parse_layers, read_weights
+from faced.faces.engine.mtcnn_weights import ONET, PNET, RNET, parse_layers, read_weights
 from faced.faces.engine.proposals import read_proposals
 from tests.support.yunets import make_yunet
 
@@ -20,7 +20,7 @@ def test_names_are_known_without_any_file() -> None:
     """`mtcnn` with the hashes of its weights, `none` with nothing; both are the record's words."""
     assert resolve_proposals("mtcnn") == MTCNN
     assert resolve_proposals("none") == NONE
-    assert engine_record("dlib-onnx").proposals == f"mtcnn {PNET.sha256} {RNET.sha256}"
+    assert engine_record("dlib-onnx").proposals == f"mtcnn {PNET.sha256} {RNET.sha256} {ONET.sha256}"
     assert engine_record("dlib-onnx", proposals=NONE).proposals == "none"
     assert engine_record("face_recognition").proposals == "none"
 
@@ -95,7 +95,7 @@ def test_the_configuration_takes_names_and_files(tmp_path: Path) -> None:
         parse_config("detect: {turned: 90}", config)
 
 
-@pytest.mark.parametrize("model", [PNET, RNET], ids=["P-Net", "R-Net"])
+@pytest.mark.parametrize("model", [PNET, RNET, ONET], ids=["P-Net", "R-Net", "O-Net"])
 def test_other_weights_are_refused_unopened(tmp_path: Path, model: object) -> None:
     """Another version's file, or one that would run something, is known by its hash and what to do is said."""
     target = tmp_path / "ran"

@@ -81,3 +81,20 @@ def test_an_upright_photo_is_looked_at_once(ours: Engine, model_cache: Path) -> 
     assert encode_turned(ours, pixels_of, (400, 300)) == ([], 1)
     assert asked == [ours.record.decode_size]
     assert _encode(_jpeg(grey), model_cache).faces == ()
+
+
+def test_a_panorama_shows_its_small_faces(model_cache: Path) -> None:
+    """A face a tenth as high as a photo eight times as long as high, which would be 9 px at the usual size."""
+    panorama, (face,) = portrait_on((8000, 1000), 420, 5200, 300)
+    (found,) = _encode(_jpeg(panorama), model_cache).faces or ()
+    centre = found.box.left + found.box.width / 2, found.box.top + found.box.height / 2
+    assert centre == pytest.approx(((face[0] + face[2] / 2) / 8000, (face[1] + face[3] / 2) / 1000), abs=0.03)
+
+
+@pytest.mark.parametrize("size", [(20000, 1), (1, 20000), (16, 16), (8000, 9), (1, 1)])
+def test_stripes_and_icons_are_photos_of_nobody(model_cache: Path, size: tuple[int, int]) -> None:
+    """From the bytes to the answer, turned too."""
+    stripe = np.full((size[1], size[0], 3), 150, np.uint8)
+    picture = _encode(_jpeg(stripe), model_cache)
+    assert picture.faces == ()
+    assert (picture.width, picture.height) == size

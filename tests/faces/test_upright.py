@@ -5,10 +5,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from faced.errors import Unreadable
 from faced.faces.engine import Description, EngineRecord, FoundFace, encode_upright, engine_record
-from faced.faces.engine.upright import ENOUGH, LARGEST
+from faced.faces.engine.upright import ENOUGH, LARGEST, first_size
 from faced.model import Box, Pixels
 
 
@@ -100,6 +102,28 @@ def test_a_second_decode_is_bounded() -> None:
     (width,) = widths(photo, 40)
     assert width == 8192
     assert width * width * 3 // 4 <= LARGEST
+
+
+def test_a_panorama_is_decoded_so_that_its_shorter_side_shows_faces() -> None:
+    """Not an eighth of its size, in which a face a tenth as high as the photo has 12 px."""
+    photo = Photo(8000, 1000)
+    assert widths(photo, 120) == [8000]
+    assert Photo(8000, 1000).pixels(photo.asked[0]).shape[:2] == (1000, 8000)
+    assert widths(Photo(3000, 24000), 600) == [750]
+    for usual in ((4000, 3000), (3000, 4000), (6000, 4000), (3840, 2160), (400, 300), (1, 1)):
+        assert first_size(engine_record("dlib-onnx"), usual) == 1200
+
+
+@given(st.integers(1, 60_000), st.integers(1, 60_000), st.integers(100, 10_000))
+def test_the_first_decode_is_bounded(width: int, height: int, detect_size: int) -> None:
+    """Longer side and pixels, whatever the shape; the turned photo's is the same."""
+    record = engine_record("dlib-onnx", detect_size=detect_size)
+    longer = first_size(record, (width, height))
+    assert longer == first_size(record, (height, width)) >= record.decode_size
+    pixels = longer * longer * min(width, height) / max(width, height)
+    assert pixels <= 2.01 * record.decode_size**2
+    half = longer * min(width, height) / max(width, height) >= 0.49 * record.decode_size
+    assert half or pixels >= 0.9 * record.decode_size**2
 
 
 def test_what_cannot_be_decoded_larger_is_described_as_it_is() -> None:

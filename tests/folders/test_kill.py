@@ -16,7 +16,7 @@ import pytest
 
 from faced.folders.read import ReadReport
 from tests.support.treekill import STATES, STRANGERS, make_strangers, want
-from tests.support.treeuserkill import EDITS, LINKS, work
+from tests.support.treeuserkill import EDITS, LINKS, PICTURES, work
 from tests.support.treewords import open_words
 from tests.support.treeworld import open_world
 
@@ -146,6 +146,7 @@ def check_user(folder):
         assert sorted(world.edits(), key=str) == sorted(EDITS, key=str)
         world.check_word()
         assert sorted(world.links()) == LINKS
+        assert sorted(world.pictures()) == PICTURES
         assert world.left_alone() == {}
         assert os.listdir(world.people / ".faced" / "tmp") == []
 

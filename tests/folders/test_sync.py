@@ -6,11 +6,12 @@ import stat
 import pytest
 
 from faced.errors import FacedError
-from faced.folders.sync import split_batches
+from faced.folders.plan_pictures import ShownFaces
+from faced.folders.sync import FacesToShow, clean_tree, split_batches, sync_tree
 from faced.folders.writer import KernelWriter
 from faced.store.tree import Operation, load_base, load_generation, load_intents, load_person_folders
 from tests.support.powers import permissions_hold
-from tests.support.treeworld import open_world, snapshot
+from tests.support.treeworld import cut_squares, face_on, open_world, snapshot
 from tests.support.writers import BlowUp, Interrupted, OldKernel
 
 
@@ -493,3 +494,162 @@ def test_another_process_sees_what_was_recovered(world):
         other.photos, other.persons = world.photos, world.persons
         assert other.sync().recovered == 1
         other.check()
+
+
+# Face pictures.
+
+
+def test_face_pictures_are_made_kept_and_taken_away(world):
+    """One a face; a second run writes nothing; what is not proposed any more goes, and the folders with it."""
+    world.propose(1, [4])
+    world.propose(0, [1, 2])
+    report = world.sync()
+    assert report.pictures_made == 3
+    assert world.pictures() == {
+        "_Suggestions/Person 1/0.40 4.jpg": face_on(4),
+        "_Unsorted/1.jpg": face_on(1),
+        "_Unsorted/2.jpg": face_on(2),
+    }
+    world.check()
+    before = everything(world)
+    world.sync(BlowUp())
+    assert everything(world) == before
+    assert world.left_alone() == {}
+    world.faces = {0: [wanted for wanted in world.faces[0] if wanted.face == face_on(2)]}
+    report = world.sync()
+    assert (report.pictures_made, report.pictures_dropped) == (0, 2)
+    assert set(world.pictures()) == {"_Unsorted/2.jpg"}
+    assert not (world.people / "_Suggestions").exists()
+    world.check()
+
+
+def test_a_picture_that_is_there_needs_no_photo(world):
+    """What exists is not cut again; what cannot be cut now is left out, and no empty folder is made for it."""
+    world.propose(0, [1])
+    world.sync()
+    asked = []
+
+    def cut_none(faces):
+        asked.extend(faces)
+        return {}
+
+    world.propose(0, [1, 2])
+    world.propose(1, [3])
+    root, shown = os.fsencode(world.people), world.persons.values()
+    faces = FacesToShow(ShownFaces(world.faces), cut_none)
+    sync_tree(world.store, root, shown, world.photos, faces=faces, writer=BlowUp())
+    assert sorted(asked) == [face_on(2), face_on(3)]
+    assert set(world.pictures()) == {"_Unsorted/1.jpg"}
+    assert not (world.people / "_Suggestions").exists()
+
+
+def test_no_more_pictures_at_once_than_wanted(world):
+    """The rest is said to be left, and made by the next runs."""
+    world.propose(0, [1, 2, 3, 4])
+    for left in (2, 0):
+        faces = FacesToShow(ShownFaces(world.faces), cut_squares, most=2)
+        report = sync_tree(
+            world.store, os.fsencode(world.people), world.persons.values(), world.photos, faces=faces
+        )
+        assert (report.pictures_made, report.pictures_left) == (2, left)
+    world.check()
+
+
+def test_a_name_renames_the_folder_of_proposals(world):
+    """The very folder, with its pictures."""
+    world.propose(1, [4])
+    world.sync()
+    before = identities(world)
+    world.person(1, [1, 2, 3], "Anna")
+    world.sync()
+    assert {path.replace("Anna", "Person 1"): ino for path, ino in identities(world).items()} == before
+    world.check()
+
+
+def test_promise_4_a_changed_picture_is_left_alone(world):
+    """Edited, replaced, joined by strangers' files: not taken away, nor is the folder around it."""
+    world.propose(1, [4])
+    world.propose(0, [1, 2])
+    world.sync()
+    people = world.people
+    with (people / "_Unsorted" / "1.jpg").open("ab") as file:
+        file.write(b"x")
+    (people / "_Unsorted" / "2.jpg").write_bytes(b"mine")
+    (people / "_Suggestions" / "Person 1" / "notes.txt").write_text("mine")
+    world.faces = {}
+    world.sync()
+    assert sorted(path for path in snapshot(people) if path.startswith("_")) == [
+        *("_Suggestions", "_Suggestions/Person 1", "_Suggestions/Person 1/notes.txt"),
+        *("_Unsorted", "_Unsorted/1.jpg", "_Unsorted/2.jpg"),
+    ]
+    world.sync(BlowUp())
+
+
+def test_promise_4_a_file_that_came_in_between_is_left_alone(world):
+    """Right before the picture is put in its place, or taken away: the user's file stays, whole."""
+    world.propose(0, [1])
+
+    def put():
+        (world.people / "_Unsorted" / "1.jpg").write_text("mine")
+
+    world.sync(Interrupted("set_time", put))
+    assert (world.people / "_Unsorted" / "1.jpg").read_text() == "mine"
+    assert world.pictures() == {"_Unsorted/1 (2).jpg": face_on(1)}
+    world.check()
+
+    def exchange():
+        (world.people / "_Unsorted" / "1 (2).jpg").unlink()
+        (world.people / "_Unsorted" / "1 (2).jpg").write_text("mine too")
+
+    world.propose(0, [])
+    world.sync(Interrupted("move", exchange))
+    assert (world.people / "_Unsorted" / "1 (2).jpg").read_text() == "mine too"
+
+
+def test_pictures_take_their_mode_from_the_people_folder(world):
+    """Mode and group, whatever the umask; folders the setgid bit too."""
+    people = world.people
+    if os.geteuid() == 0:
+        os.chown(people, -1, 12345)
+    people.chmod(0o2770)
+    world.propose(0, [1])
+    old = os.umask(0o077)
+    try:
+        world.sync()
+    finally:
+        os.umask(old)
+    folder, picture = (people / "_Unsorted").stat(), (people / "_Unsorted" / "1.jpg").stat()
+    assert stat.S_IMODE(folder.st_mode) == 0o2770
+    assert stat.S_IMODE(picture.st_mode) == 0o660
+    assert folder.st_gid == picture.st_gid == people.stat().st_gid
+
+
+def test_pictures_are_recognised_in_a_tree_that_was_lost(world):
+    """The very files stay, and are faced's to take away."""
+    world.person(1, [1, 2, 3], "Anna")
+    world.propose(1, [4])
+    world.propose(0, [1])
+    world.sync()
+    before = identities(world)
+    (world.people / ".faced" / "tree.json").unlink()
+    with world.store.write() as db:
+        db.execute("DELETE FROM made_pictures")
+    world.sync(rebuild=True)
+    assert identities(world) == before
+    world.check()
+    world.propose(1, [])
+    world.propose(0, [])
+    world.sync()
+    assert world.pictures() == {}
+    world.check()
+
+
+def test_clean_takes_face_pictures_away(world):
+    """Those that are as faced made them."""
+    world.propose(1, [4])
+    world.propose(0, [1, 2])
+    world.sync()
+    with (world.people / "_Unsorted" / "1.jpg").open("ab") as file:
+        file.write(b"mine")
+    clean_tree(world.store, os.fsencode(world.people))
+    assert sorted(snapshot(world.people)) == ["_Unsorted", "_Unsorted/1.jpg"]

@@ -98,7 +98,7 @@ class App:
         return {
             folder.name: frozenset(os.path.relpath(os.readlink(link), root) for link in folder.iterdir())
             for folder in self.people.iterdir()
-            if folder.is_dir() and not folder.name.startswith(".")
+            if folder.is_dir() and not folder.name.startswith((".", "_"))
         }
 
     def groups(self) -> set[frozenset[str]]:

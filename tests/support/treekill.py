@@ -27,7 +27,9 @@ def make_strangers(people: Path) -> None:
 
 
 def want(world: TreeWorld, state: int) -> None:
-    """The state's persons and photos: links made, dropped, led elsewhere, renamed, folders of every kind."""
+    """The state's persons and photos: links and face pictures made, dropped, led elsewhere, renamed, folders of every
+    kind.
+    """
     for image in range(1, 9):
         world.photo(image, f"a/{image}.jpg")
     world.persons = {}
@@ -36,15 +38,21 @@ def want(world: TreeWorld, state: int) -> None:
         world.person(2, [3, 4])
         world.person(6, [1, 8])
         world.person(7, [2])
+        world.propose(1, [5, 6])
+        world.propose(0, [7, 8])
         return
     world.photo(1, "b/1.jpg")
     world.photo(2, "a/oma.jpg")
     world.photo(4)
     world.person(1, [1, 2, 5], "Anna")
     world.person(3, [5, 6])
+    world.propose(1, [6, 7])
+    world.propose(0, [8])
     if state == 1:
         world.person(6, [1, 8], "Ben")
         return
+    world.propose(0, [])
+    world.propose(6, [4])
     world.photo(8, "c/8.jpg", "a/9.jpg")
     world.photo(1, "c/1.jpg")
     world.person(1, [1, 2, 5, 7], "Ben")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tests.support.treewords import SECOND, WordWorld, open_words
 
-__all__ = ["EDITS", "LINKS", "work"]
+__all__ = ["EDITS", "LINKS", "PICTURES", "work"]
 
 EDITS = [
     ("name", 1, "Anna"),
@@ -25,6 +25,8 @@ EDITS = [
     ("anchor", 1, [1, 3, 4]),
     ("hide", 3, None),
     ("show", 3, None),
+    ("pin", 1, [8]),
+    ("reject", 1, [9]),
 ]
 LINKS = [
     *("Bea/1.jpg", "Bea/3.jpg", "Bea/4.jpg"),
@@ -32,6 +34,8 @@ LINKS = [
     *("Person 3/7.jpg", "Person 3/8.jpg"),
     *("Person 5/1.jpg", "Person 5/9.jpg"),
 ]
+
+PICTURES = ["_Suggestions/Bea/0.40 7.jpg", "_Unsorted/1.jpg", "_Unsorted/2.jpg"]
 
 
 def want(world: WordWorld, step: int) -> None:
@@ -45,6 +49,8 @@ def want(world: WordWorld, step: int) -> None:
     if step >= 3:
         world.photo(1, "b/1.jpg")
         world.person(5, [1, 9])
+        world.propose(1, [7, 8, 9])
+        world.propose(0, [1, 2])
 
 
 def move(old: str, new: str) -> Callable[[WordWorld], None]:
@@ -84,6 +90,11 @@ STEPS = [
     run(11),
     move("../trash", "Person 3"),
     run(),
+    move("_Suggestions/Bea/0.40 8.jpg", "Bea/8.jpg"),
+    run(),
+    unlink("_Suggestions/Bea/0.40 9.jpg"),
+    run(),
+    run(11),
 ]
 
 

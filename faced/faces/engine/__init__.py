@@ -18,7 +18,7 @@ from faced.faces.engine.protocol import (
     FoundFace,
     Thresholds,
 )
-from faced.faces.engine.upright import ENOUGH, PixelsOf, UprightFace, encode_upright
+from faced.faces.engine.upright import ENOUGH, PixelsOf, UprightFace, encode_upright, first_size
 from faced.faces.quality import GATE
 from faced.pictures.dhash import NEAR_COPY_BITS
 
@@ -27,6 +27,7 @@ __all__ = [
     "ENGINES",
     "MTCNN",
     "NONE",
+    "REVISION",
     "Description",
     "Detector",
     "Engine",
@@ -38,6 +39,7 @@ __all__ = [
     "UprightFace",
     "encode_upright",
     "engine_record",
+    "first_size",
     "open_engine",
     "resolve_proposals",
 ]
@@ -48,6 +50,10 @@ ENGINES = ("dlib-onnx", "face_recognition")
 # A chip of 150 px shows 1.27 windows of the detector; the smallest face found, one window of 80 px, fills
 # it without being enlarged in a picture 1.48 times as large.
 _SHARP = 1.5
+
+REVISION = 2
+"""Of how faces are proposed and judged: counted up whenever boxes or scores change, for another chip makes another
+vector. Part of the record."""
 
 # eps and crowd with one, two and six views, measured: see docs/clustering.md. Both engines make the same vectors. Six views are
 # means as two are, and were not measured apart.
@@ -118,5 +124,5 @@ def _describe_detector(name: str, proposals: Proposals, turned: bool) -> str:
     elif proposals == NONE:
         detector = "mmod, pyramid 3/4"
     else:
-        detector = "mmod, tiles of 128 px where proposed"
+        detector = f"mmod, tiles of 128 px where proposed, revision {REVISION}"
     return detector + (", else turned" if turned else "")

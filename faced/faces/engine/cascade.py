@@ -24,7 +24,6 @@ MOST: Final = 400
 """Proposals of one photo that are judged, the strongest."""
 
 _NEAR: Final = 26.0  # px of a tile
-_ACCEPT, _ACCEPT_STRONG = -0.5, -1.5
 _SAME: Final = 0.35
 _BATCH: Final = 32
 
@@ -46,10 +45,9 @@ class CascadeDetector:
         picture = Halvings(upright)
         with stage("propose"):
             proposed = self._proposer.propose(picture)
-        windows, strengths = proposed.windows[:MOST], proposed.strengths[:MOST]
         with stage("judge"):
-            boxes, scores = self._judge(picture, windows, strengths)
-        taken = scores > self._least(strengths)
+            boxes, scores = self._judge(picture, proposed.windows[:MOST], proposed.strengths[:MOST])
+        taken = scores > proposed.needed[:MOST]
         boxes, scores = boxes[taken], scores[taken]
         kept = nms(boxes, scores, _SAME)
         size = np.array(picture.size * 2, np.float64)
@@ -66,9 +64,6 @@ class CascadeDetector:
             better = its > scores[again]
             boxes[again[better]], scores[again[better]] = others[better], its[better]
         return boxes, scores
-
-    def _least(self, strengths: Floats) -> Floats:
-        return np.where(strengths > self._proposer.strong, np.float32(_ACCEPT_STRONG), np.float32(_ACCEPT))
 
     def _look(self, picture: Halvings, windows: Boxes) -> tuple[Boxes, Floats]:
         """The best window near the middle of each one's tile, in px of the picture, and its score."""

@@ -10,7 +10,7 @@ from faced.faces.engine.cascade import CascadeDetector
 from faced.faces.engine.dat import MMOD, parse_mmod_options, read_model
 from faced.faces.engine.mmod import MmodNet, PyramidDetector
 from faced.faces.engine.mtcnn import Mtcnn
-from faced.faces.engine.mtcnn_weights import PNET, RNET, read_weights
+from faced.faces.engine.mtcnn_weights import ONET, PNET, RNET, read_weights
 from faced.faces.engine.proposals import MTCNN, NONE, Proposals, read_proposals
 from faced.faces.engine.proposer import Proposer
 from faced.faces.engine.protocol import Detector
@@ -34,6 +34,7 @@ def _open_proposer(proposals: Proposals, detect_size: int, cache: Path) -> Propo
         return Mtcnn(
             Network(cached_model(cache, PNET, _convert_pnet, read_weights)),
             Network(cached_model(cache, RNET, _convert_rnet, read_weights)),
+            Network(cached_model(cache, ONET, _convert_onet, read_weights)),
             detect_size,
         )
     model = read_proposals(proposals)
@@ -67,3 +68,9 @@ def _convert_rnet(data: bytes) -> bytes:
     from faced.faces.engine.convert_mtcnn import convert_rnet
 
     return convert_rnet(data)
+
+
+def _convert_onet(data: bytes) -> bytes:
+    from faced.faces.engine.convert_mtcnn import convert_onet
+
+    return convert_onet(data)

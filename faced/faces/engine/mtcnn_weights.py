@@ -18,13 +18,16 @@ from faced.errors import FacedError
 from faced.faces.engine.dat import DatFile
 from faced.faces.engine.proposals import MTCNN
 
-__all__ = ["PNET", "RNET", "Layer", "locate_weights", "parse_layers", "read_weights"]
+__all__ = ["ONET", "PNET", "RNET", "Layer", "locate_weights", "parse_layers", "read_weights"]
 
 _PACKAGE = "mtcnn"
 _WAY_OUT = f"install {_PACKAGE} 1.0.0, or set `detect.proposals: none`"
 
 PNET = DatFile("pnet.lz4", MTCNN.sha256[0])
 RNET = DatFile("rnet.lz4", MTCNN.sha256[1])
+ONET = DatFile("onet.lz4", MTCNN.sha256[2])
+
+_WITH_LANDMARKS = 21  # arrays
 
 Array: TypeAlias = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 
@@ -62,15 +65,17 @@ def read_weights(model: DatFile, path: Path | None = None) -> bytes:
 
 
 def parse_layers(data: bytes) -> list[Layer]:
-    """The layers of checked weights in their order; the last two are the heads: corners, then (no face, face)."""
+    """The layers of checked weights in their order. The last are the heads, which have no slope: corners,
+    of the third network the landmarks, then (no face, face)."""
     if hashlib.sha256(data).hexdigest() not in MTCNN.sha256:
         raise FacedError(f"weights that faced does not know are not opened; {_WAY_OUT}")
     joblib: Any = importlib.import_module("joblib")
     arrays = [_as_here(np.asarray(array, np.float64)) for array in joblib.load(io.BytesIO(data))]
-    body, heads = arrays[:-4], arrays[-4:]
+    start = -6 if len(arrays) == _WITH_LANDMARKS else -4
+    body, heads = arrays[:start], arrays[start:]
     return [
         *(Layer(body[i], body[i + 1], body[i + 2].reshape(-1)) for i in range(0, len(body), 3)),
-        *(Layer(heads[i], heads[i + 1]) for i in (0, 2)),
+        *(Layer(heads[i], heads[i + 1]) for i in range(0, len(heads), 2)),
     ]
 
 

@@ -18,6 +18,7 @@ YUNET_OUTPUTS: Final = tuple(f"{kind}_{stride}" for kind in ("cls", "obj", "bbox
 
 _PNET = "ea6b0c3e685ebee3165326ad6484acc95f2ef78f1c94fbf40a55704fa989f7b5"
 _RNET = "cb00e6460f3c98b0bfafaba3c0a0ded4bdf6e62cee7174d969e8670d7e757fee"
+_ONET = "94f6ea2f4cf985275ee958cdd762d17b6009348a4fb9d8c6be39ba73ffd22ca3"
 _LARGEST: Final = 64 << 20
 
 
@@ -35,7 +36,7 @@ class Proposals:
 
 
 NONE: Final = Proposals("none")
-MTCNN: Final = Proposals("mtcnn", (_PNET, _RNET))
+MTCNN: Final = Proposals("mtcnn", (_PNET, _RNET, _ONET))
 
 
 def resolve_proposals(text: str) -> Proposals:

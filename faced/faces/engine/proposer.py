@@ -13,10 +13,12 @@ __all__ = ["Proposed", "Proposer"]
 @dataclass(frozen=True, slots=True, eq=False)
 class Proposed:
     """Where faces may be, in px of the picture. windows: (n, 4) squares, as the detector's window would show
-    each; strengths: (n,) 0 to 1, surest first."""
+    each; strengths: (n,) 0 to 1, surest first; needed: (n,) the detector's score above which each is a face: the surer
+    the proposal, the less."""
 
     windows: Boxes
     strengths: Floats
+    needed: Floats
 
 
 class Proposer(Protocol):
@@ -24,9 +26,6 @@ class Proposer(Protocol):
 
     likely: float
     """Strength from which a proposal that the detector is not sure about is worth a second look."""
-
-    strong: float
-    """Strength from which a proposal is half a proof by itself."""
 
     def propose(self, picture: Halvings) -> Proposed:
         """The places of an upright picture."""

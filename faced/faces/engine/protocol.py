@@ -48,7 +48,7 @@ class EngineRecord:
 
     models: role -> SHA-256 of the file. detect_size: px, longer side of the picture that is searched.
     decode_size: px, least longer side of the decoded picture that chips are cut from, where the
-    original has it. views: one of VIEWS. proposals: who
+    original has it; of panoramas see upright.first_size. views: one of VIEWS. proposals: who
     proposes faces to the detector.
     """
 

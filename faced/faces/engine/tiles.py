@@ -45,10 +45,10 @@ class Halvings:
 
     def cut(self, squares: Boxes, size: int) -> Pixels:
         """(n, size, size, 3): the squares (n, 4) of the picture, in its px, each resized to `size` px."""
-        cuts = np.empty((len(squares), size, size, 3), np.uint8)
+        column = Image.new("RGB", (size, size * len(squares)))  # a third faster than an array from each
         for number, (left, top, side, _) in enumerate(squares.tolist()):
-            cuts[number] = np.asarray(self._cut_one(left, top, max(side, 1e-3), size))
-        return cuts
+            column.paste(self._cut_one(left, top, max(side, 1e-3), size), (0, size * number))
+        return np.asarray(column).reshape(len(squares), size, size, 3)
 
     def _cut_one(self, left: float, top: float, side: float, size: int) -> Image.Image:
         level, scale = 0, 1.0

@@ -9,18 +9,24 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from faced.errors import Unreadable
-from faced.faces.engine.protocol import Description, Engine
+from faced.faces.engine.protocol import Description, Engine, EngineRecord
 from faced.faces.quality import GATE
 from faced.faces.timings import stage
 from faced.model import Box, Floats, Pixels
 
-__all__ = ["ENOUGH", "LARGEST", "PixelsOf", "UprightFace", "encode_upright"]
+__all__ = ["ENOUGH", "LARGEST", "PixelsOf", "UprightFace", "encode_upright", "first_size"]
 
 ENOUGH = 56.0
 """px of a face's side in the decode that its chip is cut from, where the original has them."""
 
 LARGEST = 64_000_000
 """px. The decode for small faces is no larger, for all of it stands in memory."""
+
+_SHORTER = 0.5
+"""The shorter side of the first decode, of the longer one that the record asks for: a panorama's is longer."""
+
+_PANORAMA = 2.0
+"""A panorama's first decode has no more pixels than so many squares of that side."""
 
 PixelsOf = Callable[[int | None], Pixels]
 """Longer side asked for, in px -> the upright picture, at least that large where the original is; None: all of it."""
@@ -45,7 +51,7 @@ def encode_upright(engine: Engine, pixels_of: PixelsOf, full_size: tuple[int, in
     One decode serves to find the faces and, where they are large enough in it, to describe them; a larger one is
     asked for only when there are others, and would gain by it.
     """
-    upright = pixels_of(engine.record.decode_size)
+    upright = pixels_of(first_size(engine.record, full_size))
     with stage("detect"):
         found = engine.find_faces(upright)
     described = _describe(engine, pixels_of, upright, full_size, [face.box for face in found])
@@ -60,6 +66,13 @@ def encode_upright(engine: Engine, pixels_of: PixelsOf, full_size: tuple[int, in
         )
         for face, its in zip(found, described, strict=True)
     ]
+
+
+def first_size(record: EngineRecord, full_size: tuple[int, int]) -> int:
+    """px, longer side of the decode in which faces are searched, of a photo of full_size (width, height)."""
+    aspect = max(full_size) / min(full_size)
+    longer = min(_SHORTER * aspect, math.sqrt(_PANORAMA * aspect)) * record.decode_size
+    return max(record.decode_size, round(longer))
 
 
 def _describe(

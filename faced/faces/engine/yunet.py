@@ -20,6 +20,8 @@ __all__ = ["Yunet"]
 
 _SMALL: Final = 320
 _LEAST: Final = 0.4
+_STRONG: Final = 0.75
+_NEEDED, _NEEDED_STRONG = -0.5, -1.5
 _WHOLE: Final = 32  # px: sides must be whole multiples of the largest stride
 _MOST: Final = 2000
 
@@ -28,7 +30,6 @@ class Yunet:
     """A session of ONNX Runtime with a YuNet model. detect_size: px, longer side of the picture searched."""
 
     likely = 0.6
-    strong = 0.75
 
     def __init__(self, session: Any, name: str, detect_size: int) -> None:
         self._session = session
@@ -41,7 +42,8 @@ class Yunet:
         boxes = np.concatenate([boxes for boxes, _ in found])
         scores = np.concatenate([scores for _, scores in found])
         kept = nms(boxes, scores, 0.5)
-        return Proposed(squared(boxes[kept], np.sqrt(boxes[kept, 2] * boxes[kept, 3])), scores[kept])
+        needed = np.where(scores[kept] > _STRONG, np.float32(_NEEDED_STRONG), np.float32(_NEEDED))
+        return Proposed(squared(boxes[kept], np.sqrt(boxes[kept, 2] * boxes[kept, 3])), scores[kept], needed)
 
     def _look(self, picture: Halvings, size: int) -> tuple[Boxes, Floats]:
         width, height = picture.size
