@@ -208,7 +208,9 @@ def _choose(
 
 
 def _doubt_vanished(identity: Identity, looks: Looks, base_paths: frozenset[bytes]) -> None:
-    """A folder may be inside one that cannot be read, or have been emptied and moved: then it is not gone."""
+    """A folder may be inside one that cannot be read, or have been emptied and moved, or something that is no folder
+    stands in its place (a link to where it was taken, say): then it is not gone.
+    """
     closed = [path for path, found in looks.disk.items() if found.problem is not None]
     strange = [path for path in closed if path not in base_paths]
     known = {b"", *identity.found.values()}
@@ -225,6 +227,13 @@ def _doubt_vanished(identity: Identity, looks: Looks, base_paths: frozenset[byte
             identity.vanished.remove(folder)
         elif folder.ino in empty:
             identity.unclear[folder.id] = f"it may be {shown(empty[folder.ino])}, which is empty"
+            identity.vanished.remove(folder)
+        elif (around := looks.disk.get(parent_of(folder.path))) and (
+            _last(folder.path) in around.links or _last(folder.path) in around.others
+        ):
+            identity.unclear[folder.id] = (
+                "something that is no folder stands in its place: take it away, or put the folder back"
+            )
             identity.vanished.remove(folder)
 
 

@@ -77,6 +77,11 @@ class HeldTree:
         """Bytes, the longest file name."""
         return int(self.probe.get("name_max", NAME_BYTES))
 
+    @property
+    def dates_folders(self) -> bool:
+        """Whether a folder that looks the same from outside is the same."""
+        return self.probe.get("dates_folders") is True
+
     def check_writable(self) -> None:
         """Raises Frozen when nothing can be written (read-only mount, permission lost)."""
         if not _is_writable(self.handle):

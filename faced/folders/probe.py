@@ -22,10 +22,13 @@ NO_LINKS = frozenset([errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS])
 TOO_LONG = frozenset([errno.ENAMETOOLONG, errno.EINVAL])
 NAME = "probe-é".encode()
 TARGET = b"probe"
+LONG_AGO = 1_000_000_000_000_000_000
+"""UTC nanoseconds; in whole, even seconds, for some file systems know no others."""
 
 
 def probe_place(root: bytes, handle: int, writer: TreeWriter) -> Mapping[str, Any]:
     """`folds_case`, `folds_forms`: two spellings are one name. name_max: bytes. `exchanges`: renameat2 works.
+    dates_folders: a folder's time changes with what is in it, so that one whose time is the same is the same.
 
     Raises UsageError when links cannot be made. Leaves nothing behind in the scratch folder.
     """
@@ -45,17 +48,26 @@ def probe_place(root: bytes, handle: int, writer: TreeWriter) -> Mapping[str, An
             upper = NAME.decode().upper().encode()
             other_form = unicodedata.normalize("NFD", NAME.decode()).encode()
             folds_case, folds_forms = _has(scratch, upper), _has(scratch, other_form)
-            writer.symlink(TARGET, scratch, b"probe-2")
+            dates_folders = _dates_folders(handle, scratch, writer)
             exchanges = writer.exchange(scratch, NAME, scratch, b"probe-2")
             name_max = _longest(scratch, writer)
         finally:
             _clear(handle, writer)
     return {
+        "dates_folders": dates_folders,
         "exchanges": exchanges,
         "folds_case": folds_case,
         "folds_forms": folds_forms,
         "name_max": name_max,
     }
+
+
+def _dates_folders(handle: int, scratch: int, writer: TreeWriter) -> bool:
+    with opened(handle, b".faced") as own:
+        writer.set_time(own, b"tmp", LONG_AGO)
+    was_old = os.fstat(scratch).st_mtime_ns == LONG_AGO
+    writer.symlink(TARGET, scratch, b"probe-2")
+    return was_old and os.fstat(scratch).st_mtime_ns != LONG_AGO
 
 
 def _longest(scratch: int, writer: TreeWriter) -> int:

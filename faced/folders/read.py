@@ -123,9 +123,9 @@ def read_user_edits(
         recover_tree(store, held, writer, recovered)
         if is_adopting(store.db):
             return ReadReport(adopting=True)
-        if key is not None and rests(store.db, held.handle, key):
+        if key is not None and held.dates_folders and rests(store.db, held.handle, key):
             return ReadReport(rests=True, recovered=recovered.recovered)
-        disk = read_tree(held.handle, load_known(store.db))
+        disk = read_tree(held.handle, load_known(store.db) if held.dates_folders else None)
         understood, rows, asks = _understand(
             store, held.handle, disk, known, now_ns, trust_first, second_look_ns
         )

@@ -150,11 +150,11 @@ def sync_tree(
         if is_adopting(store.db):
             adopt_in_hand(store, held, *what_adopting_takes(persons, photos))
         sync = _Sync(store, held, writer, batch, report)
-        left_alone, calm = sync.run(persons, photos, seen)
+        left_alone, calm = sync.run(persons, photos, seen if held.dates_folders else None)
         if faces is not None:
             sync.show_faces(faces)
         sync.say(left_alone, reasons)
-        if calm is not None and key is not None and not report.pictures_left:
+        if calm is not None and key is not None and held.dates_folders and not report.pictures_left:
             note_rest(store, calm, key)
     except Frozen as frozen:
         return _freeze(store, report, frozen)

@@ -170,5 +170,5 @@ def _clear(store: Store) -> None:
     if not done:
         raise FacedError(
             f"it is forgotten, but traces are left in the files of {store.folder}, which another process reads: they"
-            " go when faced is started the next time"
+            " go with the next `faced sync`"
         )

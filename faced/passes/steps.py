@@ -40,6 +40,7 @@ from faced.store.persons import load_images_of_persons
 from faced.store.photos import load_absent_images, load_libraries, load_photos_of_images
 from faced.store.seen import is_at_rest
 from faced.store.settings import load_setting, save_setting
+from faced.store.traces import are_traces_left, clear_traces
 from faced.store.tree import load_left_alone
 from faced.store.upkeep import is_due, run_daily
 from faced.store.word_tables import load_word
@@ -89,6 +90,9 @@ def keep_safe(store: Store) -> None:
     Raises Damaged when the check finds what only a new process can mend.
     """
     now = datetime.now(UTC)
+    if are_traces_left(store.db):
+        with suppress(StorageFull):
+            clear_traces(store, now, patience=1.0)
     if is_check_due(store.db, now):
         check_health(store, now)
     if is_due(store.db, now):

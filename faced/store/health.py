@@ -40,7 +40,7 @@ from faced.store.photos import set_libraries
 from faced.store.salvage import NOTHING, Salvage, read_damaged
 from faced.store.settings import load_setting, save_setting
 from faced.store.soundness import find_damage
-from faced.store.traces import are_traces_left, clear_traces
+from faced.store.traces import are_traces_left, wipe_copies
 from faced.store.tree import forget_base, save_tree
 
 __all__ = ["DAMAGED", "check_health", "is_check_due", "mend", "open_sound_store"]
@@ -80,9 +80,9 @@ def _enter(stack: ExitStack, folder: Path, now: datetime) -> Store:
         if ((folder / CHECK).exists() or is_check_due(store.db, now)) and store.is_alone():
             check_health(store, now)
         _bring_up_journal(store, now)
-        if are_traces_left(store.db) and store.is_alone():
+        if are_traces_left(store.db):
             with suppress(StorageFull):
-                clear_traces(store, now, patience=0.0)
+                wipe_copies(store)
     except (StorageFull, Damaged):
         raise
     except (StateError, sqlite3.DatabaseError):

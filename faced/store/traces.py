@@ -1,7 +1,8 @@
 """After something was forgotten: the copies of the state that still know it, and what is left of it in the files.
 
-Noted in the transaction that forgets, so that whatever dies on the way is done by the next start. A new copy of what
-is known now is made at the end.
+Noted in the transaction that forgets, so that whatever dies on the way is ended: the copies are wiped by the next
+start, the files of the database by the next pass, when the people folder has followed. A new copy of what is known now
+is made at the end.
 """
 
 import time
@@ -18,7 +19,7 @@ from faced.store.journal_file import TORN, append_journal, request_rewriting
 from faced.store.settings import load_setting, save_setting
 from faced.store.wipe import wipe_file
 
-__all__ = ["are_traces_left", "clear_traces", "note_traces"]
+__all__ = ["are_traces_left", "clear_traces", "note_traces", "wipe_copies"]
 
 TRACES = "forget.traces"
 """Setting: 1 while copies may still know what was forgotten."""
@@ -45,12 +46,7 @@ def clear_traces(store: Store, now: datetime, *, patience: float = PATIENCE) -> 
     database holds an older state; then it is to be done again. Raises StorageFull.
     """
     append_journal(store, now)
-    try:
-        for path in _copies(store.folder):
-            wipe_file(path)
-    except OSError as error:
-        raise_full(store.folder, error)
-        raise
+    wipe_copies(store)
     end = time.monotonic() + patience
     while not store.compact():
         if time.monotonic() >= end:
@@ -64,6 +60,16 @@ def clear_traces(store: Store, now: datetime, *, patience: float = PATIENCE) -> 
     except StorageFull:
         pass  # the next day's upkeep tries again
     return True
+
+
+def wipe_copies(store: Store) -> None:
+    """Only the copies: nothing may come back from them. Raises StorageFull."""
+    try:
+        for path in _copies(store.folder):
+            wipe_file(path)
+    except OSError as error:
+        raise_full(store.folder, error)
+        raise
 
 
 def _copies(folder: Path) -> Iterator[Path]:

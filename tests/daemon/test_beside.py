@@ -231,3 +231,28 @@ def test_status_tells_of_the_daemon(ready: tuple[Waiting, Daemon]) -> None:
     assert "kernel" in status["daemon"]["sandbox"]
     assert status["paused"] is False
     assert str(daemon.child()) in waiting.app.run("status").stdout
+
+
+def test_merging_cleaning_and_forgetting_beside_the_daemon(ready: tuple[Waiting, Daemon]) -> None:
+    """Merged and split at once; not cleaned, for it would be made again; forgotten, though the daemon has the database
+    open, and it does not come back by what the daemon remembers.
+    """
+    waiting, daemon = ready
+    app = waiting.app
+    before = app.folders()
+    one, two = waiting.folder_of("p1"), waiting.folder_of("p2")
+    app.run("merge", one, two)
+    assert app.folders()[two] == before[one] | before[two]
+    app.run("undo")
+    assert app.folders() == before
+    assert "faced pause" in app.run("clean", "--yes", status=1).stderr
+    person = one.removeprefix("Person ")
+    sql = f"SELECT embedding FROM faces JOIN owners ON owners.face = faces.id WHERE person = {person}"
+    needles = [row[0][:16] for row in app.rows(sql)]
+    assert needles
+    app.run("forget", one, "--yes")
+    daemon.quiet()
+    app.run("sync")
+    assert app.folders() == {name: photos for name, photos in before.items() if name != one}
+    for path in app.state.rglob("*"):
+        assert not path.is_file() or not any(needle in path.read_bytes() for needle in needles), path

@@ -13,6 +13,7 @@ import pytest
 from faced.errors import UsageError
 from faced.folders.writer import KernelWriter
 from faced.store.tree import load_base, load_generation, load_intents, load_tree
+from tests.support.powers import permissions_hold
 from tests.support.treeworld import open_world, snapshot
 from tests.support.writers import BlowUp, Interrupted
 
@@ -65,7 +66,13 @@ def test_first_use_makes_the_folder_and_those_above(world):
     for path in (world.people, world.people.parent, world.people / "Person 1"):
         assert stat.S_IMODE(path.stat().st_mode) == above & 0o755
     probe = load_tree(world.store.db).probe
-    assert probe == {"exchanges": True, "folds_case": False, "folds_forms": False, "name_max": 255}
+    assert probe == {
+        "dates_folders": True,
+        "exchanges": True,
+        "folds_case": False,
+        "folds_forms": False,
+        "name_max": 255,
+    }
 
 
 def test_what_is_in_the_folder_already_stays(world):
@@ -103,11 +110,10 @@ def test_a_people_folder_that_is_a_file_or_lies_in_one(world):
     assert load_tree(world.store.db) is None
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_people_folder_that_cannot_be_written(world):
     """At first use: exit status 2. Later: frozen."""
     world.people.mkdir(mode=0o500)
-    with pytest.raises(UsageError, match="cannot be written to"):
+    with permissions_hold(), pytest.raises(UsageError, match="cannot be written to"):
         world.sync()
 
 

@@ -1,6 +1,10 @@
-"""Waiting for a quiet tree, with a clock and a sleep of our own."""
+"""Waiting for a quiet tree, with a clock and a sleep of our own; in the end with real ones."""
 
 import os
+import shutil
+import subprocess
+import threading
+import time
 
 import pytest
 
@@ -103,3 +107,62 @@ def test_own_and_hidden_folders_do_not_count(tree):
     os.utime(tree / ".faced", ns=(future, future))
     assert wait(tree, clock)
     assert clock.passed == 0
+
+
+# Real hands, with the real clock: what they do in many steps is read when it is over.
+
+
+def drag(tree):
+    """Three hundred links, one by one."""
+    for name in sorted(os.listdir(tree / "Anna")):
+        (tree / "Anna" / name).rename(tree / "Family" / "Oma" / name)
+
+
+def copy(tree):
+    """A folder with all that is in it."""
+    shutil.copytree(tree / "Anna", tree / "Copy", symlinks=True)
+    shutil.copytree(tree / "Copy", tree / "Copy" / "deeper" / "still", symlinks=True)
+
+
+def unpack(tree):
+    """An archive, unpacked by tar."""
+    packed = tree.parent / "packed.tar"
+    subprocess.run(["tar", "-C", tree, "-cf", packed, "Anna"], check=True)
+    (tree / "Unpacked").mkdir()
+    with subprocess.Popen(["tar", "-C", tree / "Unpacked", "-xf", "-"], stdin=subprocess.PIPE) as tar:
+        content = packed.read_bytes()
+        for start in range(0, len(content), 1 << 14):  # as from a slow disk
+            tar.stdin.write(content[start : start + (1 << 14)])
+            tar.stdin.flush()
+            time.sleep(0.02)
+
+
+def dawdle(tree):
+    """A client behind a slow line: a link now and then, with pauses that are shorter than a rest."""
+    for name in sorted(os.listdir(tree / "Anna"))[:8]:
+        (tree / "Anna" / name).rename(tree / "Family" / name)
+        time.sleep(0.25)
+
+
+@pytest.mark.parametrize("work", [drag, copy, unpack, dawdle])
+def test_a_gesture_of_many_steps_is_over_when_it_is_read(tree, work):
+    """Whenever somebody begins to wait, the wait ends after the last step and not before."""
+    for number in range(300):
+        (tree / "Anna" / f"{number}.jpg").symlink_to(f"/photos/{number}.jpg")
+    ended = []
+
+    def at_work():
+        work(tree)
+        ended.append(time.time_ns())
+
+    hands = threading.Thread(target=at_work)
+    hands.start()
+    try:
+        assert wait_until_quiet(
+            os.fsencode(tree), settle_ns=800_000_000, clock=time.time_ns, sleep=time.sleep
+        )
+        waited = time.time_ns()
+    finally:
+        hands.join()
+    assert ended
+    assert ended[0] <= waited

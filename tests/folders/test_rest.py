@@ -8,8 +8,10 @@ from faced.folders import tree
 from faced.folders.read import Known, ReadReport, read_user_edits
 from faced.folders.rest import load_known
 from faced.folders.tree import list_folder, read_tree
+from faced.folders.writer import KernelWriter
 from faced.store.database import load_changes
 from faced.store.seen import forget_seen, load_seen, save_seen
+from faced.store.tree import load_tree, save_tree
 from tests.support.treeworld import TreeWorld
 
 KEY = "k"
@@ -115,6 +117,30 @@ def test_a_folder_that_changed_just_now_is_not_remembered(calm, monkeypatch):
     calm.sync(key=KEY, seen=look(calm).seen)
     assert not look(calm).rests
     assert b"Ben" not in load_seen(calm.store.db)
+
+
+def test_where_folders_have_no_times_everything_is_read(calm, monkeypatch):
+    """A file system that does not date folders: nothing is taken to be the same."""
+    tree_row = load_tree(calm.store.db)
+    with calm.store.write() as db:
+        save_tree(db, tree_row.root, tree_row.place, {**tree_row.probe, "dates_folders": False})
+    calm.sync(key=KEY, seen=look(calm).seen)
+    listed = Listed(monkeypatch)
+    assert not look(calm).rests
+    assert len(listed) == 5
+
+
+class Timeless(KernelWriter):
+    """The time of a folder cannot be set, so nobody can tell whether it changes."""
+
+    def set_time(self, folder, name, time_ns):
+        pass
+
+
+def test_whether_folders_are_dated_is_asked_once(world):
+    """By trying it in faced's own folder."""
+    world.sync(Timeless())
+    assert load_tree(world.store.db).probe["dates_folders"] is False
 
 
 def test_what_is_undecided_does_not_rest(calm):

@@ -11,12 +11,13 @@ from PIL import Image
 
 from faced.demo import DemoLibrary
 from faced.errors import FacedError
+from faced.passes import forget as forgetting_pass
 from faced.passes import steps
 from faced.passes.forget import Meant, forget, lift, look_for_gone, look_for_target
 from faced.passes.say import Said, merge_persons, name_person, take_back
 from faced.store.backup import export_word, save_backup
 from faced.store.database import open_reader
-from tests.stories.test_names import name_all, names_of
+from tests.stories.test_names import NAMES, name_all, names_of
 from tests.support.app import App
 from tests.support.inside import Inside
 
@@ -181,3 +182,24 @@ def test_the_command_asks_first(secret: App) -> None:
     assert "cannot be undone" in done.stdout
     assert SECRET not in secret.folders()
     assert find_bytes(secret.state, NAMED) == {}
+
+
+def test_promise_6_a_forget_that_dies_is_ended_by_the_next_pass(
+    secret: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed when the database has forgotten, and the folders and the copies have not."""
+    inside = Inside(secret)
+
+    def die(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    for module, name in ((steps, "keep_journal"), (forgetting_pass, "_clear")):
+        with monkeypatch.context() as patch:
+            patch.setattr(module, name, die)
+            with pytest.raises(KeyboardInterrupt):
+                do(inside, SECRET if SECRET in names_of(secret).values() else "Ben")
+        assert find_bytes(secret.state, NAMED) or name == "_clear"
+        secret.sync()
+        assert find_bytes(secret.state, NAMED) == {}
+        assert len(list((secret.state / "backup").glob("faced-*.db"))) == 1
+    assert set(names_of(secret).values()) <= {NAMES["p3"]}
