@@ -314,7 +314,7 @@ def curve(library: Library) -> list[dict[str, object]]:
                     _set_shares(start + share, reach)
                 elif name == "reach":
                     _set_shares(start, reach + share)
-                rules = rules_of(settings)
+                rules = replace(rules_of(settings), joining=None)
                 if kept is None or kept.rules != rules:
                     kept = Kept(rules)
                     kept.follow(faces)

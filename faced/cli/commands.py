@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from faced.cli import show, show_faces
+from faced.cli import show, show_faces, show_gone
 from faced.errors import UsageError
 
 if TYPE_CHECKING:
@@ -22,14 +22,19 @@ if TYPE_CHECKING:
 
 __all__ = [
     "run_accept",
+    "run_clean",
     "run_demo",
     "run_faces",
+    "run_forget",
+    "run_hide",
     "run_log",
+    "run_merge",
     "run_name",
     "run_pause",
     "run_people",
     "run_resume",
     "run_run",
+    "run_show",
     "run_status",
     "run_sync",
     "run_undo",
@@ -188,19 +193,86 @@ def run_why(options: argparse.Namespace) -> int:
 
 
 def run_name(options: argparse.Namespace) -> int:
-    """`faced name PERSON NAME` or `faced name PERSON --clear`."""
+    """`faced name PERSON [NAME] [--born YEAR]` or `faced name PERSON --clear`."""
     from faced.passes.say import name_person
 
-    if (options.name is None) != options.clear:
-        raise UsageError("say a NAME, or --clear to take the name away")
-    return _report_said(name_person(_open(options), options.person, options.name))
+    if options.name is not None and options.clear:
+        raise UsageError("say a NAME, or --clear to take the name away, not both")
+    if options.name is None and not options.clear and options.born is None:
+        raise UsageError("say a NAME, or --clear to take the name away, or --born YEAR")
+    keep = options.name is None and not options.clear
+    return _report_said(
+        name_person(_open(options), options.person, options.name, keep_name=keep, born=options.born)
+    )
+
+
+def run_merge(options: argparse.Namespace) -> int:
+    """`faced merge PERSON INTO`."""
+    from faced.passes.say import merge_persons
+
+    return _report_said(merge_persons(_open(options), options.person, options.into))
+
+
+def run_hide(options: argparse.Namespace) -> int:
+    """`faced hide PERSON`."""
+    from faced.passes.say import hide_person
+
+    return _report_said(hide_person(_open(options), options.person))
+
+
+def run_show(options: argparse.Namespace) -> int:
+    """`faced show PERSON`."""
+    from faced.passes.say import show_person
+
+    return _report_said(show_person(_open(options), options.person))
+
+
+def run_forget(options: argparse.Namespace) -> int:
+    """`faced forget PERSON|PHOTO`, `faced forget --gone`, `faced forget --lift PHOTO`."""
+    from faced.cli.confirm import confirm
+    from faced.passes.forget import forget, lift, look_for_gone, look_for_target
+    from faced.store.database import open_reader
+
+    if (options.target is None) != options.gone or (options.gone and options.lift):
+        raise UsageError("say one PERSON or PHOTO, or --gone")
+    run = _open(options)
+    if options.lift:
+        lift(run, Path(options.target))
+        show.print_lines(["it is looked at again by the next `faced sync`, or by the running faced soon"])
+        return 0
+    with open_reader(run.state) as db:
+        meant = look_for_gone(db) if options.gone else look_for_target(db, options.target)
+    show.print_lines(show_gone.forget_lines(meant))
+    if not confirm("Forget it?", yes=options.yes):
+        show.print_lines(["nothing was changed"])
+        return 1
+    return _report_said(forget(run, meant))
+
+
+def run_clean(options: argparse.Namespace) -> int:
+    """`faced clean`."""
+    from faced.cli.confirm import confirm
+    from faced.passes.clean import clean, look_at_made
+    from faced.store.database import open_reader
+
+    run = _open(options)
+    with open_reader(run.state) as db:
+        made = look_at_made(db)
+    show.print_lines(show_gone.made_lines(made))
+    if not confirm("Take them away?", yes=options.yes):
+        show.print_lines(["nothing was changed"])
+        return 1
+    report = clean(run)
+    show.print_lines(show_gone.clean_lines(report))
+    show.print_problems([report.frozen] if report.frozen else [])
+    return 1 if report.frozen else 0
 
 
 def run_undo(options: argparse.Namespace) -> int:
-    """`faced undo [N]`."""
+    """`faced undo [N]` or `faced undo --edit ID…`."""
     from faced.passes.say import take_back
 
-    said = take_back(_open(options), options.count)
+    said = take_back(_open(options), options.count, options.edit or ())
     if not said.edits:
         show.print_lines(["there is nothing to undo"])
     return _report_said(said)

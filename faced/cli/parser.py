@@ -81,6 +81,13 @@ def _count(text: str) -> int:
     return number
 
 
+def _year(text: str) -> int | str:
+    """A year, or `unknown`."""
+    if text != "unknown" and not (text.isascii() and text.isdigit() and 1 <= int(text) <= 9999):
+        raise argparse.ArgumentTypeError(f"a year such as 1985, or unknown; got {text}")
+    return text if text == "unknown" else int(text)
+
+
 def _how_many(default: int) -> Argument:
     return _argument(
         "count", metavar="N", nargs="?", type=_count, default=default, help=f"how many; default: {default}"
@@ -103,6 +110,12 @@ PLACES = (
         "config.example.yaml explains every key",
     ),
 )
+
+PERSON = _argument(
+    "person", metavar="PERSON", help="the number, the name where only one has it, or the path of the folder"
+)
+
+YES = _argument("--yes", action="store_true", help="do not ask: for scripts")
 
 LIBRARIES = (
     _argument(
@@ -224,19 +237,50 @@ COMMANDS = (
         commands.run_name,
         "say who a person is",
         "Give PERSON a name, another name, or none. Renaming the folder in the file manager does the same.\n"
-        "A name, once given, is never lost: not by new photos, other settings or another computer.",
+        "A name, once given, is never lost: not by new photos, other settings or another computer.\n"
+        "With --born YEAR, photos taken earlier are taken to show somebody else, and those of the first ten years of\n"
+        "life, when faces are hard to tell apart, must be more alike.",
         (
-            _argument(
-                "person",
-                metavar="PERSON",
-                help="the number, the name where only one has it, or the path of the folder",
-            ),
+            PERSON,
             _argument("name", metavar="NAME", nargs="?", help="any text"),
             _argument(
                 "--clear", action="store_true", help="take the name away: shown as `Person <number>` again"
             ),
+            _argument(
+                "--born",
+                metavar="YEAR",
+                type=_year,
+                help="the year of birth, or `unknown` to take it back; NAME may be left out then",
+            ),
             *PLACES,
         ),
+    ),
+    Command(
+        "merge",
+        commands.run_merge,
+        "say that two persons are one",
+        "PERSON was INTO all along: the photos of both are in the folder of INTO, which keeps its name (without one\n"
+        "it takes that of PERSON). `faced undo` splits the two again, just as they were.",
+        (
+            PERSON,
+            _argument("into", metavar="INTO", help="the person who stays, named in the same ways"),
+            *PLACES,
+        ),
+    ),
+    Command(
+        "hide",
+        commands.run_hide,
+        "a stranger: known again, but not shown",
+        "PERSON has no folder any more, not even when new photos come. `faced show` brings it back.",
+        (PERSON, *PLACES),
+    ),
+    Command(
+        "show",
+        commands.run_show,
+        "show somebody who was hidden",
+        "PERSON, who was hidden by `faced hide` or whose folder was deleted, has a folder again.\n"
+        "`faced people` lists who is hidden.",
+        (PERSON, *PLACES),
     ),
     Command(
         "accept",
@@ -254,7 +298,8 @@ COMMANDS = (
         "log",
         commands.run_log,
         "what you said, the latest first",
-        "Every name and every other edit, with its time and where it was made: in a folder or by a command.",
+        "Every name and every other edit, with its number, its time and where it was made: in a folder or by a\n"
+        "command. `faced undo --edit NUMBER` takes that one back.",
         (JSON, _how_many(20), *PLACES),
     ),
     Command(
@@ -262,8 +307,50 @@ COMMANDS = (
         commands.run_undo,
         "take back the latest thing you said",
         "The latest N gestures that still count are taken back; what one of them replaced is true again.\n"
-        "An undo stands in the log too. Your own files are neither made nor removed by it.",
-        (_how_many(1), *PLACES),
+        "An undo stands in the log too, and is itself taken back with --edit and its number there. Your own files\n"
+        "are neither made nor removed by it.",
+        (
+            _how_many(1),
+            _argument(
+                "--edit",
+                metavar="NUMBER",
+                nargs="+",
+                help="instead: take back this edit of `faced log`, with all that was said in the same gesture",
+            ),
+            *PLACES,
+        ),
+    ),
+    Command(
+        "forget",
+        commands.run_forget,
+        "delete all that is known of a person or a photo, for good",
+        "Faces, names and all that you said of PERSON (or of what PHOTO shows) are deleted: from the database, from\n"
+        "the journal and from every copy of them. Asks first, and cannot be undone. The photos themselves are not\n"
+        "touched. PHOTO is then not looked at again, until --lift.",
+        (
+            _argument(
+                "target",
+                metavar="PERSON|PHOTO",
+                nargs="?",
+                help="a person, named as for `faced name`, or the path of a photo or of a link to one",
+            ),
+            _argument(
+                "--gone",
+                action="store_true",
+                help="instead: what is known of photos that no library has any more",
+            ),
+            _argument("--lift", action="store_true", help="look at PHOTO again, which was forgotten"),
+            YES,
+            *PLACES,
+        ),
+    ),
+    Command(
+        "clean",
+        commands.run_clean,
+        "take away what faced made in the people folder",
+        "Links, face pictures, folders and markers that faced made in the people folder are taken away; what you or\n"
+        "others put there stays, and so do all names: the next `faced sync` makes everything again. Asks first.",
+        (YES, *PLACES),
     ),
     Command(
         "pause",

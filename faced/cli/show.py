@@ -201,7 +201,9 @@ def asks_json(asks: "Iterable[Ask]") -> list[Json]:
 
 def said_lines(said: "Said") -> list[str]:
     """What a command wrote, and that it will show later where it does not show yet."""
-    lines = [log_line(edit, undone=False) for edit in said.edits if edit.kind not in BOOKS]
+    lines = [
+        f"#{edit.number} {log_line(edit, undone=False)}" for edit in said.edits if edit.kind not in BOOKS
+    ]
     if not said.is_shown:
         lines.append("it is stored and will show soon (`faced sync` waits for it)")
     return lines
@@ -209,7 +211,10 @@ def said_lines(said: "Said") -> list[str]:
 
 def log_lines(log: "Sequence[LogEntry]") -> list[str]:
     """A line an edit, the latest first."""
-    return [f"{entry.edit.time}  {log_line(entry.edit, undone=entry.undone)}" for entry in log]
+    return [
+        f"#{entry.edit.number}  {entry.edit.time}  {log_line(entry.edit, undone=entry.undone)}"
+        for entry in log
+    ]
 
 
 BOOKS = ("begin", "persons")
@@ -232,6 +237,12 @@ def log_line(edit: "Edit", *, undone: bool) -> str:
             words = f"{faces} not {who}"
         case "pin":
             words = f"{faces} {'is' if len(edit.faces) == 1 else 'are'} {who}"
+        case "born":
+            words = (
+                f"{who} was born in {edit.value}"
+                if edit.value is not None
+                else f"{who}: born nobody knows when"
+            )
         case "place":
             words = f"{who} lives in {_plain(edit.value)}"
         case "hide":
@@ -240,13 +251,26 @@ def log_line(edit: "Edit", *, undone: bool) -> str:
             words = f"{who} is shown again"
         case "merge":
             words = f"{who} is Person {edit.value}"
+            if edit.replaced is not None:
+                words += f" (was called {_plain(edit.replaced)})"
+        case "forget":
+            words = _forget_words(edit)
         case "tag" | "name_link":
             words = _picture_words(edit, who)
         case "undo":
-            words = f"taken back: what edit {edit.undoes} said" + (f" of {who}" if who else "")
+            words = f"taken back: #{edit.undoes_number}" + (f", of {who}" if who else "")
         case _:
             words = f"{edit.kind} {who} {_plain(edit.value)}"
     return f"{words} ({edit.origin})" + (", undone" if undone else "")
+
+
+def _forget_words(edit: "Edit") -> str:
+    value = edit.value if isinstance(edit.value, dict) else {}
+    pictures = value.get("images", [])
+    if edit.person is not None:
+        return f"Person {edit.person} was forgotten, with {count(len(edit.faces), 'face')}"
+    pictures = count(len(pictures) if isinstance(pictures, list) else 0, "picture")
+    return f"{pictures}: forgotten" + (", may be looked at again" if value.get("again") else "")
 
 
 def _picture_words(edit: "Edit", who: str) -> str:
@@ -321,7 +345,8 @@ def people_lines(people: "Sequence[PersonRow]") -> list[str]:
     lines = []
     for row in people:
         where = f"in {shown(row.folder)}" if row.folder is not None else "no folder"
-        lines.append(f"{person_name(row.id, row.name)}: {count(row.photos, 'photo')}, {where}")
+        hidden = ", hidden" if row.hidden else ""
+        lines.append(f"{person_name(row.id, row.name)}: {count(row.photos, 'photo')}, {where}{hidden}")
     return lines
 
 
@@ -331,7 +356,7 @@ def people_json(people: "Sequence[PersonRow]") -> list[Json]:
         {
             "id": row.id,
             "name": row.name,
-            "state": "unnamed" if row.name is None else "named",
+            "state": "ignored" if row.hidden else "unnamed" if row.name is None else "named",
             **({"folder": None} if row.folder is None else path_json(row.folder, "folder")),
             "photos": row.photos,
             "faces": row.faces,

@@ -4,6 +4,7 @@ What is imported before the kernel's rules stand must start no thread, for a thr
 """
 
 import logging
+import math
 import os
 import shutil
 import tempfile
@@ -63,7 +64,7 @@ def _hold_state(state: Path) -> Iterator[None]:
             "stop that one first, or use another state with --state DIR"
         )
     _log.info("waiting until `faced sync` is done")
-    with hold_run(state, "run", wait=True):
+    with hold_run(state, "run", patience=math.inf):
         yield
 
 

@@ -38,6 +38,7 @@ class Ears:
         self._state = os.fsencode(run.state)
         self._watcher = Watcher(wake)
         self._nodes: dict[bytes, _Node | None] = {}
+        self._watched: frozenset[bytes] = frozenset()
         self._deaf: set[bytes] = set()
         self._offline: set[bytes] = set()
 
@@ -47,6 +48,7 @@ class Ears:
         if self._config.library_watch:
             scopes |= dict.fromkeys(libraries, Scope.PHOTOS)
         self._watcher.set_roots(scopes)
+        self._watched = frozenset(scopes)
         before = self._nodes
         self._nodes = {root: _node(root) for root in (*libraries, people)}
         moved = {root for root, node in self._nodes.items() if before.get(root) != node}
@@ -74,16 +76,16 @@ class Ears:
         )
 
     def rescan_every(self, root: bytes) -> float:
-        """Seconds between two looks at a whole library of which nothing was heard."""
+        """Seconds between two looks at a whole place of which nothing was heard."""
         mount = find_mount(os.path.realpath(root), read_mounts())
         is_remote = mount is not None and is_network(mount.fstype)
-        if is_remote or root in self._deaf or not self._config.library_watch:
+        if is_remote or root in self._deaf or root not in self._watched:
             return min(self._config.library_rescan_network, self._config.library_rescan)
         return self._config.library_rescan
 
     def verify(self, root: bytes) -> None:
         """See that every folder of a place is heard; if not, it is watched anew. What stays deaf is a problem."""
-        if root in self._nodes and self._config.library_watch and self._watcher.check(root):
+        if root in self._watched and self._watcher.check(root):
             self._deaf.add(root)
         else:
             self._deaf.discard(root)

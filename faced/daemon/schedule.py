@@ -4,6 +4,7 @@ All times are monotonic seconds. Hints of changes become looks at folders, new p
 may change a person folder becomes one pass over the people folder, made when nobody is at work in it.
 """
 
+import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
@@ -23,10 +24,13 @@ _RETRIES: Final = (5.0, 10.0, 20.0, 40.0, 60.0)  # s, after a failure, or for fi
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """every: between two passes while a long import goes on. rescan: of each root, whether or not anything was heard."""
+    """every: between two passes while a long import goes on. rescan: of each root, whether or not anything was heard.
+    reread: of the people folder, likewise.
+    """
 
     every: float
     rescan: Mapping[bytes, float]
+    reread: float = math.inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,13 +100,13 @@ class Schedule:
         self._pass_failures = 0
         self._encode_failures = 0
         self.paused = False
-        self.set_roots(times.rescan, now)
+        self.set_roots(times.rescan, now, times.reread)
 
     # What happened
 
-    def set_roots(self, rescan: Mapping[bytes, float], now: float) -> None:
+    def set_roots(self, rescan: Mapping[bytes, float], now: float, reread: float = math.inf) -> None:
         """The libraries of now; new ones are looked at as a whole. What is to be looked at more often, is from now on."""
-        self._times = Times(self._times.every, rescan)
+        self._times = Times(self._times.every, rescan, reread)
         self._roots = {
             root: self._roots.get(root) or _Root(now + every, due=now) for root, every in rescan.items()
         }
@@ -285,13 +289,18 @@ class Schedule:
         return its.rescan_at
 
     def _pass_due(self, now: float) -> float | None:
-        wanted = [at for at in (self._pass_at, self._look_again_at) if at is not None]
+        wanted = [at for at in (self._pass_at, self._look_again_at, self._reread_at) if at is not None]
         if self._faces_since is not None:
             wait = self._last_pass + self._import_wait if self._encoding else self._faces_since
             wanted.append(max(self._faces_since, wait))
         if not wanted:
             return None
         return max(min(wanted), min(self._not_before, now) if self.is_unruly(now) else self._not_before)
+
+    @property
+    def _reread_at(self) -> float | None:
+        at = self._last_pass + self._times.reread
+        return None if at == math.inf else at
 
     def _next_due(self, now: float) -> float | None:
         dues = [self._scan_due(its) for its in self._roots.values()]

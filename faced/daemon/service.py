@@ -205,7 +205,8 @@ class Service:
     def _set_rescans(self, roots: Collection[bytes]) -> None:
         """Not only by their disks: what turns out not to be heard is looked at as often as what cannot be."""
         every = {root: self._ears.rescan_every(root) for root in roots}
-        self._schedule.set_roots(every, time.monotonic())
+        reread = self._ears.rescan_every(self._places.people)
+        self._schedule.set_roots(every, time.monotonic(), reread)
 
     def _look_into_store(self) -> None:
         """A command was here: what does it want?"""
@@ -224,7 +225,7 @@ class Service:
             _log.info("going on")
             self._schedule.resume(now)
         wishes = load_requests(self._store.db)
-        answers = (ask.kind for ask in load_asks(self._store.db) if ask.answer is not None)
+        answers = (ask.kind for ask in load_asks(self._store.db) if ask.answer is True)
         if any(wish.kind == "sync" for wish in wishes) or "library" in answers:
             self._schedule.lose_all(now)
         if wishes:
@@ -281,7 +282,7 @@ class Service:
 
     def _pass(self) -> None:
         try:
-            with hold_lock(self._run.state, PASS, wait=False) as mine:
+            with hold_lock(self._run.state, PASS, patience=0) as mine:
                 if not mine:
                     now = time.monotonic()
                     self._schedule.not_quiet(now, now + _BUSY)

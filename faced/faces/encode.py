@@ -28,6 +28,7 @@ from faced.faces.worker import EngineSettings, NeedsRoom, Notice, Outcome, Sourc
 from faced.model import EncodedPicture, EngineId, ImageKey, PhotoId
 from faced.store import jobs
 from faced.store.database import Store
+from faced.store.forgotten import is_forgotten
 from faced.store.jobs import Reading
 from faced.store.settings import ENGINE_NOTICE, load_setting, save_setting
 
@@ -260,6 +261,7 @@ class _Run:
             return
         encoded = jobs.load_encoded_orientation(self._store.db, self._engine, key)
         wanted = wants_faces(known_key=job.key, orientation=job.orientation, key=key, encoded=encoded)
+        wanted = wanted and not is_forgotten(self._store.db, key)
         if wanted:
             self._copies[key] = []
             self._warm_up()

@@ -150,10 +150,14 @@ class EncodePool:
     def _free_slot(self) -> "_Slot | None":
         if self._idle:
             return self._idle.pop()  # the last one used: its engine is open
-        if len(self._slots) == self._workers:
+        if len(self._slots) == self._workers or self._is_one_almost_ready():
             return None
         self._slots.append(_Slot(self._function, self._memory))
         return self._slots[-1]
+
+    def _is_one_almost_ready(self) -> bool:
+        """A lone job waits for a worker that is getting its engine ready: another would be no sooner."""
+        return len(self._waiting) == 1 and any(slot.is_warming for slot in self._slots)
 
     def _limit(self, task: Task) -> float:
         return self._timeout * (1 + len(task.data or b"") / _SECONDS_PER)
@@ -196,6 +200,11 @@ class _Slot:
         self._pool = self._make_pool()
         self._job: _Job | None = None
         self._inner: Future[Outcome] | None = None
+
+    @property
+    def is_warming(self) -> bool:
+        """Whether its job is only to get the engine ready."""
+        return self._job is not None and self._job.task.data is None
 
     def start(self, job: "_Job", finished: "Callable[[_Slot], None]") -> bool:
         """Begin a job. `finished` is called when it has ended, however; never when False is returned."""

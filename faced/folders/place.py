@@ -33,13 +33,22 @@ from faced.store.tree import (
     save_tree,
 )
 
-__all__ = ["MARKER", "HeldTree", "ensure_own_folders", "open_place", "write_marker"]
+__all__ = [
+    "FOR_OTHERS",
+    "MARKER",
+    "OWN",
+    "OWN_README",
+    "HeldTree",
+    "ensure_own_folders",
+    "open_place",
+    "write_marker",
+]
 
 OWN = b".faced"
 MARKER = b"tree.json"
 MARKER_BYTES = 1 << 16
 IF_LOST = "or, if it is lost, say `faced sync --rebuild` (no name is lost)"
-README = b"""This folder belongs to faced, which fills the folders around it with links to photos.
+OWN_README = b"""This folder belongs to faced, which fills the folders around it with links to photos.
 
 tree.json says which installation of faced they belong to, and how often it has changed them. Without it faced
 touches nothing here. In tmp faced holds what it is changing at this moment. In junk lie former folders of which
@@ -294,7 +303,7 @@ def _set_up_in(
         save_tree(db, root, None, {})
     generation = load_generation(store.db)
     with opened(handle, OWN) as own:
-        _create(own, b"README", README, status, writer)
+        _create(own, b"README", OWN_README, status, writer)
     for name, content in FOR_OTHERS.items():
         _create(handle, name, content, status, writer)
     write_marker(handle, installation, generation, writer)

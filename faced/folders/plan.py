@@ -121,6 +121,7 @@ class _Planner:
         self.above: list[Operation] = []
         self.owned = {folder.path for folder in base.folders if folder.person is not None}
         self.leaving: frozenset[bytes] = frozenset()
+        self.removed: frozenset[bytes] = frozenset()
         self.taken: dict[bytes, TakenNames] = {}
 
     def plan(self) -> tuple[Operation, ...]:
@@ -134,6 +135,7 @@ class _Planner:
         ]
         drops.sort(key=lambda o: (o.folder, o.name))
         removals, removed = self._remove_folders()
+        self.removed = removed
         moves = self._rename_folders(homes, removed)
         makes = self._make_folders(homeless, removed)
         links = self._place_links(homes, {o.person: o.folder for o in makes})
@@ -358,7 +360,8 @@ class _Planner:
             if (found := self.disk.get(folder)) is not None:
                 names.update(found.links, found.folders, found.others)
             names.update(f.path.rpartition(b"/")[2] for f in self.base.folders if parent_of(f.path) == folder)
-            names -= {path.rpartition(b"/")[2] for path in self.leaving if parent_of(path) == folder}
+            left = self.leaving | self.removed
+            names -= {path.rpartition(b"/")[2] for path in left if parent_of(path) == folder}
             self.taken[folder] = TakenNames(names, self.name_max)
         return self.taken[folder]
 

@@ -15,10 +15,11 @@ from faced.errors import FacedError, Frozen
 from faced.errors import shown as shown_path
 from faced.folders.brake import BRAKE, Brake
 from faced.folders.context import Context, Sources, Understood
-from faced.folders.disk import Disk, join_path
+from faced.folders.disk import Disk, DiskFolder, join_path
 from faced.folders.edits import FolderEdit
 from faced.folders.interpret import interpret_tree
-from faced.folders.place import HeldTree, open_place
+from faced.folders.place import open_place
+from faced.folders.rest import load_known, rests
 from faced.folders.sync import TreeReport, recover_tree, say_problem
 from faced.folders.tree import read_tree
 from faced.folders.writer import KernelWriter, TreeWriter
@@ -73,6 +74,7 @@ class ReadReport:
     edits: as recorded. undecided: how many things wait for a second look; due_ns: when the first of them may have
     it (UTC nanoseconds). asks: the people folder's open questions. left_alone: reasons for sync_tree. frozen: why
     nothing was read. adopting: nothing was, for the folders are to be recognised first. recovered: as in TreeReport.
+    rests: nothing has changed since nothing was to be done, so nothing was read. seen: the folders, as they were read.
     """
 
     edits: tuple[FolderEdit, ...] = ()
@@ -83,6 +85,8 @@ class ReadReport:
     frozen: str | None = None
     adopting: bool = False
     recovered: int = 0
+    rests: bool = False
+    seen: Mapping[bytes, DiskFolder] = field(default_factory=dict, repr=False, compare=False)
 
 
 def read_user_edits(
@@ -96,12 +100,13 @@ def read_user_edits(
     second_look_ns: int = 10_000_000_000,
     writer: TreeWriter | None = None,
     rebuild: bool = False,
+    key: str | None = None,
 ) -> ReadReport:
     """Read the people folder and record the edits. The caller holds the pass lock; nothing else runs in the tree.
 
     record: writes the edits to the journal, within the transaction that moves base, and says who the new persons are,
     by the paths of their folders; it is not called without any.
-    trust_first: no second look is waited for. rebuild: as for open_place. Raises as sync_tree does.
+    trust_first: no second look is waited for. rebuild: as for open_place. key: as for sync_tree. Raises as that does.
     """
     root = os.path.abspath(root)
     writer = KernelWriter() if writer is None else writer
@@ -114,7 +119,10 @@ def read_user_edits(
         recover_tree(store, held, writer, recovered)
         if is_adopting(store.db):
             return ReadReport(adopting=True)
-        understood, rows, asks = _understand(store, held, known, now_ns, trust_first, second_look_ns)
+        if key is not None and rests(store.db, held.handle, key):
+            return ReadReport(rests=True, recovered=recovered.recovered)
+        disk = read_tree(held.handle, load_known(store.db))
+        understood, rows, asks = _understand(store, disk, known, now_ns, trust_first, second_look_ns)
     except Frozen as frozen:
         return _freeze(store, frozen)
     except OSError as error:
@@ -132,6 +140,7 @@ def read_user_edits(
         asks=tuple(ask for ask in load_asks(store.db) if ask.kind in TREE_KINDS),
         left_alone=understood.left_alone,
         recovered=recovered.recovered,
+        seen=disk,
     )
 
 
@@ -141,9 +150,9 @@ def _freeze(store: Store, frozen: Frozen) -> ReadReport:
 
 
 def _understand(
-    store: Store, held: HeldTree, known: Known, now_ns: int, trust_first: bool, second_look_ns: int
+    store: Store, disk: Disk, known: Known, now_ns: int, trust_first: bool, second_look_ns: int
 ) -> tuple[Understood, tuple[Undecided, ...], tuple[Ask, ...]]:
-    base, disk = load_base(store.db), read_tree(held.handle)
+    base = load_base(store.db)
     rows = load_undecided(store.db)
     asks = tuple(ask for ask in load_asks(store.db) if ask.kind in TREE_KINDS)
     context = Context(

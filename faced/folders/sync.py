@@ -14,17 +14,19 @@ from dataclasses import dataclass, field
 from faced.errors import FacedError, Frozen
 from faced.errors import shown as shown_path
 from faced.folders.adopt import adopt_in_hand, what_adopting_takes
-from faced.folders.disk import parent_of
+from faced.folders.clean import plan_leftovers, remove_own_files
+from faced.folders.disk import Disk, DiskFolder, parent_of
 from faced.folders.hold import hold_tree
 from faced.folders.place import HeldTree, ensure_own_folders, open_place, write_marker
 from faced.folders.plan import PhotoPath, ShownPerson, plan_tree
 from faced.folders.recover import clear_strays, settle_batch
+from faced.folders.rest import note_rest
 from faced.folders.tree import apply_operations, read_tree
 from faced.folders.writer import KernelWriter, TreeWriter
 from faced.model import ImageId, PersonId
 from faced.store.asks import load_undecided
 from faced.store.database import Store
-from faced.store.follow import is_adopting
+from faced.store.follow import is_adopting, save_adopting
 from faced.store.tree import (
     Base,
     BaseChange,
@@ -32,6 +34,7 @@ from faced.store.tree import (
     LeftAlone,
     Operation,
     close_batch,
+    forget_base,
     is_known_text,
     load_base,
     load_generation,
@@ -41,9 +44,10 @@ from faced.store.tree import (
     open_batch,
     save_left_alone,
     save_problem,
+    save_tree,
 )
 
-__all__ = ["BATCH", "TreeReport", "recover_tree", "say_problem", "split_batches", "sync_tree"]
+__all__ = ["BATCH", "TreeReport", "clean_tree", "recover_tree", "say_problem", "split_batches", "sync_tree"]
 
 BATCH = 200
 """Changes at most between two commits: what a crash leaves in doubt."""
@@ -84,12 +88,16 @@ def sync_tree(
     batch: int = BATCH,
     reasons: Mapping[bytes, str] = NO_REASONS,
     rebuild: bool = False,
+    seen: Mapping[bytes, DiskFolder] | None = None,
+    key: str | None = None,
 ) -> TreeReport:
     """Make the people folder show these persons. The caller holds the pass lock; nothing else runs in the tree.
 
     root: absolute path. photos: as for plan_tree; those of a library that is only offline must be among them.
     reasons: better ones for what is left alone (path to sentence). rebuild: as for open_place. A tree whose
-    database was lost is adopted first.
+    database was lost is adopted first. seen: the folders as they were read just now.
+    key: says by which settings all this was made; when nothing is to be done, that is noted with it, so that nothing
+    need be read while nothing changes. None: it is not.
     Raises UsageError when `root` cannot be a people folder, FacedError when it could not be written (disk full):
     then nothing is lost, and the next run goes on from there.
     """
@@ -105,13 +113,47 @@ def sync_tree(
         persons = list(shown)
         if is_adopting(store.db):
             adopt_in_hand(store, held, *what_adopting_takes(persons, photos))
-        _Sync(store, held, writer, batch, report).run(persons, photos, reasons)
+        calm = _Sync(store, held, writer, batch, report).run(persons, photos, reasons, seen)
+        if calm is not None and key is not None:
+            note_rest(store, calm, key)
     except Frozen as frozen:
         return _freeze(store, report, frozen)
     except OSError as error:
         raise FacedError(
             f"the people folder {shown_path(root)} could not be read or changed ({error.strerror}); nothing is lost,"
             " `faced sync` goes on from there"
+        ) from error
+    finally:
+        held.close()
+    return report
+
+
+def clean_tree(store: Store, root: bytes, *, writer: TreeWriter | None = None) -> TreeReport:
+    """Take away all that faced made in the people folder; whatever is not as faced left it stays.
+
+    What is known of persons stays too: the next sync_tree sets the folder up anew and takes over what it finds.
+    left_alone of the report: what faced did not make, or somebody changed. Raises as sync_tree does.
+    """
+    writer = KernelWriter() if writer is None else writer
+    report = sync_tree(store, root, [], {}, writer=writer)
+    if report.frozen is not None:
+        return report
+    root = os.path.abspath(root)
+    try:
+        held = open_place(store, root, writer)
+    except Frozen as frozen:
+        return _freeze(store, report, frozen)
+    try:
+        _Sync(store, held, writer, BATCH, report).remove_leftovers()
+        with store.write() as db:
+            forget_base(db)
+            save_adopting(db, True)
+            save_tree(db, root, None, {})
+        # From here on the next sync sets the folder up, whatever ends this.
+        remove_own_files(held.handle, writer)
+    except OSError as error:
+        raise FacedError(
+            f"the people folder {shown_path(root)} could not be cleaned ({error.strerror}); say it again"
         ) from error
     finally:
         held.close()
@@ -180,21 +222,33 @@ class _Sync:
         shown: list[ShownPerson],
         photos: Mapping[ImageId, Sequence[PhotoPath]],
         reasons: Mapping[bytes, str],
-    ) -> None:
+        seen: Mapping[bytes, DiskFolder] | None,
+    ) -> Disk | None:
+        """Returns the disk when nothing was to be done."""
         left_alone: Mapping[bytes, str] = {}
-        for _ in range(ROUNDS):
+        calm = None
+        for number in range(ROUNDS):
             base = load_base(self.store.db)
-            disk = read_tree(self.held.handle)
+            seen = disk = read_tree(self.held.handle, seen)
             held = hold_tree(base, disk)
             left_alone = held.left_alone
             operations = plan_tree(shown, photos, base, disk, held, name_max=self.held.name_max)
             # A folder that another one left may be empty now.
             is_again = any(operation.op == "movedir" for operation in operations)
+            if not operations and number == 0:
+                calm = disk
             if not operations or not (self._make(operations) | is_again):
                 break
         waiting = {row.path for row in load_undecided(self.store.db)}
         known = {path: reasons.get(path, reason) for path, reason in left_alone.items()}
         self._say({**self.failed, **{p: reason for p, reason in known.items() if p not in waiting}})
+        return calm
+
+    def remove_leftovers(self) -> None:
+        """Empty folders of nobody that faced made."""
+        operations = plan_leftovers(load_base(self.store.db, with_links=False), read_tree(self.held.handle))
+        if operations:
+            self._make(operations)
 
     def _say(self, left_alone: Mapping[bytes, str]) -> None:
         rows = sorted(map(LeftAlone._make, left_alone.items()))

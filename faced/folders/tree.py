@@ -8,6 +8,7 @@ ours: what came out wrong is put back. What was not changed for such a reason ma
 import errno
 import os
 import stat
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from faced.folders.disk import Disk, DiskFolder, join_path, parent_of
 from faced.folders.names import is_junk, is_passed_over, restored_name
 from faced.folders.plan import JUNK_FOLDER
 from faced.folders.writer import TreeWriter
+from faced.store.seen import FolderStamp
 from faced.store.tree import Intent, Operation
 
 __all__ = [
@@ -31,9 +33,12 @@ __all__ = [
     "read_text",
     "read_tree",
     "scratch_name",
+    "stamp_of",
 ]
 
 SCRATCH = b".faced/tmp"
+YOUNG_NS = 2_000_000_000
+"""A folder that changed so shortly before it was read may change again without looking otherwise."""
 DEEPEST = 32
 """Folders below this depth are not read."""
 OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -94,19 +99,23 @@ def read_text(folder: int, name: bytes) -> bytes | None:
         raise
 
 
-def read_tree(root: int) -> Disk:
+def read_tree(root: int, seen: Mapping[bytes, DiskFolder] | None = None) -> Disk:
     """Everything below the people folder that may be of a person. A folder that cannot be read costs that folder.
 
+    seen: as folders were when they were last read; those that look the same are not read again.
     Raises OSError when the people folder itself cannot be read.
     """
     disk = Disk({})
     device = os.fstat(root).st_dev
+    seen = seen or {}
     pending = [b""]
     while pending:
         path = pending.pop()
         try:
             with opened(root, path) as handle:
-                found = list_folder(handle, device)
+                before = seen.get(path)
+                is_same = before is not None and before.stamp == stamp_of(os.fstat(handle))
+                found = before if before is not None and is_same else list_folder(handle, device)
         except OSError as error:
             if not path or (is_place_wide(error) and error.errno != errno.EIO):
                 raise
@@ -120,9 +129,18 @@ def read_tree(root: int) -> Disk:
     return disk
 
 
+def stamp_of(status: os.stat_result) -> FolderStamp:
+    """What a folder looks like from outside."""
+    dev = status.st_dev - (1 << 64) if status.st_dev >= 1 << 63 else status.st_dev
+    return FolderStamp(dev, status.st_ino, status.st_mtime_ns, status.st_ctime_ns)
+
+
 def list_folder(handle: int, device: int | None = None) -> DiskFolder:
     """One folder. Raises OSError when it cannot be read whole, for half a list would look like deletions."""
     status = os.fstat(handle)
+    stamp: FolderStamp | None = stamp_of(status)
+    if time.time_ns() - max(status.st_mtime_ns, status.st_ctime_ns) < YOUNG_NS:
+        stamp = None
     if device is not None and status.st_dev != device:
         return DiskFolder(status.st_ino, problem="another file system is mounted there")
     links: dict[bytes, bytes] = {}
@@ -137,7 +155,7 @@ def list_folder(handle: int, device: int | None = None) -> DiskFolder:
                 folders.add(name)
             else:
                 others.add(name)
-    return DiskFolder(status.st_ino, links, frozenset(folders), frozenset(others))
+    return DiskFolder(status.st_ino, links, frozenset(folders), frozenset(others), stamp=stamp)
 
 
 @dataclass(slots=True)

@@ -37,6 +37,7 @@ class Findings:
     mounts: Mapping[bytes, Place] = field(default_factory=dict)
     adopted: Library | None = None
     held: bool = False
+    going: bool = False
     unready: int = 0
 
 

@@ -48,8 +48,9 @@ class LibraryReport:
 
     online: it was there. problem: why it is frozen or held, or what in it could not be read; one plain
     sentence. lost: not seen, and kept as they were because of the problem. held: only because so many are
-    not seen, or all; whoever says that this is right, `accept_losses`, is believed. unready: new or changed,
-    but perhaps still being written, so left for a later scan and not counted as either.
+    not seen, or all; whoever says that this is right, `accept_losses`, is believed. going: photos go missing just
+    now, so it is too early to say how many are lost. unready: new or changed, but perhaps still being written, so
+    left for a later scan and not counted as either.
     """
 
     root: bytes
@@ -61,6 +62,7 @@ class LibraryReport:
     gone: int = 0
     lost: int = 0
     held: bool = False
+    going: bool = False
     unready: int = 0
 
 
@@ -151,6 +153,7 @@ def _report(root: bytes, findings: Findings) -> LibraryReport:
         gone=len(findings.changes.gone),
         lost=len(findings.changes.kept),
         held=findings.held,
+        going=findings.going,
         unready=findings.unready,
     )
 
@@ -216,10 +219,11 @@ def _look(store: Store, library: Library, others: list[Library], terms: _Terms) 
     inodes = _judge_inodes(owner, place, known, scan, terms.accept)
     changes = _diff(store, owner.id, library.root, known, scan, inodes)
     problem, held = _describe_unlisted(library.root, scan, changes), False
-    lost = count_lost(changes, scan)
-    if terms.settling is not None and terms.settling.is_still_going(library.root, changes.gone, terms.began):
+    lost = 0 if terms.accept else count_lost(changes, scan)
+    going = _is_still_going(library.root, frozenset() if terms.accept else changes.gone, terms)
+    if going:
         changes = hold_losses(changes)
-    elif lost and not terms.accept:
+    elif lost:
         if scan.empty and not changes.kept:
             raise Frozen(sentence(library, "is empty"), held=True)
         if is_held(lost, len(known)):
@@ -230,7 +234,7 @@ def _look(store: Store, library: Library, others: list[Library], terms: _Terms) 
             )
     changes, unready = _settle(library.root, changes, terms)
     return Findings(
-        place, problem, _without(scan, unready), changes, inodes, mounts, adopted, held, len(unready)
+        place, problem, _without(scan, unready), changes, inodes, mounts, adopted, held, going, len(unready)
     )
 
 
@@ -239,6 +243,10 @@ def _diff(store: Store, library: LibraryId, root: bytes, known: Known, scan: Sca
     if inodes is Inodes.UNSTABLE:
         changes = note_inodes(changes, known, scan, rows.load_unread(store.db, library))
     return changes
+
+
+def _is_still_going(root: bytes, gone: frozenset[bytes], terms: _Terms) -> bool:
+    return terms.settling is not None and terms.settling.is_still_going(root, gone, terms.began)
 
 
 def _settle(

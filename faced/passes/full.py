@@ -17,10 +17,11 @@ from faced.folders.sync import TreeReport
 from faced.library.step import LibraryReport
 from faced.model import PersonId
 from faced.passes import steps
+from faced.passes.beside import PATIENCE
 from faced.passes.decide import decide_here
 from faced.passes.places import Places, Run, check_named, choose_places
 from faced.people.recluster import ReclusterReport
-from faced.store.asks import Ask, finish_requests, load_asks, load_requests
+from faced.store.asks import Ask, finish_requests, load_questions, load_requests
 from faced.store.database import Store, prepare_state
 from faced.store.locks import PASS, hold_lock, hold_run
 from faced.store.persons import load_names
@@ -70,7 +71,10 @@ def run_pass(
     """A whole pass, alone in its state. Raises FacedError when another process is in one."""
     check_named(run, libraries, people)
     prepare_state(run.state)
-    with hold_run(run.state, "sync") as mine, hold_lock(run.state, PASS, wait=mine) as ours:
+    with (
+        hold_run(run.state, "sync") as mine,
+        hold_lock(run.state, PASS, patience=PATIENCE if mine else 0) as ours,
+    ):
         if not (mine and ours):
             raise FacedError(
                 f"another faced is busy with the state in {run.state}; try again when it is done"
@@ -135,7 +139,7 @@ def _run_steps(
         clustering,
         tree,
         load_names(store.db),
-        tuple(load_asks(store.db)),
+        tuple(load_questions(store.db)),
         clock.stop(),
     )
 

@@ -24,15 +24,14 @@ from faced.folders.edits import (
 )
 from faced.model import EngineId, ImageId, PersonId
 from faced.passes.meant import choose_copied, choose_gathered, find_faces_of_links
-from faced.passes.word import restore_numbers
+from faced.passes.word import part_again
 from faced.store.edits import Draft, Edit, FaceRef, Json
-from faced.store.explain import load_edits_of
 from faced.store.journal import add_edits, undo_last
 from faced.store.persons import add_persons, load_images_of_persons, load_names
 from faced.store.spots import load_keys
 from faced.store.word_tables import load_word
 
-__all__ = ["draft_merge", "draft_name", "record_edits", "take_back_gestures"]
+__all__ = ["draft_hide", "draft_merge", "draft_name", "record_edits", "take_back_gestures"]
 
 
 def record_edits(
@@ -62,8 +61,7 @@ def record_edits(
 def take_back_gestures(db: Database, engine: EngineId, count: int, time: datetime) -> list[Edit]:
     """Undo the last gestures that still count, within a transaction of the caller. Returns the undos."""
     undos = undo_last(db, count, time=time)
-    undone = load_edits_of(db, {edit.undoes for edit in undos if edit.undoes is not None})
-    restore_numbers(db, engine, undone.values())
+    part_again(db, engine, undos)
     return undos
 
 
@@ -86,7 +84,7 @@ def _draft(db: Database, engine: EngineId, edit: FolderEdit) -> list[Draft]:
         case Placed(person, path):
             return [Draft("place", person, value=os.fsdecode(path))]
         case Hidden(person):
-            return _hide(db, engine, person)
+            return draft_hide(db, engine, person)
         case Shown(person):
             return [Draft("show", person)]
         case Merged(person, into):
@@ -108,27 +106,34 @@ def _reject(db: Database, engine: EngineId, person: PersonId, image: ImageId) ->
     return [*drafts, *([Draft("reject", person, faces)] if faces else [])]
 
 
-def _hide(db: Database, engine: EngineId, person: PersonId) -> list[Draft]:
+def draft_hide(db: Database, engine: EngineId, person: PersonId) -> list[Draft]:
     """A stranger's faces are anchors too: without a name nothing else would keep knowing them."""
-    return [Draft("hide", person), *_anchor_all(db, engine, person)]
-
-
-def _anchor_all(db: Database, engine: EngineId, person: PersonId) -> list[Draft]:
-    images = load_images_of_persons(db, engine).get(person, frozenset())
-    faces = find_faces_of_links(db, engine, person, images)
-    return [Draft("anchor", person, faces)] if faces else []
+    return [Draft("hide", person), *_draft_anchors(db, engine, person)]
 
 
 def draft_merge(db: Database, engine: EngineId, person: PersonId, into: PersonId) -> list[Draft]:
-    """They are one. What is the person's now becomes an anchor, so that it stays with `into`, and so that undoing tells
-    whose it was.
+    """Both are one, and the faces that are theirs now say so: those of `into` too if nothing was said of her before.
+
+    The anchors are said of the one who goes, and before: so an undo knows which faces were whose.
     """
-    return [*_anchor_all(db, engine, person), Draft("merge", person, value=into)]
+    word = load_word(db).person(into)
+    is_known = word.name is not None or word.hidden
+    staying = [] if is_known else _draft_anchors(db, engine, into)
+    return [*_draft_anchors(db, engine, person), *staying, Draft("merge", person, value=into)]
 
 
 def draft_name(db: Database, engine: EngineId, person: PersonId, name: str | None) -> list[Draft]:
     """A name given by command: the faces that are hers now become its anchors."""
-    return _name(db, engine, person, name, load_images_of_persons(db, engine).get(person, frozenset()))
+    return _name(db, engine, person, name, _images_of(db, engine, person))
+
+
+def _draft_anchors(db: Database, engine: EngineId, person: PersonId) -> list[Draft]:
+    faces = find_faces_of_links(db, engine, person, _images_of(db, engine, person))
+    return [Draft("anchor", person, faces)] if faces else []
+
+
+def _images_of(db: Database, engine: EngineId, person: PersonId) -> frozenset[ImageId]:
+    return load_images_of_persons(db, engine).get(person, frozenset())
 
 
 def _name(

@@ -16,7 +16,8 @@ from faced.passes.steps import shown_engine
 from faced.pictures.hashing import image_key
 from faced.pictures.orientation import upright_box, upright_size
 from faced.pictures.read import read_photo
-from faced.store.asks import Ask, load_asks, load_undecided
+from faced.store.asks import Ask, load_questions, load_undecided
+from faced.store.forgotten import is_forgotten
 from faced.store.journal import LogEntry, load_log
 from faced.store.lookup import FaceRow, count_faces, find_photo, has_image, load_faces_of_image
 from faced.store.notices import Notice, load_notices
@@ -89,7 +90,7 @@ def look_at_status(db: Database, *, is_running: bool = False) -> Status:
         libraries=load_libraries(db),
         tree=load_tree(db),
         left_alone=load_left_alone(db),
-        asks=load_asks(db),
+        asks=load_questions(db),
         undecided=sum(1 for row in load_undecided(db) if row.ask is None),
         daemon=load_note(db) if is_running else None,
         paused=is_paused(db),
@@ -115,8 +116,19 @@ def look_at_faces(db: Database, photo: Path) -> list[FaceView]:
     return sorted((_view(face, orientation) for face in faces), key=lambda view: view.box)
 
 
-def find_image(db: Database, photo: Path) -> tuple[ImageKey, int | None]:
-    """The image, and the orientation of this very photo; None: as encoded."""
+def find_image(db: Database, photo: Path, *, forgotten: bool = False) -> tuple[ImageKey, int | None]:
+    """The image, and the orientation of this very photo; None: as encoded.
+
+    forgotten: whether it may be one of which nothing is known any more. Raises FacedError when it is not known.
+    """
+    key, orientation = _find_image(db, photo)
+    if not forgotten and is_forgotten(db, key):
+        what = shown(os.fsencode(photo))
+        raise FacedError(f"{what} was forgotten: `faced forget --lift {what}` has it looked at again")
+    return key, orientation
+
+
+def _find_image(db: Database, photo: Path) -> tuple[ImageKey, int | None]:
     real = os.path.realpath(os.fsencode(photo))
     known = find_photo(db, real)
     if known is not None and known.reason:

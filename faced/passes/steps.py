@@ -1,5 +1,6 @@
 """The steps of a pass, each of which reads what the ones before it wrote."""
 
+import hashlib
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -8,6 +9,7 @@ from datetime import UTC, datetime
 
 from sqlite_utils import Database
 
+import faced
 from faced.config import Config
 from faced.errors import Damaged, StorageFull
 from faced.faces.engine import EngineRecord
@@ -21,11 +23,11 @@ from faced.library.step import LibraryReport, scan_library
 from faced.model import EngineId, ImageId, PersonId
 from faced.passes.decide import Decide, Question, decide_here
 from faced.passes.gestures import record_edits
+from faced.passes.losses import find_ask, follow_losses
 from faced.passes.meant import have_one_in_common
 from faced.passes.places import Places, Run
 from faced.passes.word import load_said_of_pictures, pass_on_numbers
 from faced.people.recluster import Clustering, ReclusterReport, write_decision
-from faced.store.asks import add_ask, delete_asks, load_asks
 from faced.store.database import Store
 from faced.store.faces import count_unencoded
 from faced.store.health import check_health, is_check_due, mend, open_sound_store
@@ -34,7 +36,9 @@ from faced.store.journal import load_last_id, load_moved_to, load_recent
 from faced.store.journal_file import append_journal
 from faced.store.persons import load_images_of_persons
 from faced.store.photos import load_absent_images, load_libraries, load_photos_of_images
+from faced.store.seen import is_at_rest
 from faced.store.settings import load_setting, save_setting
+from faced.store.tree import load_left_alone
 from faced.store.upkeep import is_due, run_daily
 from faced.store.word_tables import load_word
 
@@ -58,6 +62,8 @@ __all__ = [
 SHOWN_ENGINE = "engine"
 DAY_NS = 86_400 * 10**9
 ROUNDS = 3
+TREE_RULES = 1
+"""Counts up when the rules of reading or planning the people folder change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,26 +118,18 @@ def scan_one(
     library = next((row for row in load_libraries(store.db) if row.root == root), None)
     if library is None:
         return None
-    asks = (ask for ask in load_asks(store.db) if ask.kind == "library")
-    ask = next((ask for ask in asks if ask.details.get("library") == library.id), None)
-    accepted = ask is not None and ask.answer is True
+    ask = find_ask(store, library.id)
     report = scan_library(
         store,
         library.id,
         places.people,
         excludes=compile_excludes(config.library_exclude),
         named=places.named,
-        accept_losses=accepted,
+        accept_losses=ask is not None and ask.answer is True,
         only=only,
         settling=settling,
     )
-    if ask is not None and (ask.answer is not None or not report.held):
-        with store.write() as db:
-            delete_asks(db, [ask.id])
-    if report.held and (ask is None or ask.answer is not None):
-        text = f"{report.problem}. Were they deleted for good?"
-        with store.write() as db:
-            add_ask(db, "library", text, {"library": library.id}, time.time_ns())
+    follow_losses(store, library.id, ask, report)
     return report
 
 
@@ -200,6 +198,7 @@ def look_at_tree(store: Store, config: Config, root: bytes, options: TreeOptions
         trust_first=options.now,
         second_look_ns=int(config.people_second_look * 1e9),
         rebuild=options.rebuild,
+        key=None if options.rebuild else rest_key(config, engine),
     )
     if report.edits:
         keep_journal(store)
@@ -261,8 +260,26 @@ def show_tree(store: Store, config: Config, root: bytes, engine: EngineId, read:
     """Make the people folder show who is who."""
     if read.frozen:
         return TreeReport(frozen=read.frozen)
+    key = rest_key(config, engine)
+    if read.rests and is_at_rest(store.db, key):
+        return TreeReport(left_alone=len(load_left_alone(store.db)))
+    is_calm = not (read.edits or read.undecided or read.asks)
     shown = _shown_persons(store, engine, config.people_min_photos)
-    return sync_tree(store, root, shown, _photo_paths(store), reasons=read.left_alone)
+    return sync_tree(
+        store,
+        root,
+        shown,
+        _photo_paths(store),
+        reasons=read.left_alone,
+        seen=read.seen,
+        key=key if is_calm else None,
+    )
+
+
+def rest_key(config: Config, engine: EngineId) -> str:
+    """By what the people folder is made, but for what is stored: another one, and everything is looked at again."""
+    text = repr((faced.__version__, TREE_RULES, int(engine), config))
+    return hashlib.blake2b(text.encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
 
 
 def _shown_persons(store: Store, engine: EngineId, min_photos: int) -> list[ShownPerson]:
@@ -297,6 +314,6 @@ def _taken_ns(taken: str | None) -> int | None:
     if taken is None:
         return None
     try:
-        return int(time.mktime(time.strptime(taken, "%Y-%m-%dT%H:%M:%S"))) * 10**9
-    except (OverflowError, ValueError):
+        return int(datetime.fromisoformat(taken).timestamp()) * 10**9
+    except (OverflowError, ValueError, OSError):
         return None

@@ -13,6 +13,7 @@ from faced.people.said import Said, resolve_said
 from faced.pictures.orientation import upright_box
 from faced.store.database import Store
 from faced.store.edits import Edit, Spot
+from faced.store.journal import load_gesture, load_undone_merges
 from faced.store.persons import Owner, load_owners, save_owners
 from faced.store.spots import (
     StoredFace,
@@ -25,7 +26,14 @@ from faced.store.spots import (
 from faced.store.word import Word
 from faced.store.word_tables import load_statements
 
-__all__ = ["SaidOfPictures", "load_said", "load_said_of_pictures", "pass_on_numbers", "restore_numbers"]
+__all__ = [
+    "SaidOfPictures",
+    "find_faces",
+    "load_said",
+    "load_said_of_pictures",
+    "part_again",
+    "pass_on_numbers",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +59,9 @@ def load_said(db: Database, engine: EngineId) -> Said:
         named=[person for person, word in persons.items() if word.name is not None],
         kept=[person for person, word in persons.items() if word.hidden],
         merged={person: word.merged_into for person, word in persons.items() if word.merged_into is not None},
+        born={
+            p: word.born for p, word in persons.items() if word.born is not None and word.merged_into is None
+        },
     )
 
 
@@ -67,24 +78,6 @@ def load_said_of_pictures(db: Database, word: Word) -> SaidOfPictures:
         tags.setdefault(person, set()).update(meant[key])
     names = {(person, image): name for (key, person), name in word.link_names.items() for image in meant[key]}
     return SaidOfPictures({person: frozenset(images) for person, images in tags.items()}, names)
-
-
-def restore_numbers(db: Database, engine: EngineId, undone: Iterable[Edit]) -> None:
-    """After a merge was taken back the faces are whose they were, so that persons without names keep their numbers.
-
-    undone: the edits that do not count any more. Within a transaction of the caller.
-    """
-    edits = list(undone)
-    apart = {edit.person for edit in edits if edit.kind == "merge"}
-    anchors = {
-        face.spot: edit.person
-        for edit in edits
-        if edit.kind == "anchor" and edit.person in apart and edit.person is not None
-        for face in edit.faces
-    }
-    faces = find_faces(db, engine, anchors)
-    why = "as it was before they were one"
-    save_owners(db, {face: Owner(anchors[spot], why) for spot, found in faces.items() for face in found}, [])
 
 
 def find_faces(db: Database, engine: EngineId, spots: Collection[Spot]) -> dict[Spot, list[FaceId]]:
@@ -156,6 +149,22 @@ def pass_on_numbers(store: Store, old: EngineId, new: EngineId) -> None:
     passed = {now[j].id: Owner(owners[before[i].id].person, owners[before[i].id].why) for i, j in pairs}
     with store.write() as db:
         save_owners(db, passed, [])
+
+
+def part_again(db: Database, engine: EngineId, undos: Iterable[Edit]) -> None:
+    """Persons whose merge was undone: the faces that the one who went had brought along are hers again.
+
+    So that somebody without a name has her number again. Within a transaction of the caller.
+    """
+    back: dict[FaceId, Owner] = {}
+    owners = load_owners(db, engine)
+    for merge in load_undone_merges(db, undos):
+        hers = [e for e in load_gesture(db, merge.id) if e.kind == "anchor" and e.person == merge.person]
+        faces = find_faces(db, engine, {face.spot for edit in hers for face in edit.faces})
+        for face in (face for found in faces.values() for face in found):
+            if merge.person is not None and face in owners:
+                back[face] = Owner(merge.person, owners[face].why)
+    save_owners(db, back, [])
 
 
 def _all_stored(faces: Iterable[StoredFace]) -> list[SeenFace]:

@@ -1,4 +1,8 @@
-"""Groups of faces as sums: their middles, how wide they are, which are near each other. Pure."""
+"""Groups of faces as sums: their middles, how wide they are, which go to which. Pure.
+
+Sums are exact (whole numbers of 2**-32), so that a face can be added and taken away again, and a middle is the same
+whichever way it came about. A group is called by its first row.
+"""
 
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -7,52 +11,210 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faced.model import Floats
+from faced.people.faces import NOISE
 
-__all__ = ["Groups", "Pairs", "Rows", "nearest_pairs", "renumber", "shared_photos"]
+__all__ = [
+    "DIGITS",
+    "Pairs",
+    "Rows",
+    "Sums",
+    "choose_moves",
+    "exact_vectors",
+    "middle_distances",
+    "shared_photos",
+    "sum_by_label",
+]
 
 Rows: TypeAlias = NDArray[np.intp]
+Exact: TypeAlias = NDArray[np.float64]
+"""Whole numbers: so many SHARES."""
 
-LARGE = 16
-"""The lists of nearest faces of a dense group of this many may name its own faces only, so the middles of two such
-groups are compared whatever the lists say."""
-BLOCK = 1024
+SHARES = 2.0**32
+BLOCK = 1 << 12
 DIGITS = 9
-"""Distances that differ in a later decimal are the same: the rounding of a sum is no reason."""
+"""Distances that differ in a later decimal are the same: the rounding of a division is no reason."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Groups:
-    """k groups, of the faces that carry.
+def exact_vectors(embeddings: Floats) -> Exact:
+    """Embeddings as whole numbers; sums of less than two million of them are exact."""
+    exact: Exact = np.rint(embeddings * SHARES)
+    return exact
 
-    counts: (k,) faces. middles: (k, 128) float64; 0 where there are none. spreads: (k,) half of the mean squared
-    distance between two of its faces, 0 of one face.
-    """
 
-    counts: Rows
-    middles: NDArray[np.float64]
-    spreads: NDArray[np.float64]
+def sum_by_label(embeddings: Floats, rows: Rows, labels: NDArray[np.signedinteger], wanted: Rows) -> Exact:
+    """(m, 128) the sums of the rows with each wanted label. wanted: ascending, all labels of the rows among them."""
+    sums = np.zeros((len(wanted), embeddings.shape[1]))
+    for places, start, stop, order in _runs(np.searchsorted(wanted, labels[rows])):
+        vectors = exact_vectors(embeddings[rows[order]].astype(np.float64))
+        sums[places] += np.add.reduceat(vectors, start - start[0], axis=0)
+        del stop
+    return sums
 
-    @classmethod
-    def of(cls, embeddings: Floats, labels: Rows, carries: NDArray[np.bool_]) -> "Groups":
-        """labels: (n,) from 0 up without gaps."""
-        from scipy.sparse import csr_matrix
 
-        size = int(labels.max(initial=-1)) + 1
-        rows = np.flatnonzero(carries)
-        counts = np.bincount(labels[rows], minlength=size)
-        member = csr_matrix((np.ones(len(rows)), (labels[rows], rows)), shape=(size, len(labels)))
-        exact = embeddings.astype(np.float64)
-        sums = np.asarray(member @ exact)
-        squares = np.asarray(member @ (exact * exact).sum(axis=1))
-        some = np.maximum(counts, 1)
-        middles = sums / some[:, None]
-        spreads = (squares - counts * (middles * middles).sum(axis=1)) / np.maximum(counts - 1, 1)
-        return cls(counts, middles, np.where(counts > 1, np.round(spreads, DIGITS), 0.0))
+def _runs(keys: Rows):  # type: ignore[no-untyped-def]
+    """In blocks: the keys of a block, where each begins and ends, and the places in their order."""
+    order = np.argsort(keys, kind="stable")
+    for first in range(0, len(order), BLOCK):
+        part = order[first : first + BLOCK]
+        start = np.flatnonzero(np.diff(keys[part], prepend=-1))
+        yield keys[part[start]], start, np.append(start[1:], len(part)), part
 
-    def measure(self, embeddings: Floats, groups: Rows) -> NDArray[np.float64]:
-        """(m,) Euclidean distance of each face to the middle of a group."""
-        apart = embeddings.astype(np.float64) - self.middles[groups]
-        return np.asarray(np.round(np.sqrt((apart * apart).sum(axis=1)), DIGITS))
+
+def middle_distances(sums: Exact, counts: Rows, other_sums: Exact, other_counts: Rows) -> NDArray[np.float64]:
+    """(m,) Euclidean, of the middles of m pairs of groups."""
+    squares = np.empty(len(sums))
+    for start in range(0, len(sums), BLOCK):
+        part = slice(start, start + BLOCK)
+        gap = sums[part] / counts[part, None] - other_sums[part] / other_counts[part, None]
+        squares[part] = (gap * gap).sum(axis=1)
+    return np.asarray(np.round(np.sqrt(squares) / SHARES, DIGITS))
+
+
+class Sums:
+    """The sums of the groups that were asked for, as groups change."""
+
+    def __init__(self, embeddings: Floats, carries: NDArray[np.bool_], labels: Rows) -> None:
+        """labels: (n,) the first row of each face's group, NOISE: none. To be told of every change of them."""
+        self.labels = labels
+        self.counts = np.bincount(labels[carries], minlength=len(labels))
+        self._embeddings, self._carries = embeddings, carries
+        self._places = np.full(len(labels), -1, dtype=np.int32)
+        self._sums = np.empty((0, embeddings.shape[1]))
+        self._squares = np.empty(0)
+        self._size = 0
+
+    def middles(self, groups: Rows) -> NDArray[np.float64]:
+        """(m, 128), in SHARES, of groups with faces that carry."""
+        alone = self.counts[groups] == 1
+        found = np.empty((len(groups), self._embeddings.shape[1]))
+        singles = alone & self._carries[groups]
+        found[singles] = exact_vectors(self._embeddings[groups[singles]].astype(np.float64))
+        rest = groups[~singles]
+        self._ensure(rest)
+        found[~singles] = self._sums[self._places[rest]] / self.counts[rest][:, None]
+        return found
+
+    def spreads(self, groups: Rows) -> NDArray[np.float64]:
+        """(m,) half of the mean squared distance between two faces of each group; 0 of one face."""
+        self._ensure(groups)
+        counts, places = self.counts[groups], self._places[groups]
+        middles = self._sums[places] / counts[:, None] / SHARES
+        spreads = (self._squares[places] / SHARES - counts * (middles * middles).sum(axis=1)) / np.maximum(
+            counts - 1, 1
+        )
+        return np.where(counts > 1, np.round(spreads, DIGITS), 0.0)
+
+    def measure(self, ones: Rows, others: Rows, noise: float) -> NDArray[np.float64]:
+        """(m,) Euclidean distance of the middles of pairs of groups. noise: the squared distance has this added for
+        each, less its share of one face: of single faces it is their own distance.
+        """
+        found = np.empty(len(ones))
+        for start in range(0, len(ones), BLOCK):
+            part = slice(start, start + BLOCK)
+            gap = (self.middles(ones[part]) - self.middles(others[part])) / SHARES
+            found[part] = (gap * gap).sum(axis=1)
+        found += noise * (2 - 1 / self.counts[ones] - 1 / self.counts[others])
+        return np.asarray(np.round(np.sqrt(found), DIGITS))
+
+    def measure_rows(self, rows: Rows, groups: Rows) -> NDArray[np.float64]:
+        """(m,) Euclidean distance of each row to the middle of a group."""
+        found = np.empty(len(rows))
+        for start in range(0, len(rows), BLOCK):
+            part = slice(start, start + BLOCK)
+            exact = self._embeddings[rows[part]].astype(np.float64)
+            gap = exact - self.middles(groups[part]) / SHARES
+            found[part] = np.sqrt((gap * gap).sum(axis=1))
+        return np.asarray(np.round(found, DIGITS))
+
+    def join(self, movers: Rows, targets: Rows) -> Rows:
+        """Each mover, whole, goes to a target that stays. Returns (n + 1,) what each group is called now, NOISE last."""
+        known = self._places[targets] >= 0
+        self._ensure(movers[known])
+        into, out = self._places[targets[known]], self._places[movers[known]]
+        np.add.at(self._sums, into, self._sums[out])
+        np.add.at(self._squares, into, self._squares[out])
+        called = _as_called(len(self.labels))
+        np.minimum.at(called, targets, movers)
+        called[movers] = called[targets]
+        places = self._places[targets]
+        np.add.at(self.counts, targets, self.counts[movers])
+        counts = self.counts[targets]
+        self._places[movers] = -1
+        self._places[targets] = -1
+        self.counts[movers] = self.counts[targets] = 0
+        self._places[called[targets]], self.counts[called[targets]] = places, counts
+        self.labels = called[self.labels]
+        return called
+
+    def move_rows(self, rows: Rows, groups: Rows) -> Rows:
+        """Each row leaves its group for another. Returns the rows whose group has another name or other faces now."""
+        left = self.labels[rows]
+        carried = self._carries[rows]
+        for sign, those in ((-1, left), (1, groups)):
+            known = carried & (self._places[those] >= 0)
+            exact = exact_vectors(self._embeddings[rows[known]].astype(np.float64))
+            np.add.at(self._sums, self._places[those[known]], sign * exact)
+            np.add.at(self._squares, self._places[those[known]], sign * _squares(exact))
+            np.add.at(self.counts, those[carried], sign)
+        self.labels[rows] = groups
+        concerned = np.zeros(len(self.labels) + 1, dtype=np.bool_)
+        concerned[left] = concerned[groups] = True
+        concerned[-1] = False
+        touched = np.flatnonzero(concerned[self.labels])
+        called = _as_called(len(self.labels))
+        old = self.labels[touched][::-1]
+        called[old] = touched[::-1]  # the first row of each stands
+        olds = np.flatnonzero(concerned[:-1])
+        emptied = np.ones(len(olds), dtype=np.bool_)
+        emptied[np.searchsorted(olds, old)] = False
+        places, counts = self._places[olds], self.counts[olds]
+        self._places[olds], self.counts[olds] = -1, 0
+        there = ~emptied
+        self._places[called[olds[there]]], self.counts[called[olds[there]]] = places[there], counts[there]
+        self.labels[touched] = called[self.labels[touched]]
+        return touched
+
+    def split(self, rows: Rows, labels: Rows) -> None:
+        """These rows, whole groups of now, are the groups that these labels say."""
+        old = np.unique(self.labels[rows])
+        self._places[old], self.counts[old] = -1, 0
+        self.labels[rows] = labels
+        self._places[labels] = -1
+        self.counts += np.bincount(labels[self._carries[rows]], minlength=len(self.counts))
+
+    def _ensure(self, groups: Rows) -> None:
+        missing = np.unique(groups[self._places[groups] < 0])
+        if len(missing) == 0:
+            return
+        room = self._size + len(missing)
+        if room > len(self._sums):
+            self._sums = _with_room(self._sums, self._size, room * 5 // 4)
+            self._squares = _with_room(self._squares, self._size, room * 5 // 4)
+        new = np.arange(self._size, room)
+        wanted = np.zeros(len(self.labels) + 1, dtype=np.bool_)
+        wanted[missing] = True
+        rows = np.flatnonzero(wanted[self.labels] & self._carries)
+        self._sums[new], self._squares[new] = 0, 0
+        for places, start, _, order in _runs(np.searchsorted(missing, self.labels[rows])):
+            exact = exact_vectors(self._embeddings[rows[order]].astype(np.float64))
+            self._sums[new[places]] += np.add.reduceat(exact, start, axis=0)
+            self._squares[new[places]] += np.add.reduceat(_squares(exact), start)
+        self._places[missing] = new
+        self._size = room
+
+
+def _as_called(count: int) -> Rows:
+    return np.append(np.arange(count), NOISE)
+
+
+def _with_room(column: Exact, size: int, room: int) -> Exact:
+    larger = np.empty((room, *column.shape[1:]))
+    larger[:size] = column[:size]
+    return larger
+
+
+def _squares(exact: Exact) -> Exact:
+    return np.asarray(np.rint((exact * exact).sum(axis=1) / SHARES))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,100 +225,45 @@ class Pairs:
     others: Rows
     distances: NDArray[np.float64]
 
-    def take(self, which: NDArray[np.bool_]) -> "Pairs":
+    def take(self, which: NDArray[np.bool_] | Rows) -> "Pairs":
         """Some of them."""
         return Pairs(self.ones[which], self.others[which], self.distances[which])
 
-    def choose_moves(self, groups: Groups) -> tuple[Rows, Rows]:
-        """Which groups go to which now, nearest first: each to its nearest, if that one is larger and stays.
 
-        Two that are each other's nearest join, the smaller into the larger.
-        """
-        size = len(groups.counts)
-        mine, theirs = np.r_[self.ones, self.others], np.r_[self.others, self.ones]
-        far = np.r_[self.distances, self.distances]
-        order = np.lexsort((theirs, far, mine))
-        first = order[np.flatnonzero(np.diff(mine[order], prepend=-1))]
-        movers, targets, far = mine[first], theirs[first], far[first]
-        nearest = np.full(size, -1, dtype=np.intp)
-        nearest[movers] = targets
-        mutual = nearest[targets] == movers
-        counts = groups.counts
-        smaller = (counts[movers] < counts[targets]) | (
-            (counts[movers] == counts[targets]) & (movers > targets)
-        )
-        stays = np.zeros(size, dtype=np.bool_)
-        stays[movers[mutual & ~smaller]] = True
-        moves = np.where(mutual, smaller, stays[targets] & (counts[movers] <= counts[targets]))
-        order = np.lexsort((movers[moves], far[moves]))
-        return movers[moves][order], targets[moves][order]
+def choose_moves(pairs: Pairs, counts: Rows) -> tuple[Rows, Rows]:
+    """Which groups go to which now, nearest first: each to its nearest, if that one is larger and stays.
 
-
-def renumber(labels: Rows) -> Rows:
-    """The same groups, numbered from 0 up in the order of their first rows."""
-    _, firsts, inverse = np.unique(labels, return_index=True, return_inverse=True)
-    ranks = np.empty(len(firsts), dtype=np.intp)
-    ranks[np.argsort(firsts)] = np.arange(len(firsts))
-    return np.asarray(ranks[inverse])
-
-
-def nearest_pairs(
-    groups: Groups,
-    labels: Rows,
-    nearest: NDArray[np.int32],
-    distances: NDArray[np.float32],
-    reach: float,
-    noise: float,
-    limit: float,
-) -> Pairs:
-    """The pairs of groups that are nearer than the limit, among those with faces within reach of each other.
-
-    The squared distance of two middles has `noise` added for each, less its share of one face: of single
-    faces it is their own distance.
+    Two that are each other's nearest join, the smaller into the larger. counts: (n,) faces of each group.
     """
-    size = len(groups.counts)
-    rows, columns = np.nonzero((nearest >= 0) & (distances < reach))
-    one, other = labels[rows], labels[nearest[rows, columns]]
-    apart = (one != other) & (groups.counts[one] > 0) & (groups.counts[other] > 0)
-    one, other = one[apart], other[apart]
-    codes = np.unique(np.minimum(one, other) * size + np.maximum(one, other))
-    codes = np.union1d(codes, _large_pairs(groups, limit))
-    ones, others = codes // max(size, 1), codes % max(size, 1)
-    found = np.empty(len(codes))
-    for start in range(0, len(codes), BLOCK * 16):
-        part = slice(start, start + BLOCK * 16)
-        gap = groups.middles[ones[part]] - groups.middles[others[part]]
-        found[part] = (gap * gap).sum(axis=1)
-    found += noise * (2 - 1 / groups.counts[ones] - 1 / groups.counts[others])
-    found = np.asarray(np.round(np.sqrt(found), DIGITS), dtype=np.float64)
-    return Pairs(ones, others, found).take(found <= limit)
+    mine, theirs = np.r_[pairs.ones, pairs.others], np.r_[pairs.others, pairs.ones]
+    far = np.r_[pairs.distances, pairs.distances]
+    order = np.lexsort((theirs, far, mine))
+    first = order[np.flatnonzero(np.diff(mine[order], prepend=-1))]
+    movers, targets, far = mine[first], theirs[first], far[first]
+    nearest = np.full(len(counts), -1, dtype=np.intp)
+    nearest[movers] = targets
+    mutual = nearest[targets] == movers
+    smaller = (counts[movers] < counts[targets]) | ((counts[movers] == counts[targets]) & (movers > targets))
+    stays = np.zeros(len(counts), dtype=np.bool_)
+    stays[movers[mutual & ~smaller]] = True
+    moves = np.where(mutual, smaller, stays[targets] & (counts[movers] <= counts[targets]))
+    order = np.lexsort((movers[moves], far[moves]))
+    return movers[moves][order], targets[moves][order]
 
 
-def _large_pairs(groups: Groups, limit: float) -> Rows:
-    large = np.flatnonzero(groups.counts >= LARGE)
-    middles = groups.middles[large]
-    squares = (middles * middles).sum(axis=1)
-    codes = [np.empty(0, dtype=np.intp)]
-    for start in range(0, len(large), BLOCK):
-        block = middles[start : start + BLOCK]
-        apart = squares[start : start + BLOCK, None] + squares[None, :] - 2 * block @ middles.T
-        one, other = np.nonzero(apart <= limit**2)
-        one += start
-        codes.append((large[one] * len(groups.counts) + large[other])[one < other])
-    return np.concatenate(codes)
-
-
-def shared_photos(labels: Rows, photos: Rows, pairs: Pairs) -> NDArray[np.bool_]:
-    """(p,) which pairs of groups have faces in one photo."""
+def shared_photos(labels: Rows, photos: Rows, several: NDArray[np.bool_], pairs: Pairs) -> NDArray[np.bool_]:
+    """(p,) which pairs of groups have faces in one photo. several: (n,) bool, rows whose photo has more of them."""
     from scipy.sparse import csr_matrix
 
-    if len(pairs.ones) == 0:
-        return np.zeros(0, dtype=np.bool_)
-    several = np.flatnonzero(np.bincount(photos)[photos] > 1)
-    size = int(labels.max()) + 1
-    seen = csr_matrix(
-        (np.ones(len(several)), (labels[several], photos[several])), shape=(size, int(photos.max()) + 1)
-    )
+    concerned = np.zeros(len(labels) + 1, dtype=np.bool_)
+    concerned[pairs.ones] = concerned[pairs.others] = True
+    rows = np.flatnonzero(several & concerned[labels])
+    if len(pairs.ones) == 0 or len(rows) == 0:
+        return np.zeros(len(pairs.ones), dtype=np.bool_)
+    groups, where = np.unique(labels[rows], return_inverse=True)
+    places = np.full(len(labels), len(groups), dtype=np.intp)
+    places[groups] = np.arange(len(groups))
+    seen = csr_matrix((np.ones(len(rows)), (where, photos[rows])), shape=(len(groups) + 1, len(labels)))
     seen.sum_duplicates()
-    common = seen[pairs.ones].multiply(seen[pairs.others]).sum(axis=1)
+    common = seen[places[pairs.ones]].multiply(seen[places[pairs.others]]).sum(axis=1)
     return np.asarray(common).ravel() > 0

@@ -8,111 +8,288 @@ In the order of their rank:
 4. What is left of the clusters are persons without a name, numbered as at the last run (see `numbers`).
 
 Everything but those numbers follows from the faces and the word alone, and not from their order, their ids or
-what was computed before. Joining, time and suggestions will have their place between
-the owned clusters and the unnamed ones.
+what was computed before: of the last run's answer only distances are taken over, where the same would come out.
+When photos were taken only takes away: nobody is in one from before the own birth, and a child's face that attached
+must be nearer than others (see `years`).
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from enum import IntEnum
+from functools import cached_property
+from hashlib import blake2b
 
 import numpy as np
 from numpy.typing import NDArray
 
 from faced.model import FaceId, PersonId
-from faced.people.division import Claims, Nearness, claim_faces, find_owners, rows_by_label
-from faced.people.faces import NOISE, Attachment, Clusters, Faces
-from faced.people.numbers import match_persons
+from faced.people.division import Claims, Nearness, claim_faces, find_owners
+from faced.people.faces import NOISE, Attached, Attachment, Clusters, Faces
+from faced.people.numbers import number_persons
 from faced.people.photos import keep_nearest, split_photos
 from faced.people.said import Said
+from faced.people.years import find_rooms, is_before, is_far_for_child
 
-__all__ = ["Assignment", "assign_persons"]
+__all__ = ["Assignment", "Last", "Why", "assign_persons"]
 
 
-@dataclass(frozen=True, slots=True)
-class Assignment:
-    """Whose each face is, and why. A group that is nobody known yet has a number below zero.
+class Why(IntEnum):
+    """For what reason a face is somebody's."""
 
-    persons: (face, person or -1, -2, … for new persons in the order in which they get their ids).
+    NOBODYS = 0
+    PINNED = 1
+    ANCHORED = 2
+    COPY = 3
+    OWNED = 4
+    UNOWNED = 5
+
+
+_PLAIN = {
+    int(Why.PINNED): "pinned by you",
+    int(Why.ANCHORED): "there when you named this person",
+    int(Why.COPY): "a near-copy of a face that you gave this person",
+}
+_OWNED = int(Why.OWNED)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Columns:
+    """n faces, a row each.
+
+    owners: (n,) int64 persons; 0: nobody's. reasons: (n,) int8, Why. sizes: (n,) of the cluster. distances: (n,)
+    Euclidean, to what the reason says. seconds: (n,) to the next person, inf without one. labels: (n,) the cluster of
+    what no word speaks of, or NOISE. judged: (n,) uint64, of whom the distances of an owned face speak.
     """
 
-    persons: dict[FaceId, int]
-    reasons: dict[FaceId, str]
+    owners: NDArray[np.int64]
+    reasons: NDArray[np.int8]
+    sizes: NDArray[np.int32]
+    distances: NDArray[np.float64]
+    seconds: NDArray[np.float64]
+    labels: NDArray[np.int32]
+    judged: NDArray[np.uint64]
+
+    @classmethod
+    def blank(cls, count: int) -> "_Columns":
+        return cls(
+            np.zeros(count, dtype=np.int64),
+            np.zeros(count, dtype=np.int8),
+            np.zeros(count, dtype=np.int32),
+            np.full(count, np.nan),
+            np.full(count, np.inf),
+            np.full(count, NOISE, dtype=np.int32),
+            np.zeros(count, dtype=np.uint64),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Assignment:
+    """Whose each face is, and why. A group that is nobody known yet has a number below zero: -1, -2, … in the order in
+    which they get their ids.
+    """
+
+    ids: NDArray[np.int64]
+    columns: _Columns
+    attached: Attached
+
+    @property
+    def owners(self) -> NDArray[np.int64]:
+        """(n,) the person of each face; 0: nobody's."""
+        return self.columns.owners
 
     @property
     def new_count(self) -> int:
         """How many new ids are wanted."""
-        return len({person for person in self.persons.values() if person < 0})
+        return -int(min(self.owners.min(initial=0), 0))
+
+    @cached_property
+    def persons(self) -> dict[FaceId, int]:
+        """Whose each face is; a face that is nobody's is left out."""
+        rows = np.flatnonzero(self.owners)
+        pairs = zip(self.ids[rows].tolist(), self.owners[rows].tolist(), strict=True)
+        return {FaceId(face): person for face, person in pairs}
+
+    @cached_property
+    def reasons(self) -> dict[FaceId, str]:
+        """Why, in plain words."""
+        rows = np.flatnonzero(self.owners)
+        return dict(zip(map(FaceId, self.ids[rows].tolist()), self.explain(rows), strict=True))
+
+    def explain(self, rows: NDArray[np.intp]) -> list[str]:
+        """Why these rows are whose they are, in plain words."""
+        columns = (self.columns.reasons, self.columns.sizes, self.columns.distances, self.columns.seconds)
+        facts = zip(*(column[rows].tolist() for column in columns), strict=True)
+        wanted = set(rows.tolist()) if len(rows) < len(self.attached) else self.attached
+        attached = {row: self.attached[row] for row in wanted if row in self.attached}
+        return [_explain(attached.get(row), *one) for row, one in zip(rows.tolist(), facts, strict=True)]
+
+    def find_changed(self, last: "Last") -> NDArray[np.intp]:
+        """The rows that have another owner, or another reason, than in the last run."""
+        old, new = last.rows()
+        mine, theirs = self.columns, last.assignment.columns
+        same = np.ones(len(old), dtype=np.bool_)
+        for name in ("owners", "reasons", "sizes", "distances", "seconds"):
+            one, other = getattr(mine, name)[new], getattr(theirs, name)[old]
+            same &= (one == other) | ((one != one) & (other != other))
+        for one, other in zip(self._attached(), last.assignment._attached(), strict=True):
+            same &= one[new] == other[old]
+        is_changed = np.ones(len(self.ids), dtype=np.bool_)
+        is_changed[new[same]] = False
+        return np.flatnonzero(is_changed)
+
+    def _attached(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        distances, seconds = np.full((2, len(self.ids)), -1.0)
+        distances[self.attached.rows] = self.attached.distances
+        has_second = self.attached.seconds != NOISE
+        seconds[self.attached.rows[has_second]] = self.attached.second_distances[has_second]
+        return distances, seconds
 
 
-class _Found(NamedTuple):
-    """A computed owner of a face. distance: Euclidean, to what the reason says."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Last:
+    """The last run. moved: (n then,) the row of each of its faces now, -1 when it is gone or another than it was."""
 
-    person: int
-    distance: float
-    reason: str
+    assignment: Assignment
+    moved: NDArray[np.int32]
+
+    def rows(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """(m,) rows then, and (m,) the same faces' rows now."""
+        old = np.flatnonzero(self.moved >= 0)
+        return old, self.moved[old].astype(np.intp)
 
 
 def assign_persons(
-    faces: Faces, clusters: Clusters, previous: Mapping[FaceId, PersonId], said: Said
+    faces: Faces,
+    clusters: Clusters,
+    previous: Mapping[FaceId, PersonId] | NDArray[np.int64],
+    said: Said,
+    last: Last | None = None,
 ) -> Assignment:
     """Whose each face is; a face that is nobody's is left out.
 
-    faces: n faces in content order. clusters: of the same n. previous: whose a face was at the last run.
+    faces: n faces in content order. clusters: of the same n. previous: whose a face was at the last run, as (n,)
+    persons, 0: nobody's, or by face. last: the last run in this process, which saves time.
     """
+    before = _as_column(faces, previous)
     claims = claim_faces(faces, said)
     owners = find_owners(claims, clusters)
     nearness = Nearness(faces.embeddings, claims)
     known = said.named | said.kept | frozenset(said.anchors.values())
-    computed = _follow_copies(clusters, claims, nearness)
-    computed |= _divide_clusters(clusters, claims, owners, nearness)
-    left = _leave_unowned(clusters, claims, owners, known)
-    before = _last_numbers(faces, claims, previous, said, known)
-    computed |= _number_unowned(faces, left, before, clusters.attached)
-    staying = keep_nearest(
-        faces.images, {row: (found[0], found[1]) for row, found in computed.items()}, claims.rows()
-    )
-    return _assemble(faces, claims, {row: computed[row] for row in staying})
+    columns, photos = _Columns.blank(len(faces)), faces.number_photos()
+    _follow_copies(columns, clusters, claims, nearness)
+    _divide_clusters(columns, faces, clusters, claims, owners, nearness, last)
+    columns.labels[:] = _leave_unowned(clusters, claims, owners, known)
+    numbered = _last_numbers(photos, claims, before, said, known)
+    _number_unowned(columns, faces, photos, numbered, last)
+    for person, born in claims.born.items():  # also of somebody without a name
+        early = (columns.owners == person) & is_before(claims.years, born)
+        columns.owners[early], columns.reasons[early] = 0, Why.NOBODYS
+    claimed = claims.rows()
+    taken = np.array(list(claimed), dtype=np.intp)
+    columns.owners[taken] = list(claimed.values())
+    going = keep_nearest(photos, columns.owners, columns.distances, taken)
+    columns.owners[going], columns.reasons[going] = 0, Why.NOBODYS
+    columns.reasons[list(claims.pinned)] = Why.PINNED
+    columns.reasons[list(claims.anchored)] = Why.ANCHORED
+    columns.distances[taken], columns.seconds[taken], columns.sizes[taken] = np.nan, np.inf, 0
+    return Assignment(faces.ids, columns, clusters.attached)
 
 
-def _follow_copies(clusters: Clusters, claims: Claims, nearness: Nearness) -> dict[int, _Found]:
+def _as_column(faces: Faces, previous: Mapping[FaceId, PersonId] | NDArray[np.int64]) -> NDArray[np.int64]:
+    if isinstance(previous, np.ndarray):
+        return previous
+    persons = (previous.get(FaceId(face), 0) for face in faces.ids.tolist())
+    return np.fromiter(persons, dtype=np.int64, count=len(faces))
+
+
+def _follow_copies(columns: _Columns, clusters: Clusters, claims: Claims, nearness: Nearness) -> None:
     """Near-copies that are in no cluster go with the one of them that the user spoke of, if with one person."""
     claimed = claims.rows()
     persons: dict[int, set[PersonId]] = {}
     for row, person in claimed.items():
         persons.setdefault(int(clusters.groups[row]), set()).add(person)
-    found: dict[int, _Found] = {}
-    spoken_of = np.isin(clusters.groups, np.array(list(persons), dtype=np.intp))
-    for row in np.flatnonzero(spoken_of & (clusters.labels == NOISE)).tolist():
-        hers = persons.get(int(clusters.groups[row]), set())
+    spoken_of = np.zeros(len(clusters.groups), dtype=np.bool_)
+    spoken_of[list(persons)] = True
+    for row in np.flatnonzero(spoken_of[clusters.groups] & (clusters.labels == NOISE)).tolist():
+        hers = persons[int(clusters.groups[row])]
         if row in claimed or len(hers) != 1:
             continue
         nearest = nearness.find_nearest(np.array([row]), tuple(hers))
         if nearest.persons[0]:
-            reason = "a near-copy of a face that you gave this person"
-            found[row] = _Found(int(nearest.persons[0]), float(nearest.distances[0]), reason)
-    return found
+            columns.owners[row], columns.reasons[row] = nearest.persons[0], Why.COPY
+            columns.distances[row] = nearest.distances[0]
 
 
 def _divide_clusters(
-    clusters: Clusters, claims: Claims, owners: Mapping[int, tuple[PersonId, ...]], nearness: Nearness
-) -> dict[int, _Found]:
+    columns: _Columns,
+    faces: Faces,
+    clusters: Clusters,
+    claims: Claims,
+    owners: Mapping[int, tuple[PersonId, ...]],
+    nearness: Nearness,
+    last: Last | None,
+) -> None:
     """The faces of owned clusters that the user did not speak of: each to the nearest owner not rejected."""
-    claimed = claims.rows()
-    members = rows_by_label(clusters.labels)
-    found: dict[int, _Found] = {}
-    for label, persons in owners.items():
-        size = len(members[label])
-        rows = np.array([row for row in members[label].tolist() if row not in claimed], dtype=np.intp)
-        nearest = nearness.find_nearest(rows, persons)
-        columns = (rows, nearest.persons, nearest.distances, nearest.seconds)
-        for row, person, far, second in zip(*(column.tolist() for column in columns), strict=True):
-            if person:
-                reason = _explain_owned(size, far, second)
-                if row in clusters.attached:
-                    reason = f"{_explain_attached(clusters.attached[row])}, {reason}"
-                found[row] = _Found(person, far, reason)
-    return found
+    owned = np.zeros(len(faces) + 1, dtype=np.bool_)
+    owned[list(owners)] = True
+    owned[NOISE] = False
+    rows = np.flatnonzero(owned[clusters.labels])
+    rows = rows[np.argsort(clusters.labels[rows], kind="stable")]
+    starts = np.flatnonzero(np.diff(clusters.labels[rows], prepend=NOISE))
+    spoken_of, rejected = np.zeros((2, len(faces)), dtype=np.bool_)
+    spoken_of[list(claims.rows())], rejected[list(claims.rejected)] = True, True
+    known = _Judged(len(faces), last)
+    rooms = find_rooms(clusters)
+    for members in np.split(rows, starts[1:]) if len(rows) else ():
+        persons = owners[int(clusters.labels[members[0]])]
+        judged = 0 if claims.born.keys() & set(persons) else _sign(persons, nearness)
+        mine = members[~spoken_of[members]]
+        columns.sizes[mine], columns.judged[mine] = len(members), np.where(rejected[mine], 0, judged)
+        is_known = (known.judged[mine] == judged) & ~rejected[mine] & (judged != 0)
+        there, asked = mine[is_known], mine[~is_known]
+        columns.owners[there], columns.distances[there] = known.persons[there], known.distances[there]
+        columns.seconds[there] = known.seconds[there]
+        nearest = nearness.find_nearest(asked, persons)
+        for person in claims.born.keys() & set(persons):
+            is_far = is_far_for_child(rooms[asked], claims.years[asked], claims.born[person])
+            nearest.persons[is_far & (nearest.persons == person)] = 0
+        columns.owners[asked], columns.distances[asked] = nearest.persons, nearest.distances
+        columns.seconds[asked] = nearest.seconds
+        columns.reasons[mine] = np.where(columns.owners[mine] != 0, Why.OWNED, Why.NOBODYS)
+
+
+class _Judged:
+    """The distances of the faces of owned clusters at the last run, by the rows of now. persons: 0 where none is known."""
+
+    def __init__(self, count: int, last: Last | None) -> None:
+        self.persons = np.zeros(count, dtype=np.int64)
+        self.judged = np.zeros(count, dtype=np.uint64)
+        self.distances, self.seconds = np.empty(count), np.empty(count)
+        if last is None:
+            return
+        old, new = last.rows()
+        columns = last.assignment.columns
+        is_owned = (
+            columns.reasons[old] == Why.OWNED
+        )  # one who lost her place to another face of the photo is not
+        old, new = old[is_owned], new[is_owned]
+        self.persons[new], self.judged[new] = columns.owners[old], columns.judged[old]
+        self.distances[new], self.seconds[new] = columns.distances[old], columns.seconds[old]
+
+
+def _sign(persons: tuple[PersonId, ...], nearness: Nearness) -> int:
+    """A number that says what the user said of these persons' faces; never 0."""
+    text = b"".join(b"%d:" % person + nearness.sign(person) for person in persons)
+    return int.from_bytes(blake2b(text, digest_size=8).digest(), "little") | 1
+
+
+def _explain(attachment: Attachment | None, why: int, size: int, far: float, second: float) -> str:
+    if why in _PLAIN:
+        return _PLAIN[why]
+    reason = f"in a cluster of {size} faces, {far:.2f} from its middle"
+    if why == _OWNED:
+        reason = _explain_owned(size, far, second)
+    return reason if attachment is None else f"{_explain_attached(attachment)}, {reason}"
 
 
 def _explain_owned(size: int, far: float, second: float) -> str:
@@ -136,72 +313,86 @@ def _leave_unowned(
     claims: Claims,
     owners: Mapping[int, tuple[PersonId, ...]],
     known: frozenset[PersonId],
-) -> NDArray[np.intp]:
+) -> NDArray[np.int32]:
     """(n,) the labels of what no word speaks of: the faces that may be somebody without a name.
 
     A face that was rejected for somebody who is no more than a number is left out until its cluster has
     a name: numbers come and go, and it would come back under the next one.
     """
-    labels = clusters.labels.copy()
-    labels[np.isin(labels, list(owners))] = NOISE
+    owned = np.zeros(len(clusters.labels) + 1, dtype=np.bool_)
+    owned[list(owners)] = True
+    labels = np.where(owned[clusters.labels], NOISE, clusters.labels).astype(np.int32)
     labels[list(claims.rows())] = NOISE
     labels[[row for row, persons in claims.rejected.items() if persons - known]] = NOISE
     return labels
 
 
 def _last_numbers(
-    faces: Faces,
+    photos: NDArray[np.intp],
     claims: Claims,
-    previous: Mapping[FaceId, PersonId],
+    before: NDArray[np.int64],
     said: Said,
     known: frozenset[PersonId],
-) -> dict[FaceId, PersonId]:
-    """Who a face was at the last run, where that may give its cluster the number.
+) -> NDArray[np.int64]:
+    """(n,) who a face was at the last run, where that may give its cluster the number; else 0.
 
     Not who gets faces through the word, and not whom the user pinned to another face of that photo: there
     the face is not that person's any more.
     """
-    taken = {(person, faces.images[row]) for row, person in claims.rows().items()}
-    numbers: dict[FaceId, PersonId] = {}
-    merged = said.merged
-    for face, image in zip(faces.ids.tolist(), faces.images, strict=True):
-        person = previous.get(face)
-        if person is None:
-            continue
-        person = merged.get(person, person)
-        if person not in known and (person, image) not in taken:
-            numbers[face] = person
+    numbers = before.copy()
+    if said.merged:
+        for row in np.flatnonzero(np.isin(before, list(said.merged))).tolist():
+            numbers[row] = said.merged[PersonId(int(before[row]))]
+    numbers[np.isin(numbers, list(known))] = 0
+    claimed = claims.rows()
+    taken = {(person, int(photos[row])) for row, person in claimed.items()}
+    beside = np.isin(photos, photos[list(claimed)]) & (numbers != 0)
+    for row in np.flatnonzero(beside).tolist():
+        if (int(numbers[row]), int(photos[row])) in taken:
+            numbers[row] = 0
     return numbers
 
 
 def _number_unowned(
+    columns: _Columns,
     faces: Faces,
-    labels: NDArray[np.intp],
-    before: Mapping[FaceId, PersonId],
-    attached: Mapping[int, Attachment],
-) -> dict[int, _Found]:
+    photos: NDArray[np.intp],
+    before: NDArray[np.int64],
+    last: Last | None,
+) -> None:
     """Clusters that nobody owns, two faces of one photo told apart, with the numbers of the last run."""
-    labels, distances = split_photos(faces, labels)
-    numbers = match_persons(faces.ids, labels, before)
-    found: dict[int, _Found] = {}
-    for label, rows in rows_by_label(labels).items():
-        size, person = len(rows), numbers[label]
-        for row, far in zip(rows.tolist(), distances[rows].tolist(), strict=True):
-            reason = f"in a cluster of {size} faces, {far:.2f} from its middle"
-            if row in attached:
-                reason = f"{_explain_attached(attached[row])}, {reason}"
-            found[row] = _Found(person, far, reason)
-    return found
+    labels = columns.labels
+    far, is_known = _known_distances(labels, last)
+    kept = split_photos(faces.embeddings, photos, labels, far, is_known)
+    rows = np.flatnonzero(labels != NOISE)
+    columns.distances[rows] = far[rows]
+    rows = rows[kept[rows] != NOISE]
+    numbers = number_persons(kept, before)
+    columns.owners[rows], columns.reasons[rows] = numbers[kept[rows]], Why.UNOWNED
+    columns.sizes[rows] = np.bincount(kept[rows], minlength=len(kept))[kept[rows]]
 
 
-def _assemble(faces: Faces, claims: Claims, computed: Mapping[int, _Found]) -> Assignment:
-    persons: dict[FaceId, int] = {}
-    reasons: dict[FaceId, str] = {}
-    for row, face in enumerate(faces.ids.tolist()):
-        if row in claims.pinned:
-            persons[face], reasons[face] = claims.pinned[row], "pinned by you"
-        elif row in claims.anchored:
-            persons[face], reasons[face] = claims.anchored[row], "there when you named this person"
-        elif row in computed:
-            persons[face], _, reasons[face] = computed[row]
-    return Assignment(persons, reasons)
+def _known_distances(
+    labels: NDArray[np.int32], last: Last | None
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """(n,) the distance of each face to the middle of its cluster, and where it is that of the last run: in clusters that
+    have the same faces.
+    """
+    far, is_known = np.zeros(len(labels)), np.zeros(len(labels), dtype=np.bool_)
+    if last is None:
+        return far, is_known
+    old, new = last.rows()
+    columns = last.assignment.columns
+    was = np.full(len(labels), NOISE, dtype=np.int32)
+    was[new] = np.append(last.moved, NOISE)[columns.labels[old]]
+    sizes = np.bincount(columns.labels[columns.labels != NOISE], minlength=len(columns.labels))
+    had = np.zeros(len(labels) + 1, dtype=np.intp)
+    had[last.moved[old]] = sizes[old]
+    clustered = np.flatnonzero(labels != NOISE)
+    now = np.bincount(labels[clustered], minlength=len(labels))
+    is_other = np.zeros(len(labels), dtype=np.bool_)
+    mine = labels[clustered]
+    is_other[mine[(was[clustered] != mine) | (had[mine] != now[mine])]] = True
+    is_known[clustered] = ~is_other[mine]
+    far[new] = columns.distances[old]
+    return far, is_known

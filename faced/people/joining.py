@@ -4,23 +4,27 @@
    never do.
 2. A group as wide as no person is (a crowd of lookalikes, children mostly) is taken apart again, to the
    stricter groups that it was made of.
-3. A face left over attaches to the group that most of its near faces are in, if its middle is near too.
+3. A face left over attaches to the group that most of its near faces are in, if its middle is near too (`attaching`).
 
 One distance, `eps`, says how near; all else is a share of it. Everything is decided in a bounded number of rounds, in
 each of which all groups decide at once by what the round before left, so nothing depends on who comes first;
 equally near ones go by content (row) order. Never is the user's word looked at here: see `identity`.
+
+What each round saw and did is kept. When faces come or go, a round is played again only for groups that are not what
+they were (the *scope*, which grows as its groups meet others); of all others it is known what they do. The result is
+that of playing everything anew.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from faced.model import Floats
 from faced.people.faces import NOISE
-from faced.people.groups import Groups, Rows, nearest_pairs, renumber, shared_photos
+from faced.people.groups import Pairs, Rows, Sums, choose_moves, shared_photos
+from faced.people.links import Cast, Change, Links, follow_links, make_links, shift_starts
 
-__all__ = ["REACH", "START", "Joined", "Joining", "Near", "join_faces"]
+__all__ = ["REACH", "START", "Course", "Joining", "Round", "join_starts"]
 
 START = 0.76
 """Clusters to start from are DBSCAN's at this share of eps."""
@@ -28,13 +32,8 @@ REACH = 1.12
 """Faces within this share of eps are near: they are candidates, and have a vote."""
 STEPS = (0.88, 0.94, 1.0)
 ROUNDS = 6
-"""The most rounds of each step, and of attaching."""
+"""The most rounds of each step."""
 CROWD_OF = 8
-LEFT_OVER = 2
-"""A group of no more faces than this is left over: each of them attaches on its own."""
-SPLINTER = 12
-BESIDE = 8
-"""So do those of one of up to `SPLINTER` faces, to one at least `BESIDE` times as large, but then its own votes count too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,203 +59,264 @@ class Joining:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Near:
-    """n faces in content order, and who is near them.
+class Round:
+    """pairs: of groups that might have joined. movers, targets: (m,) those that did."""
 
-    embeddings: (n, 128) float32. photos: (n,) what picture each is in, any numbers. starts: (n,) the cluster that a
-    face is a core of, any numbers, or NOISE. carries: (n,) bool; others attach only, and have no vote.
-    nearest: (n, k) rows of faces that carry, nearest first, -1 where there are no more. distances: (n, k) Euclidean.
+    pairs: Pairs
+    movers: Rows
+    targets: Rows
+
+    def renumber(self, moved: NDArray[np.int32]) -> "Round":
+        """With the rows of now; NOISE for groups whose first face is gone."""
+        table = np.append(moved, NOISE)
+        pairs = Pairs(table[self.pairs.ones], table[self.pairs.others], self.pairs.distances)
+        pairs = pairs.take((pairs.ones != NOISE) & (pairs.others != NOISE))
+        return Round(pairs, table[self.movers], table[self.targets])
+
+
+@dataclass(slots=True, eq=False)
+class Course:
+    """What a run of joining leaves for the next one.
+
+    starts: (n,) int32. links: of the starts. steps: the rounds of each step. labels: (n,) int32 the first row of the
+    group of each face when all have joined, and crowds are apart; NOISE of who takes no part.
     """
 
-    embeddings: Floats
-    photos: NDArray[np.intp]
-    starts: NDArray[np.intp]
-    carries: NDArray[np.bool_]
-    nearest: NDArray[np.int32]
-    distances: NDArray[np.float32]
+    starts: NDArray[np.int32]
+    links: Links
+    steps: list[list[Round]]
+    labels: NDArray[np.int32]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Joined:
-    """Who is together.
+def join_starts(
+    cast: Cast, rule: Joining, before: Course | None = None, change: Change | None = None
+) -> tuple[Course, Sums, NDArray[np.bool_]]:
+    """Who is together before those left over attach. before, change: of the last time, or None: from scratch.
 
-    labels: (n,) the first row of the group of each face, or NOISE where it is alone. attached: (n,) bool, those that
-    came last and carry nothing. distances: (n,) Euclidean, of these to the middle of their group, else nan. seconds:
-    (n,) label of the group that came second for these, or NOISE. second_distances: (n,), to its middle, else nan.
+    Returns what is to be kept, the groups, and (n,) which faces are in a group that was not there the last time.
+    """
+    if before is None or change is None:
+        links = make_links(cast)
+        run = _Run(cast, rule, links, np.ones(len(cast), dtype=np.bool_))
+        old: list[list[Round]] = [[] for _ in STEPS]
+        last = np.full(len(cast), NOISE, dtype=np.int32)
+    else:
+        shift = shift_starts(before.starts, cast, change)
+        links, gained, lost = follow_links(before.links, before.starts, cast, change, shift)
+        run = _Run(cast, rule, links, shift.changed)
+        run.watch(gained, lost)
+        old = [[one.renumber(change.moved) for one in rounds] for rounds in before.steps]
+        last = np.full(len(cast), NOISE, dtype=np.int32)
+        alive = change.moved >= 0
+        last[change.moved[alive]] = np.append(change.moved, NOISE)[before.labels[alive]]
+    strict, steps = run.sums.labels, []
+    for share, rounds in zip(STEPS, old, strict=True):
+        strict = run.sums.labels
+        steps.append(run.play(share * rule.eps, rounds))
+    run.take_crowds_apart(strict, last)
+    labels = run.sums.labels
+    is_new = np.ones(len(cast), dtype=np.bool_)
+    if before is not None and change is not None:
+        is_new = _new_groups(run, last, before.labels, change.moved)
+    return Course(cast.starts, links, steps, labels.astype(np.int32)), run.sums, is_new
+
+
+def _new_groups(
+    run: "_Run", last: NDArray[np.int32], before: NDArray[np.int32], moved: NDArray[np.int32]
+) -> NDArray[np.bool_]:
+    """(n,) the faces of groups that were not there. last: (n,) the group of each before, in rows of now, NOISE of new
+    faces. before: the same in rows of then.
+    """
+    labels = run.sums.labels
+    sizes = np.bincount(before[before != NOISE], minlength=len(before))
+    had = np.zeros(len(labels) + 1, dtype=np.intp)
+    had[moved[moved >= 0]] = sizes[moved >= 0]
+    now = np.bincount(labels[labels != NOISE], minlength=len(labels))
+    inside = np.flatnonzero(run.scope[:-1] & (labels != NOISE))
+    is_other = (last[inside] != labels[inside]) | (had[labels[inside]] != now[labels[inside]])
+    is_new = np.zeros(len(labels) + 1, dtype=np.bool_)
+    is_new[labels[inside[is_other]]] = True
+    return is_new[labels]
+
+
+class _Run:
+    """The groups as they are at some round, and all that may happen to those in scope.
+
+    scope: (n + 1,) bool, faces of groups that are not known to be what they were at this round of the last run; NOISE
+    at the end is one. Pairs of groups with one in scope are measured here; of the others the last run tells.
     """
 
-    labels: NDArray[np.intp]
-    attached: NDArray[np.bool_]
-    distances: NDArray[np.float64]
-    seconds: NDArray[np.intp]
-    second_distances: NDArray[np.float64]
+    def __init__(self, cast: Cast, rule: Joining, links: Links, changed: NDArray[np.bool_]) -> None:
+        self.cast, self.rule, self.links = cast, rule, links
+        self.sums = Sums(cast.embeddings, cast.carries, cast.starts.astype(np.intp))
+        self.scope = np.append(np.zeros(len(cast), dtype=np.bool_), True)
+        taking = cast.starts != NOISE
+        self.several = taking & (np.bincount(cast.photos[taking], minlength=len(cast) + 1)[cast.photos] > 1)
+        self.several_rows = np.flatnonzero(self.several)
+        nothing = np.empty(0, dtype=np.intp)
+        self.ones, self.others, self.far = nothing, nothing, np.empty(0)
+        self.lost = nothing, nothing
+        self._enlarge(np.flatnonzero(changed & taking))
 
+    def watch(self, gained: NDArray[np.int64], lost: NDArray[np.int64]) -> None:
+        """Links between starts outside the scope that came, or went."""
+        count = len(self.cast)
+        self._look_at(*np.divmod(gained, count))
+        self.lost = tuple(part.astype(np.intp) for part in np.divmod(lost, count))  # type: ignore[assignment]
 
-def join_faces(near: Near, rule: Joining) -> Joined:
-    """Who is together, by what the faces look like and which photos they are in."""
-    count = len(near.embeddings)
-    rows = np.arange(count)
-    labels = renumber(np.where(near.starts == NOISE, count + rows, near.starts))
-    strict = labels
-    for step in STEPS:
-        labels = _join(near, labels, rule, step * rule.eps)
-        if step != STEPS[-1]:
-            strict = labels
-    labels = _take_crowds_apart(near, labels, strict, rule)
-    return _attach_left_over(near, labels, rule)
+    def play(self, limit: float, old: list[Round]) -> list[Round]:
+        """A step: rounds until nothing moves. old: those of the last run."""
+        played: list[Round] = []
+        for turn in range(ROUNDS):
+            before = old[turn] if turn < len(old) else _rest(old)
+            self._take_in_lost(before.pairs)
+            pairs = self._pairs(before.pairs, limit)
+            movers, targets = choose_moves(pairs, self.sums.counts)
+            movers, targets = self._one_of_a_photo(movers, targets)
+            if not played or len(played[-1].movers):
+                played.append(Round(pairs, movers, targets))
+            if len(movers) == 0 and not any(len(one.movers) for one in old[turn:]):
+                break
+            self._move(movers, targets, before)
+        return played
 
+    def take_crowds_apart(self, strict: Rows, last: NDArray[np.int32]) -> None:
+        """Groups too wide for a person, as the stricter groups they were before the last step; what is still too
+        wide, as single faces. last: (n,) what became of those outside the scope.
+        """
+        labels = self.sums.labels
+        is_apart = np.zeros(len(labels) + 1, dtype=np.bool_)
+        is_apart[labels[~self.scope[:-1] & (last != labels)]] = True
+        is_apart[-1] = False
+        outside = np.flatnonzero(is_apart[labels])
+        self.sums.split(outside, last[outside].astype(np.intp))
+        for finer in (strict, np.arange(len(strict))):
+            labels = self.sums.labels
+            groups = np.unique(labels[self.scope[:-1] & (labels != NOISE)])
+            groups = groups[self.sums.counts[groups] >= CROWD_OF]
+            crowds = groups[2 * self.sums.spreads(groups) > (self.rule.crowd * self.rule.eps) ** 2]
+            rows = np.flatnonzero(np.isin(labels, crowds))
+            self.sums.split(rows, finer[rows])
 
-def _join(near: Near, labels: Rows, rule: Joining, limit: float) -> Rows:
-    """Groups nearer than the limit, joined, the nearest first."""
-    for _ in range(ROUNDS):
-        groups = Groups.of(near.embeddings, labels, near.carries)
-        pairs = nearest_pairs(
-            groups, labels, near.nearest, near.distances, REACH * rule.eps, rule.noise * rule.eps**2, limit
-        )
-        pairs = pairs.take(~shared_photos(labels, near.photos, pairs))
-        movers, targets = pairs.choose_moves(groups)
-        movers, targets = _one_of_a_photo(near.photos, labels, movers, targets)
+    def _pairs(self, old: Pairs, limit: float) -> Pairs:
+        """The pairs nearer than the limit. old: those of the last run at this round."""
+        self._measure()
+        near = self.far <= limit
+        ones, others, far = self.ones[near], self.others[near], self.far[near]
+        old = old.take(~self.scope[old.ones] & ~self.scope[old.others])
+        count = len(self.cast)
+        old = old.take(~np.isin(old.ones * count + old.others, ones * count + others))
+        ones, others = np.r_[ones, old.ones], np.r_[others, old.others]
+        order = np.argsort(ones * count + others)
+        return Pairs(ones, others, np.r_[far, old.distances]).take(order)
+
+    def _measure(self) -> None:
+        """The distances that are not known, of pairs that share no photo."""
+        unknown = np.flatnonzero(np.isnan(self.far))
+        if len(unknown) == 0:
+            return
+        ones, others = self.ones[unknown], self.others[unknown]
+        far = self.sums.measure(ones, others, self.rule.noise * self.rule.eps**2)
+        near = np.flatnonzero(far <= self.rule.eps)
+        pairs = Pairs(ones[near], others[near], far[near])
+        far[near[shared_photos(self.sums.labels, self.cast.photos, self.several, pairs)]] = np.inf
+        self.far[unknown] = far
+
+    def _one_of_a_photo(self, movers: Rows, targets: Rows) -> tuple[Rows, Rows]:
+        """Of groups that move to the same one and share a photo the nearest only. movers: nearest first."""
+        labels = self.sums.labels
+        moving = np.zeros(len(labels) + 1, dtype=np.bool_)
+        moving[movers] = True
+        rows = self.several_rows[moving[labels[self.several_rows]]]
+        target_of = np.full(len(labels), NOISE, dtype=np.intp)
+        target_of[movers] = targets
+        places = target_of[labels[rows]] * (len(labels) + 1) + self.cast.photos[rows]
+        _, where, often = np.unique(places, return_inverse=True, return_counts=True)
+        clash = often[where] > 1
+        of_group: dict[int, list[int]] = {}
+        for row, place in zip(rows[clash].tolist(), where[clash].tolist(), strict=True):
+            of_group.setdefault(int(labels[row]), []).append(place)
+        taken: set[int] = set()
+        stays = np.ones(len(movers), dtype=np.bool_)
+        for n in np.flatnonzero(np.isin(movers, list(of_group))).tolist():
+            mine = of_group[int(movers[n])]
+            stays[n] = taken.isdisjoint(mine)
+            if stays[n]:
+                taken.update(mine)
+        return movers[stays], targets[stays]
+
+    def _move(self, movers: Rows, targets: Rows, old: Round) -> None:
+        """All of these moves. Whoever moves otherwise than in the last run, or with someone in scope, is in scope."""
+        reached = _differing(self.scope, (movers, targets), (old.movers, old.targets))
+        rows = reached
+        if len(reached):
+            wanted = np.zeros(len(self.scope), dtype=np.bool_)
+            wanted[reached] = True
+            rows = np.flatnonzero(wanted[self.sums.labels])
         if len(movers) == 0:
+            self._enlarge(rows)
+            return
+        called = self.sums.join(movers, targets)
+        concerned = np.zeros(len(called), dtype=np.bool_)
+        concerned[movers] = concerned[targets] = True
+        again = concerned[self.ones] | concerned[self.others]
+        ones, others = called[self.ones[again]], called[self.others[again]]
+        rest = ~again
+        self.ones, self.others, self.far = self.ones[rest], self.others[rest], self.far[rest]
+        self._look_at(ones, others)
+        self._enlarge(rows)
+
+    def _take_in_lost(self, old: Pairs) -> None:
+        """Pairs outside the scope that lost a link are looked at."""
+        if len(self.lost[0]) == 0:
+            return
+        labels, count = self.sums.labels, len(self.cast)
+        codes = labels[self.lost[0]] * count + labels[self.lost[1]]
+        hit = np.isin(old.ones * count + old.others, codes)
+        hit &= ~self.scope[old.ones] & ~self.scope[old.others]
+        wanted = np.zeros(count + 1, dtype=np.bool_)
+        wanted[old.ones[hit]] = wanted[old.others[hit]] = True
+        self._enlarge(np.flatnonzero(wanted[labels]))
+
+    def _enlarge(self, rows: Rows) -> None:
+        """These faces, of whole groups, are in scope, and all pairs of their groups are looked at."""
+        if len(rows) == 0:
+            return
+        self.scope[rows] = True
+        starts = np.unique(self.cast.starts[rows]).astype(np.intp)
+        ones, others = self.links.of(starts)
+        self._look_at(self.sums.labels[ones], self.sums.labels[others])
+
+    def _look_at(self, ones: Rows, others: Rows) -> None:
+        """Pairs of groups, either way and some of them looked at already."""
+        wanted = (ones != others) & (self.sums.counts[ones] > 0) & (self.sums.counts[others] > 0)
+        ones, others = ones[wanted], others[wanted]
+        count = len(self.cast)
+        codes = np.unique(np.minimum(ones, others) * count + np.maximum(ones, others))
+        codes = codes[~np.isin(codes, self.ones * count + self.others)] if len(self.ones) else codes
+        ones, others = np.divmod(codes, max(count, 1))
+        self.ones, self.others = np.r_[self.ones, ones], np.r_[self.others, others]
+        self.far = np.r_[self.far, np.full(len(ones), np.nan)]
+
+
+def _rest(old: list[Round]) -> Round:
+    """Nothing moves any more in the rounds after the last."""
+    nothing = np.empty(0, dtype=np.intp)
+    return Round(old[-1].pairs if old else Pairs(nothing, nothing, np.empty(0)), nothing, nothing)
+
+
+def _differing(scope: NDArray[np.bool_], now: tuple[Rows, Rows], then: tuple[Rows, Rows]) -> Rows:
+    """The groups outside the scope, as named before these moves, that are not after them what they were."""
+    count = len(scope)
+    codes, old = now[0] * count + now[1], then[0] * count + then[1]
+    is_other = np.r_[~np.isin(codes, old), ~np.isin(old, codes)]
+    movers, targets = np.r_[now[0], then[0]], np.r_[now[1], then[1]]
+    reached = scope.copy()
+    reached[movers[is_other]] = reached[targets[is_other]] = True
+    while True:
+        crossing = reached[movers] != reached[targets]
+        if not crossing.any():
             break
-        goes_to = np.arange(len(groups.counts))
-        goes_to[movers] = targets
-        labels = renumber(goes_to[labels])
-    return labels
-
-
-def _one_of_a_photo(photos: Rows, labels: Rows, movers: Rows, targets: Rows) -> tuple[Rows, Rows]:
-    """Of groups that move to the same one and share a photo the nearest only. movers: nearest first."""
-    several = np.bincount(photos)[photos] > 1 if len(photos) else np.empty(0, dtype=np.bool_)
-    of_group: dict[int, list[int]] = {}
-    moving = np.isin(labels, movers) & several
-    for row in np.flatnonzero(moving).tolist():
-        of_group.setdefault(int(labels[row]), []).append(int(photos[row]))
-    taken: set[tuple[int, int]] = set()
-    stays = np.ones(len(movers), dtype=np.bool_)
-    for n, (mover, target) in enumerate(zip(movers.tolist(), targets.tolist(), strict=True)):
-        places = {(target, photo) for photo in of_group.get(mover, ())}
-        stays[n] = not places & taken
-        if stays[n]:
-            taken |= places
-    return movers[stays], targets[stays]
-
-
-def _take_crowds_apart(near: Near, labels: Rows, strict: Rows, rule: Joining) -> Rows:
-    """Groups too wide for a person, as the stricter groups they were before the last step; what is still too
-    wide, as single faces."""
-    alone = len(labels) + np.arange(len(labels))
-    for finer in (strict + 2 * len(labels), alone):
-        groups = Groups.of(near.embeddings, labels, near.carries)
-        crowds = (groups.counts >= CROWD_OF) & (2 * groups.spreads > (rule.crowd * rule.eps) ** 2)
-        labels = renumber(np.where(crowds[labels], finer, labels))
-    return labels
-
-
-def _attach_left_over(near: Near, labels: Rows, rule: Joining) -> Joined:
-    """Faces of groups too small to be somebody, each to the group that most of its near faces are in."""
-    count = len(labels)
-    attached = np.zeros(count, dtype=np.bool_)
-    distances, second_distances = np.full(count, np.nan), np.full(count, np.nan)
-    seconds_row = np.full(count, NOISE, dtype=np.intp)
-    for turn in range(ROUNDS):
-        carriers = turn < ROUNDS - 1
-        groups = Groups.of(near.embeddings, labels, near.carries)
-        few = groups.counts[labels] <= SPLINTER
-        rows = np.flatnonzero(few & near.carries if carriers else ~near.carries)
-        votes = _count_votes(near, labels, groups, rows, rule)
-        good = (votes.weights >= rule.votes * rule.eps) & (votes.weights >= rule.share * votes.totals)
-        limit = rule.attach * rule.eps - (0.0 if carriers else rule.stricter)
-        votes = votes.take(good & (votes.distances <= limit))
-        votes = votes.take(np.lexsort((votes.rows, votes.distances)))
-        votes = votes.take(_free_places(near.photos, labels, votes))
-        labels = labels.copy()
-        firsts = _first_rows(labels, len(groups.counts))
-        labels[votes.rows] = votes.groups
-        attached[votes.rows] = True
-        distances[votes.rows] = votes.distances
-        second_distances[votes.rows] = votes.second_distances
-        seconds_row[votes.rows] = np.where(votes.seconds == NOISE, NOISE, firsts[votes.seconds])
-        if len(votes.rows) == 0 and carriers and near.carries.all():
-            break
-        labels = renumber(labels)
-    final = _first_rows(labels, int(labels.max(initial=-1)) + 1)[labels]
-    sizes = np.bincount(labels)[labels] if count else labels
-    seconds = np.where(seconds_row == NOISE, NOISE, final[seconds_row])
-    return Joined(
-        np.where(sizes > 1, final, NOISE),
-        attached,
-        distances,
-        np.where(seconds == final, NOISE, seconds),
-        second_distances,
-    )
-
-
-def _first_rows(labels: Rows, count: int) -> Rows:
-    firsts = np.full(count, len(labels), dtype=np.intp)
-    np.minimum.at(firsts, labels, np.arange(len(labels)))
-    return firsts
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Votes:
-    """For some rows the group with most votes, its weight, that of all, and the distances to it and the second."""
-
-    rows: Rows
-    groups: Rows
-    weights: NDArray[np.float64]
-    totals: NDArray[np.float64]
-    distances: NDArray[np.float64]
-    seconds: Rows
-    second_distances: NDArray[np.float64]
-
-    def take(self, which: NDArray[np.bool_] | Rows) -> "_Votes":
-        return replace(self, **{name: getattr(self, name)[which] for name in self.__slots__})
-
-
-def _count_votes(near: Near, labels: Rows, groups: Groups, rows: Rows, rule: Joining) -> _Votes:
-    nearest, apart = near.nearest[rows], near.distances[rows].astype(np.float64)
-    theirs = labels[nearest]
-    valid = (nearest >= 0) & (apart < REACH * rule.eps)
-    own = np.where(near.carries[rows], labels[rows], NOISE)[:, None]
-    size_of_own = np.where(own == NOISE, 0, groups.counts[own])
-    valid &= (theirs != own) | (size_of_own > LEFT_OVER)
-    weights = np.where(valid, np.round(REACH * rule.eps - np.where(valid, apart, 0.0), 6), 0.0)
-    totals = np.asarray(weights.sum(axis=1), dtype=np.float64)
-    least = np.where(size_of_own > LEFT_OVER, BESIDE * size_of_own, LEFT_OVER + 1)
-    may = valid & (theirs != own) & (groups.counts[theirs] >= least)
-    ours, columns = np.nonzero(may)
-    size = len(groups.counts)
-    codes, inverse = np.unique(ours * size + theirs[ours, columns], return_inverse=True)
-    sums = np.bincount(inverse, weights=weights[ours, columns], minlength=len(codes)).astype(np.float64)
-    sums = np.asarray(np.round(sums, 9), dtype=np.float64)
-    who, group = codes // max(size, 1), codes % max(size, 1)
-    order = np.lexsort((group, -sums, who))
-    who, group, sums = who[order], group[order], sums[order]
-    first = np.flatnonzero(np.diff(who, prepend=-1))
-    second = np.full(len(first), NOISE, dtype=np.intp)
-    has_second = np.diff(first, append=len(who)) > 1
-    second[has_second] = group[first[has_second] + 1]
-    chosen = rows[who[first]]
-    to_second = groups.measure(near.embeddings[chosen], second)
-    return _Votes(
-        chosen,
-        group[first],
-        sums[first],
-        totals[who[first]],
-        groups.measure(near.embeddings[chosen], group[first]),
-        second,
-        np.where(second == NOISE, np.nan, to_second),
-    )
-
-
-def _free_places(photos: Rows, labels: Rows, votes: _Votes) -> NDArray[np.bool_]:
-    """Which of these attach, nearest first, so that no photo has two faces of a group."""
-    several = np.bincount(photos)[photos] > 1 if len(photos) else np.empty(0, dtype=np.bool_)
-    wanted = several & np.isin(photos, photos[votes.rows])
-    taken = set(zip(labels[wanted].tolist(), photos[wanted].tolist(), strict=True))
-    free = np.ones(len(votes.rows), dtype=np.bool_)
-    for n in np.flatnonzero(several[votes.rows]).tolist():
-        place = int(votes.groups[n]), int(photos[votes.rows[n]])
-        free[n] = place not in taken
-        taken.add(place)
-    return free
+        reached[movers[crossing]] = reached[targets[crossing]] = True
+    groups = np.unique(np.r_[movers, targets])
+    return np.asarray(groups[(groups != NOISE) & reached[groups] & ~scope[groups]])

@@ -7,7 +7,7 @@ have neighbours but are nobody's: they make no core and lengthen no list.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from faced.model import Floats
 from faced.people.components import distinct_rows, join_parts
 from faced.people.distances import Pairs, Radii, TooMany, find_pairs, half_squares, stamp_vectors
 from faced.people.faces import NOISE
-from faced.people.nearest import NOBODY, choose_nearest
+from faced.people.nearest import NOBODY, Lists, choose_nearest
 from faced.people.rows import close_rows, insert_rows, place_between
 
 __all__ = ["KEPT", "Neighbourhood", "Neighbours", "Reach"]
@@ -93,6 +93,7 @@ class Neighbours:
         self._distances = np.empty((0, self._width), dtype=np.float32)
         self._cut = np.empty(0, dtype=np.bool_)
         self._dirty = np.empty(0, dtype=np.bool_)
+        self._before: list[Lists] = []
 
     @property
     def ids(self) -> NDArray[np.int64]:
@@ -120,8 +121,25 @@ class Neighbours:
         return self._dirty[: self.size]
 
     def clean(self) -> None:
-        """From here on `dirty` counts anew."""
+        """From here on `dirty` and `other_lists` count anew."""
         self._dirty[: self.size] = False
+        self._before = []
+
+    def other_lists(self) -> Lists:
+        """Rows whose shown lists the updates since `clean` concern, new ones left out, and what their lists were, NOBODY for
+        what is gone; in the order of the rows.
+        """
+        kept = self.reach.kept
+        rows = np.concatenate([np.empty(0, np.int32), *(one.rows for one in self._before)])
+        rows, firsts = np.unique(rows, return_index=True)
+        if len(rows) == 0:
+            return Lists(rows, self._nearest[:0, :kept], self._distances[:0, :kept], self._cut[:0])
+        return Lists(
+            rows,
+            np.concatenate([one.nearest for one in self._before])[firsts],
+            np.concatenate([one.distances for one in self._before])[firsts],
+            np.concatenate([one.cut for one in self._before])[firsts],
+        )
 
     def show(self) -> Neighbourhood:
         """The state as it is now."""
@@ -311,6 +329,7 @@ class Neighbours:
         lists.nearest[beyond], lists.distances[beyond] = NOBODY, np.inf
         changed = (lists.nearest != self._nearest[rows]).any(axis=1)
         self._dirty[rows[changed]] = True
+        self._note(rows[changed].astype(np.int32))
         self._nearest[rows], self._distances[rows] = lists.nearest, lists.distances
         self._cut[rows] = was_cut | lists.cut
 
@@ -339,6 +358,7 @@ class Neighbours:
             struck = lookup[self._nearest[start : min(self.size, start + CHUNK)]]
             rows = np.flatnonzero(struck.any(axis=1) & ~gone[start : start + CHUNK])
             struck, rows = struck[rows], (rows + start).astype(np.int32)
+            self._note(rows.astype(np.int32))
             order = np.argsort(struck, axis=1, kind="stable")
             nearest, distances = self._nearest[rows], self._distances[rows]
             nearest[struck], distances[struck] = NOBODY, np.inf
@@ -347,6 +367,13 @@ class Neighbours:
             self._dirty[rows] = True
             short.append(rows[self._cut[rows] & (self._nearest[rows, self.reach.kept - 1] == NOBODY)])
         return np.concatenate(short)
+
+    def _note(self, rows: NDArray[np.int32]) -> None:
+        """What the lists of these rows are, before they change."""
+        kept = self.reach.kept
+        self._before.append(
+            Lists(rows, self._nearest[rows, :kept], self._distances[rows, :kept], self._cut[rows])
+        )
 
     def _move_between(self, places: NDArray[np.intp]) -> None:
         """The last rows move to these places, and the others make room."""
@@ -357,6 +384,9 @@ class Neighbours:
     def _close_up(self, gone: NDArray[np.bool_]) -> NDArray[np.int32]:
         """Returns where each row is now; (n before,)."""
         moved = (np.cumsum(~gone) - 1).astype(np.int32)
+        is_gone = np.append(gone, False)
+        for one in self._before:
+            one.nearest[is_gone[one.nearest]] = NOBODY
         for name in COLUMNS:
             close_rows(getattr(self, name)[: self.size], gone)
         self.size -= int(gone.sum())
@@ -370,6 +400,9 @@ class Neighbours:
         for start in range(0, self.size, CHUNK):
             rows = slice(start, min(self.size, start + CHUNK))
             self._nearest[rows] = table[self._nearest[rows]]
+        self._before = [
+            replace(one, rows=moved[one.rows], nearest=table[one.nearest]) for one in self._before
+        ]
         parts = self._parts[: self.size]
         cores = np.flatnonzero(parts != NOISE)[::-1].astype(np.int32)
         first = np.empty(len(table), dtype=np.int32)

@@ -1,13 +1,11 @@
 """Rule 3: two faces of one photo are two persons, unless the user says otherwise (mirrors, collages). Pure."""
 
-from collections.abc import Mapping
-
 import numpy as np
 from numpy.typing import NDArray
 
 from faced.model import Floats
 from faced.people.division import DIGITS
-from faced.people.faces import NOISE, Faces
+from faced.people.faces import NOISE
 
 __all__ = ["keep_nearest", "split_photos"]
 
@@ -15,49 +13,54 @@ BLOCK = 1 << 12
 """Faces that are looked at at once, or one cluster that has more."""
 
 
-def split_photos(faces: Faces, labels: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
-    """Of two faces of one photo in one cluster the nearer to its centroid stays, the other is nobody's.
+def split_photos(
+    embeddings: Floats,
+    photos: NDArray[np.intp],
+    labels: NDArray[np.int32],
+    distances: NDArray[np.float64],
+    is_known: NDArray[np.bool_],
+) -> NDArray[np.int32]:
+    """Of two faces of one photo in one cluster the nearer to its middle stays, the other is nobody's.
 
-    Returns the labels (n,) and each face's distance to the centroid of the cluster it was in (n,),
-    Euclidean. Of equally near ones the first in content order stays.
+    embeddings: (n, 128). photos: (n,) numbers below n. labels: (n,) clusters as rows, or NOISE. distances: (n,)
+    of each face to the middle of its cluster, Euclidean; filled in where it is not known, which is known or not of whole
+    clusters. Returns the labels (n,) of those that stay. Of equally near ones the first in content order stays.
     """
     kept = labels.copy()
-    distances = np.zeros(len(labels))
-    rows = np.flatnonzero(labels != NOISE)
+    rows = np.flatnonzero((labels != NOISE) & ~is_known)
     rows = rows[np.argsort(labels[rows], kind="stable")]
-    distances[rows] = _from_centroids(
-        faces.embeddings, rows, np.flatnonzero(np.diff(labels[rows], prepend=NOISE))
-    )
-    numbers: dict[str, int] = {}
-    pictures = np.array([numbers.setdefault(image, len(numbers)) for image in faces.images], dtype=np.intp)
-    places = labels[rows] * (len(numbers) + 1) + pictures[rows]
-    order = np.argsort(places, kind="stable")
-    again = np.diff(places[order], prepend=NOISE, append=NOISE) == 0
-    several = rows[order[again[1:] | again[:-1]]]  # in one cluster with another of their photo
-    several = several[
-        np.lexsort((several, np.round(distances[several], DIGITS), pictures[several], labels[several]))
-    ]
-    same = (np.diff(labels[several], prepend=NOISE) == 0) & (np.diff(pictures[several], prepend=NOISE) == 0)
-    kept[several[same]] = NOISE
-    return kept, distances
+    distances[rows] = _from_centroids(embeddings, rows, np.flatnonzero(np.diff(labels[rows], prepend=NOISE)))
+    clustered = labels != NOISE
+    several = np.bincount(photos[clustered], minlength=len(photos) + 1) > 1
+    rows = np.flatnonzero(clustered & several[photos])
+    rows = rows[np.lexsort((rows, np.round(distances[rows], DIGITS), photos[rows], labels[rows]))]
+    again = (np.diff(labels[rows], prepend=NOISE) == 0) & (np.diff(photos[rows], prepend=NOISE) == 0)
+    kept[rows[again]] = NOISE
+    return kept
 
 
 def keep_nearest(
-    images: tuple[str, ...], computed: Mapping[int, tuple[int, float]], said: Mapping[int, int]
-) -> set[int]:
-    """The computed rows that stay when a person is in a photo more than once.
+    photos: NDArray[np.intp],
+    owners: NDArray[np.int64],
+    distances: NDArray[np.float64],
+    said: NDArray[np.intp],
+) -> NDArray[np.intp]:
+    """The rows that go when a person is in a photo more than once.
 
-    computed: row -> (person, distance). said: row -> person, by the user's word: all of these stay, and no
-    computed one beside them. Else the nearest stays, of equally near ones the first in content order.
+    photos: (n,) numbers below n. owners: (n,) persons, 0: nobody's. distances: (n,). said: rows that are hers by the
+    user's word: all of these stay, and no computed one beside them. Else the nearest stays, of equally near ones the
+    first in content order.
     """
-    taken = {(person, images[row]) for row, person in said.items()}
-    best: dict[tuple[int, str], int] = {}
-    for row, (person, distance) in computed.items():
-        place = (person, images[row])
-        other = best.setdefault(place, row)
-        if other != row and (round(distance, DIGITS), row) < (round(computed[other][1], DIGITS), other):
-            best[place] = row
-    return {row for place, row in best.items() if place not in taken}
+    owned = owners != 0
+    several = np.bincount(photos[owned], minlength=len(photos) + 1) > 1
+    rows = np.flatnonzero(owned & several[photos])
+    by_word = np.zeros(len(owners), dtype=np.bool_)
+    by_word[said] = True
+    far = np.where(by_word[rows], -1.0, np.round(distances[rows], DIGITS))
+    rows = rows[np.lexsort((rows, far, photos[rows], owners[rows]))]
+    again = np.diff(photos[rows], prepend=NOISE) == 0
+    again[1:] &= owners[rows][1:] == owners[rows][:-1]
+    return np.asarray(rows[again & ~by_word[rows]])
 
 
 def _from_centroids(

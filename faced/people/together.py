@@ -1,19 +1,44 @@
 """Who is together: from who is near whom to clusters, each all of what looks like one person. Pure.
 
 One face of each group of near-copies is compared, the others go with it. Faces too small or blurred to say who is
-there carry nothing; they only attach, or not even that.
+there carry nothing; they only attach, or not even that. What the last run saw and did is kept, so that the next one
+plays only what can have changed (see `joining`).
 """
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from faced.model import Gate
-from faced.people.copies import spread_labels
-from faced.people.faces import NOISE, Attachment, Clusters, Faces
-from faced.people.joining import REACH, START, Joined, Joining, Near, join_faces
+from faced.people.attaching import Joined, Votes, attach_left_over
+from faced.people.faces import NOISE, Attached, Clusters, Faces
+from faced.people.groups import Pairs
+from faced.people.joining import REACH, START, STEPS, Course, Joining, Round, join_starts
+from faced.people.links import Cast, Change, Links
 from faced.people.neighbours import Neighbourhood, Reach
 
-__all__ = ["put_together", "reach_of"]
+__all__ = [
+    "Company",
+    "clusters_from",
+    "follow_company",
+    "gather_cast",
+    "load_company",
+    "put_together",
+    "reach_of",
+    "save_company",
+]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Company:
+    """Who is together, and what it was made from, for the next run. votes: of each round of attaching."""
+
+    course: Course
+    votes: list[Votes]
+    joined: Joined
 
 
 def reach_of(eps: float, min_samples: int) -> Reach:
@@ -25,42 +50,109 @@ def put_together(
     faces: Faces, found: Neighbourhood, groups: NDArray[np.intp], rule: Joining, gate: Gate
 ) -> Clusters:
     """The clusters of the n faces. found: their neighbours; of each group of near-copies (n,) one is eligible at most."""
-    rows = _choose_rows(found.eligible, faces.can_join(gate), groups)
-    places = np.full(len(faces) + 1, NOISE, dtype=np.int32)
-    places[rows] = np.arange(len(rows), dtype=np.int32)
-    _, photos = np.unique(np.array(faces.images, dtype="U35")[rows], return_inverse=True)
-    starts = np.where(found.cores, found.labels, NOISE)[rows]
-    near = Near(
-        found.embeddings[rows],
-        photos.astype(np.intp),
-        starts.astype(np.intp),
-        found.eligible[rows],
-        places[found.nearest[rows]],
-        found.distances[rows],
+    cast = gather_cast(faces, found, groups, rule, gate)
+    return clusters_from(follow_company(cast, rule).joined, cast, groups)
+
+
+def gather_cast(
+    faces: Faces, found: Neighbourhood, groups: NDArray[np.intp], rule: Joining, gate: Gate
+) -> Cast:
+    """Who takes part: of each group of near-copies the eligible face, or else the first that may join."""
+    count = len(faces)
+    first = np.full(count, NOISE, dtype=np.intp)
+    for able in (faces.can_join(gate), found.eligible):
+        rows = np.flatnonzero(able)[::-1]
+        first[groups[rows]] = rows
+    rows = first[first != NOISE]
+    starts = np.full(count, NOISE, dtype=np.int32)
+    starts[rows] = np.where(found.cores[rows], found.labels[rows], rows)
+    photos = faces.number_photos()
+    nearest, distances = found.nearest, found.distances
+    return Cast(found.embeddings, photos, starts, found.eligible, nearest, distances, REACH * rule.eps)
+
+
+def follow_company(
+    cast: Cast, rule: Joining, before: Company | None = None, change: Change | None = None
+) -> Company:
+    """Who is together. before, change: the last run with this rule, and what became of its faces; None: from scratch."""
+    course, sums, is_new = join_starts(cast, rule, None if before is None else before.course, change)
+    votes = None if before is None else before.votes
+    joined, votes = attach_left_over(cast, rule, course.links, sums, is_new, votes, change)
+    return Company(course, votes, joined)
+
+
+def clusters_from(joined: Joined, cast: Cast, groups: NDArray[np.intp]) -> Clusters:
+    """What was found, with the near-copies of each face."""
+    count = len(cast)
+    cores = cast.carries & (joined.labels != NOISE)
+    cores[joined.rows] = False
+    by_group = np.full(count, NOISE, dtype=np.intp)
+    together = np.flatnonzero(joined.labels != NOISE)
+    by_group[groups[together]] = joined.labels[together]
+    is_there = joined.labels[joined.rows] != NOISE
+    attached = Attached(
+        joined.rows[is_there],
+        joined.distances[is_there],
+        joined.seconds[is_there],
+        joined.second_distances[is_there],
     )
-    joined = join_faces(near, rule)
-    cores = np.zeros(len(faces), dtype=np.bool_)
-    cores[rows] = near.carries & ~joined.attached & (joined.labels != NOISE)
-    return Clusters(spread_labels(joined.labels, rows, groups), cores, groups, _list_attached(rows, joined))
+    return Clusters(by_group[groups], cores, groups, attached)
 
 
-def _choose_rows(
-    eligible: NDArray[np.bool_], can_join: NDArray[np.bool_], groups: NDArray[np.intp]
-) -> NDArray[np.intp]:
-    """The eligible face of each group, or the first that may join; a group without one has none."""
-    order = np.lexsort((np.arange(len(groups)), ~can_join, ~eligible, groups))
-    _, firsts = np.unique(groups[order], return_index=True)
-    chosen = np.sort(order[firsts])
-    return chosen[eligible[chosen] | can_join[chosen]]
+def save_company(company: Company) -> dict[str, NDArray[Any]]:
+    """As columns of numbers."""
+    course = company.course
+    columns: dict[str, NDArray[Any]] = {"starts": course.starts, "labels": course.labels}
+    columns |= {f"links.{f.name}": getattr(course.links, f.name) for f in fields(Links)}
+    rounds = [one for step in course.steps for one in step]
+    columns["steps"] = np.array([len(step) for step in course.steps], dtype=np.int32)
+    for name, parts in (
+        ("ones", [one.pairs.ones for one in rounds]),
+        ("others", [one.pairs.others for one in rounds]),
+        ("distances", [one.pairs.distances for one in rounds]),
+        ("movers", [one.movers for one in rounds]),
+        ("targets", [one.targets for one in rounds]),
+    ):
+        columns[f"rounds.{name}"] = _joined(parts)
+    columns["rounds.pairs"] = np.array([len(one.pairs.ones) for one in rounds], dtype=np.int32)
+    columns["rounds.moves"] = np.array([len(one.movers) for one in rounds], dtype=np.int32)
+    columns |= {
+        f"votes.{f.name}": _joined([getattr(v, f.name) for v in company.votes]) for f in fields(Votes)
+    }
+    columns["votes"] = np.array([len(votes.rows) for votes in company.votes], dtype=np.int32)
+    columns |= {f"joined.{f.name}": getattr(company.joined, f.name) for f in fields(Joined)}
+    return columns
 
 
-def _list_attached(rows: NDArray[np.intp], joined: Joined) -> dict[int, Attachment]:
-    attached: dict[int, Attachment] = {}
-    for n in np.flatnonzero(joined.attached & (joined.labels != NOISE)).tolist():
-        second = int(joined.seconds[n])
-        attached[int(rows[n])] = Attachment(
-            float(joined.distances[n]),
-            NOISE if second == NOISE else int(rows[second]),
-            np.inf if second == NOISE else float(joined.second_distances[n]),
+def load_company(columns: Mapping[str, NDArray[Any]]) -> Company:
+    """What was saved."""
+
+    def cut(prefix: str, kind: Callable[..., Any]) -> Any:
+        return kind(*(columns[f"{prefix}.{f.name}"] for f in fields(kind)))  # type: ignore[arg-type]
+
+    pairs, moves = np.cumsum(columns["rounds.pairs"])[:-1], np.cumsum(columns["rounds.moves"])[:-1]
+    split = {name: np.split(columns[f"rounds.{name}"], pairs) for name in ("ones", "others", "distances")}
+    went = {name: np.split(columns[f"rounds.{name}"], moves) for name in ("movers", "targets")}
+    rounds = [
+        Round(
+            Pairs(split["ones"][n], split["others"][n], split["distances"][n]),
+            went["movers"][n],
+            went["targets"][n],
         )
-    return attached
+        for n in range(len(columns["rounds.pairs"]))
+    ]
+    ends = np.cumsum(columns["steps"])
+    steps = [
+        rounds[int(end) - int(size) : int(end)] for end, size in zip(ends, columns["steps"], strict=True)
+    ]
+    parts = {
+        f.name: np.split(columns[f"votes.{f.name}"], np.cumsum(columns["votes"])[:-1]) for f in fields(Votes)
+    }
+    votes = [Votes(*(parts[f.name][n] for f in fields(Votes))) for n in range(len(columns["votes"]))]
+    course = Course(columns["starts"], cut("links", Links), steps, columns["labels"])
+    assert len(steps) == len(STEPS)
+    return Company(course, votes, cut("joined", Joined))
+
+
+def _joined(parts: list[NDArray[Any]]) -> NDArray[Any]:
+    return np.concatenate(parts)

@@ -26,6 +26,7 @@ __all__ = [
     "finish_requests",
     "is_request_done",
     "load_asks",
+    "load_questions",
     "load_requests",
     "load_undecided",
     "save_undecided",
@@ -69,6 +70,11 @@ class Request(NamedTuple):
     id: int
     kind: str
     made: int
+
+
+def load_questions(db: Database) -> list[Ask]:
+    """Those that wait for an answer, the first asked first."""
+    return [ask for ask in load_asks(db) if ask.answer is None]
 
 
 def load_asks(db: Database) -> list[Ask]:

@@ -3,7 +3,7 @@
 SQLite before 3.51.3 can corrupt a WAL database when two connections write or checkpoint at the same
 moment (sqlite.org/wal.html#walresetbug), so every write and every checkpoint happens under one flock.
 Closing any descriptor of a file takes this process's POSIX locks on it away, those of another connection too:
-the database's files are opened by SQLite only. This module knows no table.
+the database's files are opened by SQLite only. This module knows no table but for the count of changes.
 """
 
 import errno
@@ -24,9 +24,11 @@ from faced.store.migrations import check_version, migrate, newest_version, trans
 
 __all__ = [
     "CHECK",
+    "DAMAGED",
     "DATABASE",
     "Store",
     "is_damage",
+    "load_changes",
     "open_reader",
     "open_store",
     "prepare_state",
@@ -36,9 +38,19 @@ __all__ = [
 ]
 
 DATABASE = "faced.db"
+DAMAGED = "damaged"
+"""The folder in which databases lie that were set aside."""
 CHECK = "faced.check"
 """A file that asks the next start to look whether the database is sound."""
+CHANGES = "changes"
+"""Setting: how many transactions have changed something."""
+COUNT = (
+    f"INSERT INTO settings (key, value) VALUES ('{CHANGES}', '1')"
+    " ON CONFLICT (key) DO UPDATE SET value = CAST(CAST(value AS INTEGER) + 1 AS TEXT)"
+)
 PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON")
+SORT_IN_MEMORY = "temp_store=MEMORY"
+"""Large sorts would spill into /var/tmp or /tmp: faces do not belong there, and the kernel's guard forbids it."""
 
 
 class Store:
@@ -72,11 +84,28 @@ class Store:
                 raise_full(self.folder, error)
                 raise
             try:
+                before = self._connection.total_changes
                 with transaction(self._connection):
                     yield self.db
+                    if self._connection.total_changes != before:
+                        self._connection.execute(COUNT)
             except sqlite3.DatabaseError as error:
                 raise_full(self.folder, error)
                 raise
+
+    def compact(self) -> bool:
+        """Write the database anew, so that nothing of what was deleted is left in its files. Not within a transaction.
+
+        False: a reader holds an older state, so that the log cannot be emptied yet. Raises StorageFull.
+        """
+        with self._mutex, hold_lock(self.folder, WRITE):
+            try:
+                self._connection.execute("VACUUM")
+                (busy, *_) = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            except sqlite3.DatabaseError as error:
+                raise_full(self.folder, error)
+                raise
+            return not busy
 
     def is_alone(self) -> bool:
         """Whether nobody else, in this process or another, has the database open for writing."""
@@ -136,7 +165,7 @@ def _open(folder: Path) -> Store:
         undo.callback(connection.close)
         try:
             check_version(connection, folder)
-            for pragma in PRAGMAS:
+            for pragma in (*PRAGMAS, SORT_IN_MEMORY):
                 connection.execute(f"PRAGMA {pragma}")
             migrate(connection, folder)
         except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
@@ -178,6 +207,12 @@ def raise_full(folder: Path, error: Exception) -> None:
         ) from error
 
 
+def load_changes(db: Database) -> int:
+    """Grows with every transaction that changes something; while it is the same, everything is."""
+    row = db.execute("SELECT value FROM settings WHERE key = ?", [CHANGES]).fetchone()
+    return 0 if row is None else int(row[0])
+
+
 def is_damage(error: Exception) -> bool:
     """Whether SQLite (or Python, of a text that is none) says that the file is not as it was written."""
     code = getattr(error, "sqlite_errorcode", None)
@@ -217,6 +252,7 @@ def open_reader(folder: Path) -> Iterator[Database]:
         f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=30, isolation_level=None
     )
     try:
+        connection.execute(f"PRAGMA {SORT_IN_MEMORY}")
         version = check_version(connection, folder)
         if version == 0:
             raise StateError(f"the database {path} is empty: run `faced sync PHOTOS --people PEOPLE` first")

@@ -35,6 +35,7 @@ __all__ = [
     "from_line",
     "is_understood",
     "new_ids",
+    "number_of",
     "read_lines",
     "sort_edits",
     "to_line",
@@ -82,7 +83,7 @@ class Draft:
     (os.fsdecode), relative to the people folder, or None. merge: id of the person it is merged into.
     tag: {"image": key, "on": bool}. name_link: {"image": key, "name": text, or None for none of its own}. pin of a
     link that was moved: {"from": id of the person whose it was}.
-    undo has `undoes`; hide, show, anchor, pin and reject need no value.
+    forget: see store.forgetting. undo has `undoes`; hide, show, anchor, pin and reject need no value.
     """
 
     kind: str
@@ -115,6 +116,16 @@ class Edit:
     extra: Mapping[str, Json] = field(default_factory=dict)
 
     @property
+    def number(self) -> int:
+        """What people call it; two may have the same one, when the database was lost between them."""
+        return number_of(self.id)
+
+    @property
+    def undoes_number(self) -> int | None:
+        """The number of the edit that this one takes back."""
+        return None if self.undoes is None else number_of(self.undoes)
+
+    @property
     def gesture(self) -> str:
         """What the edits that were made together have in common; they are undone together."""
         return self.id.partition("-")[2]
@@ -134,9 +145,14 @@ class Lines:
 
 def new_ids(last: str | None, count: int) -> list[str]:
     """Ids for the edits of one gesture, after `last`. A number alone would be given again after a loss."""
-    start = int(last.partition("-")[0]) if last else 0
+    start = number_of(last) if last else 0
     gesture = secrets.token_hex(6)
     return [f"{start + number:012}-{gesture}" for number in range(1, count + 1)]
+
+
+def number_of(id_: str) -> int:
+    """The number that an edit's id begins with."""
+    return int(id_.partition("-")[0])
 
 
 def format_time(moment: datetime) -> str:
@@ -260,6 +276,16 @@ def _is_count(edit: Edit) -> bool:
     return edit.value == 0 or _is_person(edit.value)
 
 
+def _is_forget(edit: Edit) -> bool:
+    """See store.forgetting."""
+    match edit.value:
+        case {"persons": [*persons]}:
+            return _has_person(edit) and all(map(_is_person, persons))
+        case {"images": [*images], "again": bool()}:
+            return edit.person is None and not edit.faces and all(isinstance(key, str) for key in images)
+    return False
+
+
 def _is_anything(edit: Edit) -> bool:
     return True
 
@@ -284,7 +310,7 @@ KINDS: dict[str, Callable[[Edit], bool]] = {
     "hide_link": _is_anything,
     "seed": _is_anything,
     "answer": _is_anything,
-    "forget": _is_anything,
+    "forget": _is_forget,
 }
 
 

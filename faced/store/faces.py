@@ -17,7 +17,9 @@ __all__ = [
     "count_unencoded",
     "find_damaged",
     "forget_encodings",
+    "load_dated_faces",
     "load_embeddings",
+    "load_engines",
     "load_face_ids",
     "load_faces",
 ]
@@ -48,6 +50,11 @@ class FaceColumns:
     embeddings: Floats
 
 
+def load_engines(db: Database) -> list[EngineId]:
+    """All that ever encoded something."""
+    return [EngineId(id_) for (id_,) in db.execute("SELECT id FROM engines ORDER BY id").fetchall()]
+
+
 def load_face_ids(db: Database, engine: EngineId) -> NDArray[np.int64]:
     """(n,) int64, ascending: the faces of images that a listed library holds and the engine is done with."""
     rows = db.execute(
@@ -57,6 +64,24 @@ def load_face_ids(db: Database, engine: EngineId) -> NDArray[np.int64]:
         [engine],
     )
     return np.fromiter((row[0] for row in rows), dtype=np.int64)
+
+
+def load_dated_faces(db: Database, engine: EngineId) -> tuple[NDArray[np.int64], NDArray[np.int16]]:
+    """(n,) int64, as load_face_ids, and (n,) int16: the year in which each photo was taken, 0: not known.
+
+    Of several photos of one image the earliest that is dated.
+    """
+    rows = db.execute(
+        """SELECT id, (SELECT min(coalesce(taken, '9999')) FROM photos JOIN libraries ON libraries.id = photos.library
+                       WHERE photos.image = faces.image AND libraries.listed)
+           FROM faces WHERE engine = ?
+             AND EXISTS (SELECT 1 FROM encodings WHERE image = faces.image AND engine = faces.engine)
+           ORDER BY id""",
+        [engine],
+    )
+    found = [(face, 0 if taken == "9999" else int(taken[:4])) for face, taken in rows if taken is not None]
+    ids = np.fromiter((face for face, _ in found), dtype=np.int64, count=len(found))
+    return ids, np.fromiter((year for _, year in found), dtype=np.int16, count=len(found))
 
 
 def load_faces(db: Database, engine: EngineId) -> FaceColumns:
@@ -134,7 +159,8 @@ def count_unencoded(db: Database, engine: EngineId) -> int:
            WHERE EXISTS (SELECT 1 FROM photos JOIN libraries ON libraries.id = photos.library
                          WHERE photos.image = images.id AND libraries.listed
                            AND NOT EXISTS (SELECT 1 FROM quarantine WHERE photo = photos.id AND NOT later))
-             AND NOT EXISTS (SELECT 1 FROM encodings WHERE image = images.id AND engine = ?)""",
+             AND NOT EXISTS (SELECT 1 FROM encodings WHERE image = images.id AND engine = ?)
+             AND NOT EXISTS (SELECT 1 FROM forgotten_images WHERE image = images.key)""",
         [engine],
     ).fetchone()
     return int(row[0])

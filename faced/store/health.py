@@ -10,7 +10,7 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -18,7 +18,16 @@ from sqlite_utils import Database
 
 from faced.errors import Damaged, FacedError, StateError, StorageFull
 from faced.store.backup import list_backups, list_exports, read_export, restore_export
-from faced.store.database import CHECK, DATABASE, Store, is_damage, open_store, prepare_state, request_check
+from faced.store.database import (
+    CHECK,
+    DAMAGED,
+    DATABASE,
+    Store,
+    is_damage,
+    open_store,
+    prepare_state,
+    request_check,
+)
 from faced.store.edits import read_lines
 from faced.store.faces import find_damaged, forget_encodings
 from faced.store.follow import save_adopting
@@ -31,11 +40,11 @@ from faced.store.photos import set_libraries
 from faced.store.salvage import NOTHING, Salvage, read_damaged
 from faced.store.settings import load_setting, save_setting
 from faced.store.soundness import find_damage
+from faced.store.traces import are_traces_left, clear_traces
 from faced.store.tree import forget_base, save_tree
 
 __all__ = ["DAMAGED", "check_health", "is_check_due", "mend", "open_sound_store"]
 
-DAMAGED = "damaged"
 RESTORING = "restoring"
 """A folder in which the new database is made."""
 READY = "faced.restored"
@@ -71,6 +80,9 @@ def _enter(stack: ExitStack, folder: Path, now: datetime) -> Store:
         if ((folder / CHECK).exists() or is_check_due(store.db, now)) and store.is_alone():
             check_health(store, now)
         _bring_up_journal(store, now)
+        if are_traces_left(store.db) and store.is_alone():
+            with suppress(StorageFull):
+                clear_traces(store, now, patience=0.0)
     except (StorageFull, Damaged):
         raise
     except (StateError, sqlite3.DatabaseError):

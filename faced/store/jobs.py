@@ -9,13 +9,14 @@ import json
 import os
 import zlib
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import numpy as np
 from sqlite_utils import Database
 
 from faced.model import Box, DetectedFace, EncodedPicture, EngineId, FileStamp, ImageId, ImageKey, PhotoId
+from faced.store.forgotten import follow_forgotten, is_forgotten, load_forgotten_places
 
 __all__ = [
     "Attempt",
@@ -96,6 +97,8 @@ _QUEUE = """
     FROM reach AS p
     WHERE NOT p.stale AND p.image IS NOT NULL
       AND NOT EXISTS (SELECT 1 FROM encodings WHERE encodings.image = p.image AND encodings.engine = :engine)
+      AND NOT EXISTS (SELECT 1 FROM forgotten_images JOIN images ON images.key = forgotten_images.image
+                      WHERE images.id = p.image)
       AND NOT EXISTS (SELECT 1 FROM reach AS other WHERE other.image = p.image AND NOT other.stale
                       AND (other.root, other.path) < (p.root, p.path))
     UNION ALL
@@ -187,6 +190,9 @@ def save_reading(db: Database, engine: EngineId, reading: Reading, match: Match)
     if not _is_still(db, reading.photo, reading.stamp):
         return False
     picture = reading.picture
+    follow_forgotten(db, reading.photo, reading.key)
+    if is_forgotten(db, reading.key):
+        picture = replace(picture, dhash=None, faces=None)
     image = _save_image(db, reading.key, picture)
     db.execute(
         """INSERT OR IGNORE INTO became (old, new)
@@ -204,7 +210,10 @@ def save_reading(db: Database, engine: EngineId, reading: Reading, match: Match)
                ON CONFLICT (image, engine) DO UPDATE SET orientation = excluded.orientation""",
             [image, engine, picture.orientation],
         )
-        _replace_faces(db, image, engine, picture.faces, match)
+        places = load_forgotten_places(db, reading.key)
+        gone = {now for _, now in match(places, [face.box for face in picture.faces])} if places else ()
+        faces = [face for row, face in enumerate(picture.faces) if row not in gone]
+        _replace_faces(db, image, engine, faces, match)
     db.execute("DELETE FROM quarantine WHERE photo = ?", [reading.photo])
     return True
 

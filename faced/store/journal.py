@@ -26,8 +26,11 @@ from faced.store.edits import (
     format_time,
     from_line,
     new_ids,
+    number_of,
     to_line,
 )
+from faced.store.forgetting import find_forgotten, strike_out
+from faced.store.forgotten import is_forgotten_kept, save_forgotten
 from faced.store.settings import read_installation
 from faced.store.word import Statements, apply_edit, fold_statements
 from faced.store.word_tables import load_some_statements, load_statements, save_difference
@@ -36,17 +39,21 @@ __all__ = [
     "LogEntry",
     "add_edits",
     "check_word",
+    "find_edit",
     "insert_lines",
     "is_journal_empty",
     "keep_books",
     "last_edit",
     "load_edits",
+    "load_gesture",
     "load_last_id",
     "load_lines",
     "load_log",
     "load_moved_to",
     "load_recent",
+    "load_undone_merges",
     "rebuild_word",
+    "strike_lines",
     "undo_gesture",
     "undo_last",
 ]
@@ -81,6 +88,8 @@ def add_edits(db: Database, drafts: Sequence[Draft], *, origin: str, time: datet
         said.append(replace(edit, replaced=_find_replaced(after, edit)))
         apply_edit(after, edit)
     _insert(db, [(edit.id, to_line(edit)) for edit in said])
+    if any(edit.kind == "forget" for edit in said):
+        save_forgotten(db, find_forgotten(load_edits(db)))
     if any(edit.kind == "undo" for edit in said):
         after = fold_statements(load_edits(db))
     save_difference(db, before, after)
@@ -105,6 +114,24 @@ def keep_books(db: Database, time: datetime) -> None:
     if drafts:
         edits = _complete(drafts, new_ids(load_last_id(db), len(drafts)), "faced", format_time(time))
         _insert(db, [(edit.id, to_line(edit)) for edit in edits])
+
+
+def strike_lines(db: Database) -> None:
+    """Strike out of the journal what its forgets took, and bring the word to what is left.
+
+    Within a transaction of the caller. The file beside the database is to be written anew then.
+    """
+    before = {edit.id: edit for edit in load_edits(db)}
+    after = {edit.id: edit for edit in strike_out(before.values())}
+    for table in ("pins", "rejections", "anchors"):  # they refer to edits
+        db.execute(f"DELETE FROM {table}")
+    db.conn.executemany("DELETE FROM edits WHERE id = ?", [(key,) for key in before if key not in after])
+    changed = [(to_line(edit), key) for key, edit in after.items() if edit != before[key]]
+    db.conn.executemany(
+        "UPDATE edits SET line = ?, crc = ? WHERE id = ?",
+        [(line, zlib.crc32(line.encode()), key) for line, key in changed],
+    )
+    rebuild_word(db)
 
 
 def insert_lines(db: Database, lines: Iterable[tuple[str, str]]) -> None:
@@ -187,7 +214,7 @@ def load_last_id(db: Database) -> str | None:
 def last_edit(db: Database) -> int:
     """How far the journal has come: grows with each edit, 0 before the first. One look at its end."""
     (last,) = db.execute("SELECT max(id) FROM edits").fetchone()
-    return 0 if last is None else int(last.partition("-")[0])
+    return 0 if last is None else number_of(last)
 
 
 def load_lines(db: Database, after: str = "") -> list[tuple[str, str]]:
@@ -254,13 +281,14 @@ def _parse(key: str, line: str) -> Edit:
 def undo_last(db: Database, count: int = 1, *, origin: str = "command", time: datetime) -> list[Edit]:
     """Take back the last `count` gestures that still count. Returns the undos, of the latest first.
 
-    Within a transaction of the caller. An undo is none of the gestures: it is taken back by `undo_gesture`.
+    Within a transaction of the caller. An undo is none of the gestures: it is taken back by `undo_gesture`; what was
+    forgotten by nothing.
     """
     undone = _load_undone(db)
     targets: list[Edit] = []
     gestures: set[str] = set()
     rows = db.execute(
-        f"SELECT id, line, crc FROM edits WHERE {NOT_BOOKS} AND kind <> 'undo' ORDER BY id DESC"
+        f"SELECT id, line, crc FROM edits WHERE {NOT_BOOKS} AND kind NOT IN ('undo', 'forget') ORDER BY id DESC"
     )
     for key, line in _sound(rows):
         if key in undone:
@@ -271,6 +299,39 @@ def undo_last(db: Database, count: int = 1, *, origin: str = "command", time: da
         gestures.add(edit.gesture)
         targets.append(edit)
     return _undo(db, targets, origin, time)
+
+
+def find_edit(db: Database, words: str) -> list[str]:
+    """Ids of the edits that this id, or the number that it begins with, means; empty: there is none to be undone."""
+    number = f"{int(words):012}" if words.isascii() and words.isdigit() and len(words) <= 12 else None
+    rows = db.execute(
+        f"SELECT id FROM edits WHERE {NOT_BOOKS} AND kind <> 'forget' AND (id = ? OR substr(id, 1, 12) = ?) ORDER BY id",
+        [words, number],
+    )
+    return [key for (key,) in rows]
+
+
+def load_gesture(db: Database, edit: str) -> list[Edit]:
+    """The edits that were made together with this one, itself among them, in order."""
+    rows = db.execute(
+        "SELECT id, line, crc FROM edits WHERE id LIKE ? ORDER BY id", ["%-" + edit.partition("-")[2]]
+    )
+    return [_parse(key, line) for key, line in _sound(rows)]
+
+
+def load_undone_merges(db: Database, undos: Iterable[Edit]) -> list[Edit]:
+    """The merges that do not count, of those that these undos are about, however many undos are in between."""
+    undone = _load_undone(db)
+    merges: dict[str, Edit] = {}
+    for edit in undos:
+        while edit.undoes is not None and edit.undoes < edit.id:
+            found = _sound(db.execute("SELECT id, line, crc FROM edits WHERE id = ?", [edit.undoes]))
+            if not found:
+                break
+            edit = _parse(*found[0])
+        if edit.kind == "merge" and edit.id in undone:
+            merges[edit.id] = edit
+    return list(merges.values())
 
 
 def undo_gesture(db: Database, edit: str, *, origin: str = "command", time: datetime) -> list[Edit]:
@@ -298,17 +359,21 @@ def rebuild_word(db: Database) -> None:
     """Make the tables of names, pins, rejections and anchors anew, within a transaction of the caller."""
     for table in ("person_words", "pins", "rejections", "anchors", "tags", "link_names"):
         db.execute(f"DELETE FROM {table}")
-    save_difference(db, Statements(), fold_statements(load_edits(db)))
+    edits = load_edits(db)
+    save_difference(db, Statements(), fold_statements(edits))
+    save_forgotten(db, find_forgotten(edits))
 
 
 def check_word(db: Database) -> list[str]:
     """The tables that are not what the journal says; empty when all is well."""
-    is_, should = load_statements(db), fold_statements(load_edits(db))
+    edits = load_edits(db)
+    is_, should = load_statements(db), fold_statements(edits)
     pairs = {
         "person_words": is_.persons == should.persons,
         "pins": is_.pins == should.pins,
         "rejections": is_.rejections == should.rejections,
         "anchors": is_.anchors == should.anchors,
+        "forgotten": is_forgotten_kept(db, find_forgotten(edits)),
         "tags": is_.tags == should.tags,
         "link_names": is_.link_names == should.link_names,
     }

@@ -16,6 +16,8 @@ from sqlite_utils import Database
 from faced.errors import StateError
 from faced.store.database import Store, raise_full
 from faced.store.edits import Lines, explain_skipping, read_lines
+from faced.store.forgetting import strike_out, what_pictures
+from faced.store.forgotten import delete_faces_at, delete_pictures
 from faced.store.journal import (
     insert_lines,
     is_journal_empty,
@@ -24,16 +26,30 @@ from faced.store.journal import (
     load_last_id,
     load_lines,
     rebuild_word,
+    strike_lines,
 )
 from faced.store.settings import load_setting, read_installation, save_setting
+from faced.store.wipe import wipe_replaced
 from faced.store.word import find_highest_person, find_installation, find_persons
 
-__all__ = ["JOURNAL", "TORN", "JournalReport", "Restored", "append_journal", "restore_journal"]
+__all__ = [
+    "JOURNAL",
+    "TORN",
+    "JournalReport",
+    "Restored",
+    "append_journal",
+    "request_rewriting",
+    "restore_journal",
+]
 
 JOURNAL = "journal.jsonl"
 TORN = "journal.torn"
 MARK = "journal.mark"
 """Setting: inode, size, mtime and last id of the file as faced left it. While it is so, it is not read again."""
+
+
+REWRITE = "journal.rewrite"
+"""Setting: 1 while lines were struck out of the database that the file still has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +87,14 @@ def append_journal(store: Store, time: datetime) -> JournalReport:
     path = store.folder / JOURNAL
     try:
         with store.write() as db:
-            if is_journal_empty(db):
+            if is_journal_empty(db) and load_setting(db, REWRITE) != "1":
                 lines = read_lines(_read(path))
                 if lines.edits:
                     return JournalReport(ahead=lines.texts)
             keep_books(db, time)
         with store.write() as db:
+            if load_setting(db, REWRITE) == "1":
+                _write_anew(db, path)
             return _bring_up(db, path)
     except OSError as error:
         raise_full(store.folder, error)
@@ -84,6 +102,24 @@ def append_journal(store: Store, time: datetime) -> JournalReport:
             f"{path} cannot be written ({error.strerror}); what you said is safe in the database, "
             "and the file is brought up to it as soon as that is possible"
         ) from error
+
+
+def request_rewriting(db: Database) -> None:
+    """Within a transaction that strikes lines out: the next append_journal writes the file anew."""
+    save_setting(db, REWRITE, "1")
+
+
+def _write_anew(db: Database, path: Path) -> None:
+    partial = path.with_name(f"{path.name}.partial")
+    partial.unlink(missing_ok=True)
+    handle = os.open(partial, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        _append(handle, load_lines(db))
+    finally:
+        os.close(handle)
+    wipe_replaced(partial, path)
+    _sync_folder(path.parent)
+    save_setting(db, REWRITE, "0")
 
 
 def _bring_up(db: Database, path: Path) -> JournalReport:
@@ -149,8 +185,17 @@ def _refuse_foreign(found: Lines, installation: str) -> None:
 
 
 def _refuse_contradiction(known: dict[str, str], found: Lines) -> None:
-    for edit, text in zip(found.edits, found.texts, strict=True):
-        if known.get(edit.id, text) != text:
+    differing = {
+        e.id for e, text in zip(found.edits, found.texts, strict=True) if known.get(e.id, text) != text
+    }
+    if not differing:
+        return
+    ours = read_lines("\n".join(known.values()).encode()).edits
+    # What was forgotten since a copy was made is struck out of the one and stands in the other.
+    forgets = [edit for edit in (*ours, *found.edits) if edit.kind == "forget"]
+    left = {edit.id: edit for edit in strike_out([*ours, *forgets])}
+    for edit in strike_out([*found.edits, *forgets]):
+        if edit.id in differing and (not forgets or left.get(edit.id, edit) != edit):
             raise StateError(
                 f"edit {edit.id} is not the same in the database and in {JOURNAL}: one of the two is damaged; "
                 "nothing was changed"
@@ -179,9 +224,21 @@ def restore_journal(store: Store, lines: Iterable[str]) -> Restored:
             save_setting(db, "installation", installation)
         _restore_persons(db)
         rebuild_word(db)
+        _forget_again(db)
     skipped = [why for edit in found.edits if (why := explain_skipping(edit)) is not None]
     broken = [f"line {number} of {JOURNAL} is no edit: {why}" for number, why in found.broken]
     return Restored(len(new), (*skipped, *broken))
+
+
+def _forget_again(db: Database) -> None:
+    """What the journal says is forgotten, a database or a file that was put back from a copy forgets again."""
+    forgets = [edit for edit in load_edits(db) if edit.kind == "forget"]
+    for edit in forgets:
+        delete_faces_at(db, edit.faces)
+        delete_pictures(db, what_pictures(edit))
+    if forgets:
+        strike_lines(db)
+        request_rewriting(db)
 
 
 def _restore_persons(db: Database) -> None:

@@ -5,6 +5,7 @@ holder dies.
 
 import errno
 import fcntl
+import math
 import os
 import time
 from collections.abc import Iterator
@@ -19,15 +20,27 @@ PASS = "faced.pass"
 WRITE = "faced.write"
 USE = "faced.use"
 
+_POLL = 0.02  # s
+_GLANCE = 0.1  # s; somebody may have only looked who holds it (read_holder)
+
 
 @contextmanager
-def hold_lock(folder: Path, name: str, *, wait: bool = True) -> Iterator[bool]:
-    """Hold the lock within the block. Without `wait`, yields False when another process holds it."""
+def hold_lock(folder: Path, name: str, *, patience: float = math.inf) -> Iterator[bool]:
+    """Hold the lock within the block. Yields False when another process holds it for longer than `patience` s."""
     handle = os.open(folder / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        yield _take(handle, wait)
+        yield _take_within(handle, patience)
     finally:
         os.close(handle)
+
+
+def _take_within(handle: int, patience: float) -> bool:
+    if patience == math.inf:
+        return _take(handle, wait=True)
+    end = time.monotonic() + patience
+    while not (mine := _take(handle, wait=False)) and time.monotonic() < end:
+        time.sleep(_POLL)
+    return mine
 
 
 def _take(handle: int, wait: bool) -> bool:
@@ -48,26 +61,17 @@ class Holder(NamedTuple):
 
 
 @contextmanager
-def hold_run(folder: Path, command: str, *, wait: bool = False) -> Iterator[bool]:
+def hold_run(folder: Path, command: str, *, patience: float = _GLANCE) -> Iterator[bool]:
     """Have the state for oneself within the block, and say so to others (see read_holder)."""
     handle = os.open(folder / RUN, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        mine = _take(handle, wait) or _try_again(handle)
+        mine = _take_within(handle, patience)
         if mine:
             os.ftruncate(handle, 0)
             os.pwrite(handle, f"{os.getpid()} {command}\n".encode(), 0)
         yield mine
     finally:
         os.close(handle)
-
-
-def _try_again(handle: int) -> bool:
-    """Somebody may have only looked who holds it (read_holder)."""
-    for _ in range(5):
-        time.sleep(0.02)
-        if _take(handle, wait=False):
-            return True
-    return False
 
 
 def read_holder(folder: Path) -> Holder | None:

@@ -32,13 +32,17 @@ class Owner:
 
 @dataclass(frozen=True, slots=True)
 class PersonRow:
-    """A person as commands show it. photos, faces: of what listed libraries hold. folder: or None."""
+    """A person as commands show it. photos, faces: of what listed libraries hold. folder: or None.
+
+    hidden: a stranger, not shown.
+    """
 
     id: PersonId
     name: str | None
     folder: bytes | None
     photos: int
     faces: int
+    hidden: bool = False
 
 
 def add_persons(db: Database, count: int) -> list[PersonId]:
@@ -101,7 +105,8 @@ def load_person_rows(db: Database, engine: EngineId) -> list[PersonRow]:
             shown AS (
               SELECT links.person, min(folders.path) AS path, count(DISTINCT links.image) AS images
               FROM links JOIN folders ON folders.id = links.folder GROUP BY links.person)
-            SELECT persons.id, shown.path, coalesce(seen.images, 0), coalesce(seen.faces, 0)
+            SELECT persons.id, shown.path, coalesce(seen.images, 0), coalesce(seen.faces, 0),
+                   persons.id IN (SELECT person FROM person_words WHERE hidden)
             FROM persons LEFT JOIN seen ON seen.person = persons.id LEFT JOIN shown ON shown.person = persons.id
             WHERE seen.faces > 0 OR shown.images > 0
                OR persons.id IN (SELECT person FROM person_words WHERE name IS NOT NULL AND merged_into IS NULL)
@@ -109,4 +114,7 @@ def load_person_rows(db: Database, engine: EngineId) -> list[PersonRow]:
         [engine],
     )
     names = load_names(db)
-    return [PersonRow(PersonId(i), names.get(i), folder, photos, faces) for i, folder, photos, faces in rows]
+    return [
+        PersonRow(PersonId(i), names.get(i), folder, photos, faces, bool(hidden))
+        for i, folder, photos, faces, hidden in rows
+    ]

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from sqlite_utils import Database
 
+from faced.errors import Damaged
 from faced.model import Box, EngineId, FaceId, Floats, ImageId, ImageKey, PersonId
+from faced.store.faces import DIMENSIONS
 
 __all__ = [
     "StoredFace",
@@ -128,5 +130,7 @@ def load_became(db: Database, images: Collection[ImageKey]) -> dict[ImageKey, fr
 def _face(row: tuple[object, ...]) -> StoredFace:
     face, key, left, top, width, height, orientation, engine, embedding = row
     box = Box(*(float(side) for side in (left, top, width, height)))  # type: ignore[arg-type]
+    if len(embedding) != 4 * DIMENSIONS:  # type: ignore[arg-type]
+        raise Damaged(f"the database is damaged: the stored embedding of face {face} is not what was written")
     vector = np.frombuffer(embedding, dtype="<f4")  # type: ignore[call-overload]
     return StoredFace(FaceId(face), ImageKey(key), box, orientation, engine, vector)  # type: ignore[arg-type]

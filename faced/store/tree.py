@@ -204,6 +204,7 @@ def forget_base(db: Database) -> None:
         "copies",
         "away_links",
         "away_folders",
+        "seen_folders",
     ):
         db.execute(f"DELETE FROM {table}")
     db.execute("DELETE FROM asks WHERE kind IN ('folders', 'rejections')")

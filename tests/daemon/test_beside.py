@@ -141,6 +141,9 @@ def test_an_answer_beside_the_daemon_is_carried_out(crowded: App, crowd: Crowd) 
             assert command.wait(60) == 0
         daemon.quiet()
         assert crowded.groups() == before
+        assert crowded.json("status")["asks"] == []
+        crowded.run("sync", status=1)  # which says that they are missing
+        assert crowded.json("status")["asks"] == []  # a no is not asked about again
     assert kinds(crowded) == []
 
 

@@ -76,7 +76,6 @@ def resident(pid: int) -> float:
     return int(line.split()[1]) / 1024
 
 
-@pytest.mark.xfail(reason="the daemon still wakes a few times in these seconds; not found out yet why")
 @pytest.mark.parametrize("watchdog", [0, 120 if LONG else 4])
 def test_idle_nothing_wakes_and_nothing_is_used(waiting: Waiting, watchdog: int) -> None:
     """Ten thousand photos: no thread wakes, no processor time, little memory; with a watchdog one ping in half its time."""

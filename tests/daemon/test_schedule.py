@@ -304,3 +304,15 @@ def test_a_library_that_is_to_be_looked_at_more_often_is_so_from_now_on() -> Non
     schedule.set_roots({ROOT: 300.0}, 10.0)
     assert due(schedule, 10.0) == 310.0
     assert take_all(schedule, 310.0)[0] == Scan(ROOT, None)
+
+
+def test_the_people_folder_is_read_again_though_nothing_was_heard() -> None:
+    """Other machines rename folders too, and what is not watched is not heard: so often at least, and no more."""
+    schedule = begun(Times(every=600.0, rescan={}, reread=300.0), 10.0)
+    assert due(schedule, 11.0) == 310.0
+    schedule.want_pass(100.0)
+    assert take_all(schedule, 100.0) == [Pass()]
+    assert due(schedule, 101.0) == 400.0
+    assert take_all(schedule, 400.0) == [Pass()]
+    schedule.set_roots({}, 401.0)
+    assert due(schedule, 401.0) is None

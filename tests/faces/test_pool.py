@@ -80,6 +80,20 @@ def test_the_memory_limit_holds_in_a_worker(settings: EngineSettings) -> None:
     assert target.read_text().split() == [str(1 << 30), "0", str(nice), "1", "1"]
 
 
+@pytest.mark.parametrize(("jobs", "started"), [(1, 1), (3, 2)])
+def test_a_lone_job_waits_for_the_worker_that_gets_ready(tmp_path: Path, jobs: int, started: int) -> None:
+    """One photo dropped while faced was idle starts one worker, not two that load the models side by side."""
+    engine = settings_at(tmp_path)
+    pool = EncodePool(2, function=workers.slow_to_start)
+    try:
+        tasks = [Task(engine, None), *(Task(engine, b"") for _ in range(jobs))]
+        for future in [pool.submit(task) for task in tasks]:
+            future.result(LIMIT)
+    finally:
+        pool.close()
+    assert len(set((engine.cache / "pids").read_text().split())) == started
+
+
 def test_closing_gives_up_at_once_what_hangs(tmp_path: Path) -> None:
     """Neither a job in C nor one that waits keeps the pool from closing; nobody is blamed for it."""
     told = tmp_path / "pids"

@@ -457,3 +457,22 @@ def test_places_come_to_rest(history):
             sync(model, shown, PHOTOS)
         assert plan(model, shown, PHOTOS) == ()
         assert paths_of(model).keys() == {number for number, _, _ in state}
+
+
+def test_the_name_of_a_folder_that_goes_is_free_for_another(model):
+    """Anna is merged into a person without a name, who is called so from now on."""
+    photos = {
+        ImageId(1): (PhotoPath(b"/photos", b"a.jpg", 7),),
+        ImageId(2): (PhotoPath(b"/photos", b"b.jpg", 7),),
+    }
+    anna, other = ImageId(1), ImageId(2)
+    sync(
+        model,
+        [
+            ShownPerson(PersonId(1), "Anna", frozenset([anna])),
+            ShownPerson(PersonId(2), None, frozenset([other])),
+        ],
+        photos,
+    )
+    sync(model, [ShownPerson(PersonId(2), "Anna", frozenset([anna, other]))], photos)
+    assert shows(model) == {(2, b"Anna"): [b"/photos/a.jpg", b"/photos/b.jpg"]}

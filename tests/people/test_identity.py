@@ -10,11 +10,10 @@ from hypothesis import strategies as st
 from faced.model import FaceId, Gate, PersonId
 from faced.people.faces import NOISE, Clusters, Faces, sort_faces
 from faced.people.identity import assign_persons
-from faced.people.numbers import match_persons
-from faced.people.photos import split_photos
+from faced.people.numbers import number_persons
 from faced.people.recluster import Clustering, cluster_faces
 from faced.people.said import Said
-from tests.support.people import clusters_of, faces_at, hash_of
+from tests.support.people import clusters_of, faces_at, hash_of, split_photos_of
 from tests.support.shared import shared_data
 
 GATE = Gate(48.0, 0.02, 32.0, 0.01, 0.05)
@@ -53,7 +52,7 @@ def test_rule_3_of_two_faces_of_one_photo_the_nearer_is_hers() -> None:
     """Both look like Anna; the one farther from her middle is nobody."""
     faces = make_faces([(0, "a"), (0, "b"), (0, "c"), (0, "d"), (0, "d")])
     faces.embeddings[4, 5] += 0.3
-    labels, _ = split_photos(faces, np.zeros(5, dtype=np.intp))
+    labels, _ = split_photos_of(faces, np.zeros(5, dtype=np.intp))
     assert labels.tolist() == [0, 0, 0, 0, NOISE]
 
 
@@ -85,17 +84,16 @@ def test_a_burst_is_no_crowd() -> None:
 
 def test_a_person_keeps_the_number_by_largest_overlap() -> None:
     """Two old persons in one cluster: the one with more faces in it gives the number, the other's is not reused."""
-    ids = np.arange(5)
-    previous = {FaceId(i): PersonId(7 if i < 2 else 9) for i in range(5)}
-    assert match_persons(ids, np.zeros(5, dtype=np.intp), previous) == {0: 9}
-    split = np.array([0, 0, 0, 3, 3])
-    assert match_persons(ids, split, previous) == {0: 7, 3: 9}
+    before = np.array([7, 7, 9, 9, 9])
+    assert number_persons(np.zeros(5, dtype=np.int32), before).tolist() == [9, 0, 0, 0, 0]
+    split = np.array([0, 0, 0, 3, 3], dtype=np.int32)
+    assert number_persons(split, before).tolist() == [7, 0, 0, 9, 0]
 
 
 def test_new_persons_are_numbered_from_the_largest_cluster_down() -> None:
     """Without a last run the largest comes first; equal ones in content order."""
-    labels = np.array([0, 0, 2, 2, 2, 5, 5])
-    assert match_persons(np.arange(7), labels, {}) == {2: -1, 0: -2, 5: -3}
+    labels = np.array([0, 0, 2, 2, 2, 5, 5], dtype=np.int32)
+    assert number_persons(labels, np.zeros(7, dtype=np.int64)).tolist() == [-2, 0, -1, 0, 0, -3, 0]
 
 
 cast = st.lists(st.tuples(st.integers(0, 3), st.sampled_from([f"i{n}" for n in range(12)])), max_size=30)

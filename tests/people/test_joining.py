@@ -12,11 +12,12 @@ from faced.faces.quality import GATE
 from faced.model import FaceId
 from faced.people.faces import NOISE, Clusters, Faces, sort_faces
 from faced.people.identity import assign_persons
-from faced.people.joining import Joining, Near, join_faces
+from faced.people.joining import REACH, Joining
 from faced.people.kept import Kept, Rules
+from faced.people.links import Cast
 from faced.people.recluster import Clustering, cluster_faces
 from faced.people.said import Said
-from faced.people.together import put_together, reach_of
+from faced.people.together import follow_company, put_together, reach_of
 from tests.support.people import faces_at
 
 SETTINGS = Clustering(eps=0.44, min_samples=3, gate=GATE, copy_bits=4, joins=True)
@@ -47,21 +48,24 @@ def partition(faces: Faces) -> set[frozenset[int]]:
     return groups_of(ordered, cluster_faces(ordered, SETTINGS))
 
 
-def near(embeddings: np.ndarray, photos: list[int] | None = None) -> Near:
-    """All distances; nobody is a core."""
+def join(embeddings: np.ndarray, rule: Joining, photos: list[int] | None = None) -> list[int]:
+    """Who is together: all distances are known, and nobody is a core."""
     count = len(embeddings)
     exact = embeddings.astype(float)
     apart = np.sqrt(((exact[:, None] - exact[None]) ** 2).sum(-1))
     apart[np.arange(count), np.arange(count)] = np.inf
     order = np.argsort(apart, axis=1, kind="stable")[:, :32]
-    return Near(
+    cast = Cast(
         embeddings.astype(np.float32),
         np.array(range(count) if photos is None else photos, dtype=np.intp),
-        np.full(count, NOISE, dtype=np.intp),
+        np.arange(count, dtype=np.int32),
         np.ones(count, dtype=np.bool_),
         np.where(np.take_along_axis(apart, order, 1) < np.inf, order, -1).astype(np.int32),
         np.take_along_axis(apart, order, 1).astype(np.float32),
+        REACH * rule.eps,
     )
+    labels: list[int] = follow_company(cast, rule).joined.labels.tolist()
+    return labels
 
 
 def on_a_line(*places: float) -> np.ndarray:
@@ -122,15 +126,15 @@ def test_no_person_is_twice_in_a_photo(people: list[tuple[int, int]]) -> None:
 def test_two_groups_that_share_a_photo_stay_apart() -> None:
     """However near they are."""
     embeddings = on_a_line(0.0, 0.1, 0.3, 0.4)
-    assert set(join_faces(near(embeddings), Joining(0.44)).labels.tolist()) == {0}
-    apart = join_faces(near(embeddings, photos=[0, 1, 1, 2]), Joining(0.44)).labels
+    assert set(join(embeddings, Joining(0.44))) == {0}
+    apart = join(embeddings, Joining(0.44), photos=[0, 1, 1, 2])
     assert apart[1] != apart[2]
 
 
 def test_no_face_and_one_face() -> None:
     """Nobody, and nobody's."""
     for count in (0, 1):
-        assert join_faces(near(on_a_line(*[0.0] * count)), Joining(0.44)).labels.tolist() == [NOISE] * count
+        assert join(on_a_line(*[0.0] * count), Joining(0.44)) == [NOISE] * count
         faces = crowd_of([(0, 0)] * count)
         assert cluster_faces(faces, SETTINGS).labels.tolist() == [NOISE] * count
 
@@ -171,11 +175,11 @@ def test_a_crowd_of_lookalikes_is_nobody() -> None:
     Eight of them, as near, would be somebody if they were only tighter.
     """
     eye = np.eye(128, dtype=np.float32)
-    wide = join_faces(near(0.50 / 2**0.5 * eye[:40]), Joining(0.52)).labels
-    assert set(wide.tolist()) != {NOISE}
+    wide = join(0.50 / 2**0.5 * eye[:40], Joining(0.52))
+    assert set(wide) != {NOISE}
     rule = Joining(0.52, crowd=0.9)
-    assert set(join_faces(near(0.50 / 2**0.5 * eye[:40]), rule).labels.tolist()) <= {NOISE} | set(range(40))
-    largest = np.unique(join_faces(near(0.50 / 2**0.5 * eye[:40]), rule).labels, return_counts=True)
+    assert set(join(0.50 / 2**0.5 * eye[:40], rule)) <= {NOISE} | set(range(40))
+    largest = np.unique(join(0.50 / 2**0.5 * eye[:40], rule), return_counts=True)
     assert max((n for label, n in zip(*largest, strict=True) if label != NOISE), default=0) < 8
 
 
@@ -185,9 +189,9 @@ def test_appearances_join_and_strangers_do_not() -> None:
     for gap, persons in ((0.25, 1), (0.6, 2)):
         embeddings = random.normal(0, 0.02, (12, 128)).astype(np.float32)
         embeddings[6:, 0] += gap
-        joined = join_faces(near(embeddings), Joining(0.44))
-        assert len(set(joined.labels.tolist())) == persons
-        assert NOISE not in joined.labels
+        joined = join(embeddings, Joining(0.44))
+        assert len(set(joined)) == persons
+        assert NOISE not in joined
 
 
 def test_why_a_face_is_where_it_is_says_it_was_attached() -> None:
@@ -205,7 +209,7 @@ def test_why_a_face_is_where_it_is_says_it_was_attached() -> None:
 def test_equally_near_ones_go_by_content(order: int) -> None:
     """A face exactly between two others: every run says the same, and whoever is asked first."""
     embeddings = on_a_line(0.0, 0.4, 0.8)
-    first = join_faces(near(embeddings), Joining(0.44)).labels.tolist()
+    first = join(embeddings, Joining(0.44))
     for _ in range(order + 1):
-        assert join_faces(near(embeddings), Joining(0.44)).labels.tolist() == first
+        assert join(embeddings, Joining(0.44)) == first
     assert first == [0, 0, NOISE]

@@ -10,11 +10,10 @@ from hypothesis import strategies as st
 from faced.model import FaceId, Gate, PersonId
 from faced.people.faces import NOISE, Clusters, Faces, sort_faces
 from faced.people.identity import Assignment, assign_persons
-from faced.people.numbers import match_persons
-from faced.people.photos import split_photos
+from faced.people.numbers import number_persons
 from faced.people.recluster import Clustering, cluster_faces
 from faced.people.said import Said
-from tests.support.people import faces_at, hash_of
+from tests.support.people import faces_at, hash_of, split_photos_of
 
 PERSONS = [PersonId(number) for number in range(1, 6)]
 
@@ -293,8 +292,10 @@ def test_law_new_persons_are_numbered_without_gaps(world: World) -> None:
 @settings(max_examples=150, deadline=None)
 def test_law_silence_changes_nothing(world: World) -> None:
     """Without a word: clusters, two of one photo told apart, and the numbers of the last run."""
-    labels, distances = split_photos(world.faces, world.clusters.labels)
-    numbers = match_persons(world.faces.ids, labels, world.previous)
+    labels, distances = split_photos_of(world.faces, world.clusters.labels)
+    ids = world.faces.ids.tolist()
+    before = np.array([world.previous.get(FaceId(face), 0) for face in ids], dtype=np.int64)
+    numbers = number_persons(labels, before)
     silent = world.assignment(said=Said())
     clustered = np.flatnonzero(labels != NOISE).tolist()
     assert silent.persons == {int(world.faces.ids[row]): numbers[int(labels[row])] for row in clustered}

@@ -13,7 +13,7 @@ from faced.store.locks import PASS, RUN, WRITE, hold_lock
 HOLDER = """
 import sys, pathlib
 from faced.store.locks import hold_lock
-with hold_lock(pathlib.Path(sys.argv[1]), sys.argv[2], wait=False) as mine:
+with hold_lock(pathlib.Path(sys.argv[1]), sys.argv[2], patience=0) as mine:
     print(mine, flush=True)
     sys.stdin.read()
 """
@@ -34,7 +34,7 @@ def stop(holder):
 
 
 def is_free(folder, name):
-    with hold_lock(folder, name, wait=False) as mine:
+    with hold_lock(folder, name, patience=0) as mine:
         return mine
 
 

@@ -3,8 +3,10 @@
 from hashlib import blake2b
 
 import numpy as np
+from numpy.typing import NDArray
 
 from faced.people.faces import Clusters, Faces
+from faced.people.photos import split_photos
 
 
 def faces_at(*faces: tuple[str, float], first_id: int = 0) -> Faces:
@@ -47,3 +49,11 @@ def clusters_of(
         is_core,
         np.array(range(count) if groups is None else groups, dtype=np.intp),
     )
+
+
+def split_photos_of(faces: Faces, labels: NDArray[np.intp]) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
+    """Labels and distances when two faces of one photo are told apart, and nothing is known from before."""
+    distances = np.zeros(len(faces))
+    unknown = np.zeros(len(faces), dtype=np.bool_)
+    kept = split_photos(faces.embeddings, faces.number_photos(), labels.astype(np.int32), distances, unknown)
+    return kept, distances

@@ -41,9 +41,11 @@ class TreeWorld:
             [(image, f"b1:{image}")],
         )
 
-    def person(self, number: int, images: Iterable[int], name: str | None = None) -> None:
+    def person(
+        self, number: int, images: Iterable[int], name: str | None = None, place: bytes | None = None
+    ) -> None:
         """Show somebody on these images."""
-        self.persons[number] = ShownPerson(PersonId(number), name, frozenset(map(ImageId, images)))
+        self.persons[number] = ShownPerson(PersonId(number), name, frozenset(map(ImageId, images)), place)
         self._insert("INSERT OR IGNORE INTO persons (id) VALUES (?)", [(number,)])
 
     def _insert(self, sql: str, rows: list[tuple[object, ...]]) -> None:

@@ -32,6 +32,7 @@ __all__ = [
     "limits",
     "pid_of_worker",
     "quick",
+    "slow_to_start",
 ]
 
 SEGFAULT = b"<segfault>"
@@ -97,6 +98,14 @@ def pid_of_worker(task: Task) -> EncodedPicture | None:
     with open(os.fsdecode(task.data or b""), "a") as file:
         file.write(f"{os.getpid()}\n")
     ctypes.PyDLL(None).sleep(3600)
+    return None
+
+
+def slow_to_start(task: Task) -> EncodedPicture | None:
+    """Appends the worker's process id to `pids` in the cache; getting the engine ready takes longer than a job."""
+    with (task.engine.cache / "pids").open("a") as file:
+        file.write(f"{os.getpid()}\n")
+    time.sleep(1 if task.data is None else 0.1)
     return None
 
 

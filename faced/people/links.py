@@ -1,0 +1,288 @@
+"""Which strict clusters and single faces are linked: how many of the lists of nearest faces lead from one to the other.
+
+A *start* is a cluster of cores, or one face that is in none; it is called by its first row. Large starts whose middles
+are near are linked as well, for the lists of a dense cluster may name its own faces only. Links are kept from one
+decision to the next and follow what came, went and changed. Pure.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from faced.model import Floats
+from faced.people.faces import NOISE
+from faced.people.groups import Rows, middle_distances, sum_by_label
+
+__all__ = ["Cast", "Change", "Links", "Shift", "follow_links", "make_links", "shift_starts"]
+
+LARGE = 16
+"""Faces of a large start."""
+HEAVY = 1 << 20
+"""What a link of two large starts counts; more than all lists can."""
+CHUNK = 1 << 15
+BLOCK = 512
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Cast:
+    """n faces in content order, and who is near them.
+
+    embeddings: (n, 128) float32. photos: (n,) what picture each is in, as numbers below n. starts: (n,) the first row
+    of the cluster that a face is a core of, its own row when it is in none, or NOISE when it takes no part. carries:
+    (n,) bool; others attach only, and have no vote. nearest: (n, k) rows of faces that carry, nearest first, -1
+    where there are no more. distances: (n, k) Euclidean. reach: of the distances that count.
+    """
+
+    embeddings: Floats
+    photos: Rows
+    starts: NDArray[np.int32]
+    carries: NDArray[np.bool_]
+    nearest: NDArray[np.int32]
+    distances: NDArray[np.float32]
+    reach: float
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Change:
+    """What became of the faces of the last time.
+
+    moved: (n before,) the row of each now, -1 when it is gone or another than it was. rows: (m,) rows whose lists
+    are other ones now. nearest, distances: (m, k) what these were, in the rows of now, -1 for what is gone.
+    """
+
+    moved: NDArray[np.int32]
+    rows: NDArray[np.int32]
+    nearest: NDArray[np.int32]
+    distances: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Links:
+    """p links, each in both directions, in the order of `ones`, then `others`; all in starts.
+
+    counts: (p,) how often. large: (q,) large starts, ascending; sums: (q, 128) of their exact vectors.
+    """
+
+    ones: NDArray[np.int32]
+    others: NDArray[np.int32]
+    counts: NDArray[np.int32]
+    large: NDArray[np.int32]
+    sums: NDArray[np.float64]
+
+    def of(self, starts: Rows) -> tuple[Rows, Rows]:
+        """(m,) and (m,): these starts, and what each is linked to."""
+        first = np.searchsorted(self.ones, starts.astype(np.int32))
+        sizes = np.searchsorted(self.ones, starts.astype(np.int32), side="right") - first
+        places = np.arange(int(sizes.sum())) + np.repeat(first - np.cumsum(sizes) + sizes, sizes)
+        return np.repeat(starts, sizes), self.others[places].astype(np.intp)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Shift:
+    """From the starts of the last time to those of now.
+
+    now: (n before,) where each start of then is, whole or as a part of a larger one; NOISE when it lost a face.
+    changed: (n,) bool, of faces whose start is not what it was.
+    """
+
+    now: NDArray[np.int32]
+    changed: NDArray[np.bool_]
+
+
+def make_links(cast: Cast) -> Links:
+    """From scratch."""
+    parts = [
+        _tally(*_both_ways(cast, *_edges(cast, np.arange(start, min(len(cast), start + CHUNK)))))
+        for start in range(0, len(cast), CHUNK)
+    ]
+    codes, counts = _tally(
+        np.concatenate([codes for codes, _ in parts] or [np.empty(0, np.int64)]),
+        np.concatenate([counts for _, counts in parts] or [np.empty(0, np.int64)]),
+    )
+    sizes = np.bincount(cast.starts[cast.starts != NOISE], minlength=len(cast))
+    large = np.flatnonzero(sizes >= LARGE)
+    rows = np.flatnonzero((cast.starts != NOISE) & (sizes[cast.starts] >= LARGE))
+    sums = sum_by_label(cast.embeddings, rows, cast.starts, large)
+    pairs = _near_large(large, sums, sizes, np.ones(len(large), dtype=np.bool_), cast.reach)
+    heavy = np.full(len(pairs), HEAVY)
+    codes, counts = _tally(np.r_[codes, pairs], np.r_[counts, heavy])
+    return _links(codes, counts, len(cast), large, sums)
+
+
+def shift_starts(before: NDArray[np.int32], cast: Cast, change: Change) -> Shift:
+    """before: (n before,) the starts of the last time."""
+    alive = np.flatnonzero((change.moved >= 0) & (before != NOISE))
+    rows, old = change.moved[alive], before[alive]
+    new = cast.starts[rows]
+    now = np.full(len(before), NOISE, dtype=np.int32)
+    now[old] = new
+    lost = np.bincount(before[before != NOISE], minlength=len(before)) != np.bincount(
+        old, minlength=len(before)
+    )
+    lost[old[now[old] != new]] = True
+    now[lost] = NOISE
+    came = np.full(len(cast), NOISE, dtype=np.int32)
+    came[rows] = old
+    takes_part = cast.starts != NOISE
+    is_new = takes_part & ((came == NOISE) | (np.append(now, NOISE)[came] == NOISE))
+    changed = np.zeros(len(cast) + 1, dtype=np.bool_)
+    changed[cast.starts[is_new]] = True
+    one_of = np.full(len(cast) + 1, NOISE, dtype=np.int32)
+    one_of[new] = old
+    changed[new[one_of[new] != old]] = True  # several became one
+    changed[NOISE] = False
+    return Shift(now, changed[cast.starts])
+
+
+def follow_links(
+    before: Links, starts: NDArray[np.int32], cast: Cast, change: Change, shift: Shift
+) -> tuple[Links, NDArray[np.int64], NDArray[np.int64]]:
+    """The links of now. starts: (n before,) of the last time.
+
+    Returns them, and the links between unchanged starts that came and went, as one * n + other, both ways.
+    """
+    n = len(cast)
+    one, other = shift.now[before.ones], shift.now[before.others]
+    stays = (one != other) & (one != NOISE) & (other != NOISE)
+    one, other, counts = one[stays].astype(np.int64), other[stays], before.counts[stays].astype(np.int64)
+    changed_start = np.zeros(n, dtype=np.bool_)
+    changed_start[cast.starts[shift.changed]] = True
+    is_moved = changed_start[one] | changed_start[other]
+    counts[is_moved] %= HEAVY
+    codes = one * n + other
+    large, sums, heavy = _follow_large(before, starts, cast, change, shift)
+    event_codes, event_counts = _list_events(starts, cast, change, shift)
+    fresh = np.concatenate([codes[is_moved], event_codes, heavy])
+    fresh, added = _tally(fresh, np.concatenate([counts[is_moved], event_counts, np.full(len(heavy), HEAVY)]))
+    kept, had = codes[~is_moved], counts[~is_moved]
+    places = np.minimum(np.searchsorted(kept, fresh), max(0, len(kept) - 1))
+    is_old = kept[places] == fresh if len(kept) else np.zeros(len(fresh), dtype=np.bool_)
+    had[places[is_old]] += added[is_old]
+    unchanged = ~(changed_start[fresh // n] | changed_start[fresh % n]) if n else is_old
+    gained = fresh[~is_old & unchanged & (added > 0)]
+    went = had == 0
+    lost = kept[went]
+    new = ~is_old & (added > 0)
+    kept, had = kept[~went], had[~went]
+    at = np.searchsorted(kept, fresh[new])
+    codes, counts = np.insert(kept, at, fresh[new]), np.insert(had, at, added[new])
+    return _links(codes, counts, n, large, sums), gained, lost
+
+
+def _list_events(
+    starts: NDArray[np.int32], cast: Cast, change: Change, shift: Shift
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """What comes to and goes from the links through lists. Starts that lost a face have lost all links before."""
+    old = np.full(len(cast), NOISE, dtype=np.int32)
+    alive = np.flatnonzero(change.moved >= 0)
+    old[change.moved[alive]] = starts[alive]
+    is_new = old == NOISE
+    broken = ~is_new & (np.append(shift.now, NOISE)[old] == NOISE)
+    fresh = (is_new | broken) & (cast.starts != NOISE)
+    parts = [_both_ways(cast, *_edges(cast, np.flatnonzero(fresh)))]
+    if broken.any():
+        naming = np.append(broken, False)
+        for start in range(0, len(cast), CHUNK):
+            stop = min(len(cast), start + CHUNK)
+            seeing = naming[cast.nearest[start:stop]].any(axis=1) & ~fresh[start:stop]
+            rows, others = _edges(cast, np.flatnonzero(seeing) + start)
+            wanted = broken[others]
+            parts.append(_both_ways(cast, rows[wanted], others[wanted]))
+    rows = np.flatnonzero(~fresh[change.rows] & (cast.starts[change.rows] != NOISE))
+    for start in range(0, len(rows), 4 * BLOCK):
+        part = rows[start : start + 4 * BLOCK]
+        here = change.rows[part]
+        mine, was = cast.nearest[here], change.nearest[part]
+        mine = np.where(cast.distances[here] < cast.reach, mine, -1)
+        was = np.where(change.distances[part] < cast.reach, was, -1)
+        same = mine[:, :, None] == was[:, None, :]
+        for lists, sign, there in ((mine, 1, same.any(axis=2)), (was, -1, same.any(axis=1))):
+            places, columns = np.nonzero((lists >= 0) & ~there)
+            one, other = here[places], lists[places, columns]
+            apart = ~broken[other]
+            codes, counts = _both_ways(cast, one[apart], other[apart])
+            parts.append((codes, sign * counts))
+    return np.concatenate([codes for codes, _ in parts]), np.concatenate([counts for _, counts in parts])
+
+
+def _follow_large(
+    before: Links, starts: NDArray[np.int32], cast: Cast, change: Change, shift: Shift
+) -> tuple[Rows, NDArray[np.float64], NDArray[np.int64]]:
+    """The large starts, their sums, and the links between them of which one is changed."""
+    sizes = np.bincount(cast.starts[cast.starts != NOISE], minlength=len(cast))
+    large = np.flatnonzero(sizes >= LARGE)
+    sums = np.zeros((len(large), cast.embeddings.shape[1]))
+    there = shift.now[before.large]
+    whole = there != NOISE
+    np.add.at(sums, np.searchsorted(large, there[whole]), before.sums[whole])
+    is_summed = np.zeros(len(starts) + 1, dtype=np.bool_)
+    is_summed[before.large[whole]] = True
+    done = np.zeros(len(cast), dtype=np.bool_)
+    alive = np.flatnonzero(change.moved >= 0)
+    done[change.moved[alive]] = is_summed[starts[alive]]
+    rows = np.flatnonzero((sizes[cast.starts] >= LARGE) & ~done & (cast.starts != NOISE))
+    sums += sum_by_label(cast.embeddings, rows, cast.starts, large)
+    is_changed = shift.changed[large]
+    return large, sums, _near_large(large, sums, sizes, is_changed, cast.reach)
+
+
+def _near_large(
+    large: Rows, sums: NDArray[np.float64], sizes: Rows, asked: NDArray[np.bool_], reach: float
+) -> NDArray[np.int64]:
+    """The codes, both ways, of large starts one of which is asked about, with middles within reach."""
+    counts = sizes[large]
+    middles = (sums / np.maximum(counts, 1)[:, None]).astype(np.float32) / np.float32(2**32)
+    squares = np.vecdot(middles, middles) if len(large) else np.empty(0, np.float32)
+    found = [np.empty(0, dtype=np.int64)]
+    rows = np.flatnonzero(asked)
+    for start in range(0, len(rows), BLOCK):
+        part = rows[start : start + BLOCK]
+        apart = squares[part, None] + squares[None, :] - 2 * (middles[part] @ middles.T)
+        one, other = np.nonzero(apart <= reach * reach + 1e-4)
+        one = part[one]
+        near = (one < other) | (~asked[other] & (one != other))
+        one, other = one[near], other[near]
+        gaps = middle_distances(sums[one], counts[one], sums[other], counts[other])
+        one, other = large[one[gaps <= reach]], large[other[gaps <= reach]]
+        found += [one * len(sizes) + other, other * len(sizes) + one]
+    return np.concatenate(found)
+
+
+def _edges(cast: Cast, rows: Rows) -> tuple[Rows, NDArray[np.int32]]:
+    """The list entries of these rows, of those that take part."""
+    rows = rows[cast.starts[rows] != NOISE]
+    nearest = cast.nearest[rows]
+    places, columns = np.nonzero((nearest >= 0) & (cast.distances[rows] < cast.reach))
+    return rows[places], nearest[places, columns]
+
+
+def _both_ways(
+    cast: Cast, rows: NDArray[np.integer], others: NDArray[np.integer]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    one, other = cast.starts[rows].astype(np.int64), cast.starts[others].astype(np.int64)
+    one, other = one[one != other], other[one != other]
+    codes = np.concatenate([one * len(cast) + other, other * len(cast) + one])
+    return codes, np.ones(len(codes), dtype=np.int64)
+
+
+def _tally(
+    codes: NDArray[np.int64], counts: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Each code once, ascending, with the sum of its counts."""
+    order = np.argsort(codes, kind="stable")
+    codes = codes[order]
+    starts = np.flatnonzero(np.diff(codes, prepend=-1))
+    return codes[starts], np.add.reduceat(counts[order], starts) if len(starts) else counts[:0]
+
+
+def _links(
+    codes: NDArray[np.int64], counts: NDArray[np.int64], n: int, large: Rows, sums: NDArray[np.float64]
+) -> Links:
+    ones, others = np.divmod(codes, max(n, 1))
+    return Links(
+        ones.astype(np.int32), others.astype(np.int32), counts.astype(np.int32), large.astype(np.int32), sums
+    )
