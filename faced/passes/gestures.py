@@ -31,7 +31,7 @@ from faced.folders.edits import (
 )
 from faced.model import EngineId, ImageId, PersonId
 from faced.passes.albums import draft_for_album
-from faced.passes.meant import choose_copied, choose_gathered, find_faces_of_links
+from faced.passes.meant import choose_copied, choose_gathered, find_faces_of_links, find_tags
 from faced.passes.word import part_again
 from faced.store.albums import Album, draft_album, load_albums
 from faced.store.edits import Draft, Edit, FaceRef, Json, Spot
@@ -159,11 +159,8 @@ def _draft(db: Database, engine: EngineId, edit: FolderEdit, made: Mapping[bytes
 
 def _reject(db: Database, engine: EngineId, person: PersonId, image: ImageId) -> list[Draft]:
     """Not hers: her faces on it, and the tag, if she has one there."""
-    key = load_keys(db, [image])[image]
-    drafts = []
-    if (key, person) in load_word(db).tags:
-        drafts.append(Draft("tag", person, value={"image": key, "on": False}))
-    faces = find_faces_of_links(db, engine, person, frozenset([image]), hers=bool(drafts))
+    drafts = _untag(db, person, frozenset([image]))
+    faces = find_faces_of_links(db, engine, person, frozenset([image]))
     return [*drafts, *([Draft("reject", person, faces)] if faces else [])]
 
 
@@ -244,15 +241,17 @@ def _move(
     db: Database, engine: EngineId, source: PersonId, person: PersonId, images: set[ImageId]
 ) -> list[Draft]:
     """What was the one's is the other's. A link without a face is a tag, and goes on being one."""
-    keys, tags = load_keys(db, images), load_word(db).tags
-    tagged = {image for image in images if (keys[image], source) in tags}
-    faces = find_faces_of_links(db, engine, source, frozenset(images - tagged))
-    faces += find_faces_of_links(db, engine, source, frozenset(tagged), hers=True)
+    faces = find_faces_of_links(db, engine, source, frozenset(images))
     drafts = _pin(db, person, images, faces, source=source)
-    drafts += [Draft("tag", source, value={"image": keys[image], "on": False}) for image in sorted(tagged)]
+    drafts += _untag(db, source, frozenset(images))
     if faces and source in load_names(db):
         drafts.append(Draft("reject", source, faces))
     return drafts
+
+
+def _untag(db: Database, person: PersonId, images: frozenset[ImageId]) -> list[Draft]:
+    keys = {key for said in find_tags(db, person, images).values() for key in said}
+    return [Draft("tag", person, value={"image": key, "on": False}) for key in sorted(keys)]
 
 
 def _pin(

@@ -11,9 +11,10 @@ from faced.people.choice import choose_common, choose_faces
 from faced.store.edits import FaceRef
 from faced.store.explain import load_engine_text
 from faced.store.persons import load_images_of_persons
-from faced.store.spots import StoredFace, load_free_faces, load_keys, load_owned_faces
+from faced.store.spots import StoredFace, load_became, load_free_faces, load_keys, load_owned_faces
+from faced.store.word_tables import load_word
 
-__all__ = ["choose_copied", "choose_gathered", "find_faces_of_links", "have_one_in_common"]
+__all__ = ["choose_copied", "choose_gathered", "find_faces_of_links", "find_tags", "have_one_in_common"]
 
 Sources = Sequence[tuple[ImageId, PersonId | None]]
 
@@ -22,17 +23,34 @@ FARTHEST = 0.75
 
 
 def find_faces_of_links(
-    db: Database, engine: EngineId, person: PersonId, images: frozenset[ImageId], *, hers: bool = False
+    db: Database, engine: EngineId, person: PersonId, images: frozenset[ImageId]
 ) -> tuple[FaceRef, ...]:
     """The faces that links of a person's folder to these images stand for.
 
     Those that are hers. A folder may show what was hers a moment ago (it was decided anew, and the pass died
-    before it was shown): there the faces are meant that are nobody's by name or word, unless `hers`.
+    before it was shown): there the faces are meant that are nobody's by name or word. A link that is a tag stands for
+    no face.
     """
     owned = load_owned_faces(db, engine, person, images)
     found = {face.image for face in owned}
-    free = [] if hers else [face for face in load_free_faces(db, engine, images) if face.image not in found]
+    missing = images - find_tags(db, person, images).keys()
+    free = [face for face in load_free_faces(db, engine, missing) if face.image not in found]
     return _refs([*owned, *_choose(free, owned)])
+
+
+def find_tags(db: Database, person: PersonId, images: frozenset[ImageId]) -> dict[ImageId, set[ImageKey]]:
+    """Of these images those that a person's tags mean, with the images that the tags were said of."""
+    word = load_word(db)
+    hers = {key for key, whose in word.tags if whose == word.resolve(person)}
+    if not hers:
+        return {}
+    became = load_became(db, hers)
+    found: dict[ImageId, set[ImageKey]] = {}
+    for image, key in load_keys(db, images).items():
+        said = {old for old in hers if key == old or key in became.get(old, ())}
+        if said:
+            found[image] = said
+    return found
 
 
 def choose_copied(

@@ -1,0 +1,102 @@
+"""What people do in the file manager, as text: what they did, the tree that comes of it, and what the journal says.
+
+A story is a sentence, commands of the shell (in the people folder, `$PHOTOS` is the library), the tree (a line a
+folder: the names of its links, without `.png`), what is left alone, and the journal's new edits (kind, person: photos
+or value). Each is told twice: with faced off until all is done, and with a look after each command. The journal is
+compared only in the first way: in the other one what was done in steps is said in steps.
+"""
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from faced.store.edits import Edit
+from faced.store.journal import load_edits
+from tests.stories.test_gestures import Home
+
+STORIES = sorted((Path(__file__).parent / "gestures").glob("*.txt"))
+
+
+class Story:
+    """A text, taken apart."""
+
+    def __init__(self, text: str) -> None:
+        parts = text.rstrip("\n").split("\n\n")
+        self.commands = [line.strip() for line in parts[1].split("\n")]
+        self.tree = dict(line.split(": ", 1) for line in parts[2].split("\n"))
+        self.left_alone: list[str] = []
+        self.edits: list[str] | None = None
+        for part in parts[3:]:
+            lines = part.split("\n")
+            if lines[0].startswith("left alone: "):
+                self.left_alone = [line.removeprefix("left alone: ") for line in lines]
+            else:
+                self.edits = lines
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[Home]:
+    home = Home(tmp_path / "home")
+    yield home
+    home.world.close()
+
+
+def do(home: Home, command: str) -> None:
+    """One command; `faced` itself is told to the household."""
+    if command == "faced undo":
+        home.look()
+        home.world.take_back()
+    elif command == "faced sync":
+        home.look()
+    else:
+        photos = os.path.realpath(home.world.library)
+        subprocess.run(
+            ["sh", "-ec", command], cwd=home.people, env={**os.environ, "PHOTOS": photos}, check=True
+        )
+
+
+def tree_of(home: Home) -> dict[str, str]:
+    found: dict[str, list[str]] = {}
+    for path in home.tree():
+        folder, _, name = path.rpartition("/")
+        found.setdefault(folder, []).append(name.removesuffix(".png"))
+    return {folder: " ".join(sorted(names)) for folder, names in found.items()}
+
+
+def told(home: Home, edit: Edit) -> str:
+    photos = {
+        picture.key: path.removesuffix(".png") for path, picture in home.world.look_at_library().items()
+    }
+    what = " ".join(sorted((photos[face.image] for face in edit.faces), key=int))
+    if isinstance(edit.value, dict) and edit.kind == "tag":
+        what = ("" if edit.value["on"] else "not ") + photos[str(edit.value["image"])]  # type: ignore[index]
+    elif isinstance(edit.value, dict) and edit.kind == "name_link":
+        what = str(edit.value["name"])
+    elif not edit.faces and edit.value is not None:
+        what = str(edit.value)
+    return f"{edit.kind} {edit.person}: {what}".rstrip()
+
+
+@pytest.mark.parametrize("is_watched", [False, True], ids=["off", "looked at"])
+@pytest.mark.parametrize("story", STORIES, ids=lambda path: path.stem)
+def test_story(home: Home, story: Path, is_watched: bool) -> None:
+    """See the text."""
+    wanted = Story(story.read_text())
+    library = {path.name: path.read_bytes() for path in home.world.library.iterdir()}
+    before = len(load_edits(home.world.store.db))
+    for command in wanted.commands:
+        do(home, command)
+        if is_watched:
+            home.look()
+    home.settled()
+    assert tree_of(home) == {
+        folder: " ".join(sorted(names.split(" "))) for folder, names in wanted.tree.items()
+    }
+    assert sorted(home.left_alone()) == wanted.left_alone
+    assert sorted(library.values()) == sorted(path.read_bytes() for path in home.world.library.iterdir())
+    if wanted.edits is not None and not is_watched:
+        new = [edit for edit in load_edits(home.world.store.db)[before:] if edit.kind != "persons"]
+        assert [told(home, edit) for edit in new] == wanted.edits
