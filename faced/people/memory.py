@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlite_utils import Database
 
+from faced.errors import Damaged
 from faced.model import EngineId
 from faced.people.faces import Faces
 from faced.people.identity import Assignment
@@ -91,6 +92,7 @@ class Memory:
         columns = None if self._folder is None else load_derived(self._folder, FILE, title)
         if columns is not None:
             ids = columns["ids"].tolist()
-            with suppress(LookupError):  # of a face that is forgotten nobody can tell whose neighbour it was
+            # Of a face that is forgotten, or damaged and waiting to be encoded again, nobody can tell whose neighbour it was.
+            with suppress(LookupError, Damaged):
                 kept.load(columns, load_vectors(db, ids, room=len(ids) * 17 // 16))
         return kept
