@@ -4,8 +4,9 @@
 
 The vectors are those of DIR (families_dev.npz and lfw_dev.npz: `embedding`), drawn and jittered up to size; random
 people where they are not. For each size the state is made from scratch; then 1, 10, 100 and 1000 faces come, are
-clustered, who is who is decided again for everybody, and they go again. In process, with all vectors loaded: what
-it takes to load them is told beside. scikit-learn's DBSCAN is run anew up to 50,000 faces; what it
+clustered and joined, who is who is decided again for everybody, and they go again. In process, with all vectors loaded, in
+processor time of all threads (other programs change it less than the clock, which is told too). Beside it: the process that
+decides in the daemon, on a stored state. scikit-learn's DBSCAN is run anew up to 50,000 faces; what it
 takes for more is left out. --large: also 300,000 and 1,000,000 faces, which takes an hour.
 """
 
@@ -19,27 +20,35 @@ import sys
 import tempfile
 import time
 import tracemalloc
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
 
 import faced
 from faced.faces.quality import GATE
-from faced.model import Floats, ImageKey
+from faced.model import EngineId, Floats, ImageKey
+from faced.passes.decide import Question, decide_here
+from faced.passes.decider import Decider
 from faced.people.faces import Faces
 from faced.people.identity import Assignment, Last, assign_persons
 from faced.people.kept import Kept, Rules
 from faced.people.memory import FILE
 from faced.people.neighbours import Neighbours
-from faced.people.recluster import Clustering, clusters_of, rules_of
+from faced.people.recluster import Clustering, clusters_of, rules_of, write_decision
 from faced.people.said import Said
+from faced.store.database import open_store
 from faced.store.derived import load_derived, save_derived
+from faced.store.jobs import ensure_engine
 
 SIZES, LARGE = (10_000, 30_000, 100_000), (300_000, 1_000_000)
 SCRATCH = (10_000, 30_000, 50_000)
+CHILD = 100_000
+"""Faces of the state that a process decides about."""
 ADDED = (1, 10, 100, 1000)
 JITTER = 0.02
 """Of each coordinate: faces of one photo drawn twice are 0.32 apart, as two photos of one person."""
@@ -208,19 +217,99 @@ def measure_adding(library: Library, size: int, rounds: int) -> dict[str, Any]:
 
 
 def measure_memory(library: Library, size: int) -> int:
-    """The most bytes a face of the neighbours, their vectors included, while 100 are added to a state of this size."""
-    faces, rules = library.faces, rules_of(library.rules)
-    vectors = faces.embeddings[: size + 100]
-    whole = Neighbours(rules.reach)
-    saved = {name: library.kept.save()[name].copy() for name in whole.save()}
+    """The most bytes a face of all that is kept, the vectors included, while 100 are added to a state of this size."""
+    away = np.setdiff1d(np.arange(len(library.faces)), library.here)[:100]
+    more = library.faces.take(np.sort(np.concatenate([library.here, away])))
     tracemalloc.start()
-    kept = np.empty((size + size // 16, 128), dtype=np.float32)
-    kept[:size] = library.kept.embeddings
-    assert whole.load(saved, kept)
-    whole.add(np.arange(10**9, 10**9 + 100), vectors[-100:], np.ones(100, dtype=np.bool_), np.arange(100))
+    saved = {name: column.copy() for name, column in library.kept.save().items()}
+    vectors = np.empty((size + size // 16, 128), dtype=np.float32)
+    vectors[:size] = library.kept.embeddings
+    kept = Kept(library.kept.rules)
+    assert kept.load(saved, vectors)
+    del saved, vectors
+    tracemalloc.reset_peak()
+    kept.follow(more)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     return round(peak / size)
+
+
+def fill_state(folder: Path, faces: Faces, later: Sequence[int]) -> None:
+    """A state with these faces, the last of them in libraries that are not listed yet: so many in each."""
+    keys = list(dict.fromkeys(faces.images))
+    numbers = {key: number for number, key in enumerate(keys, 1)}
+    hashes = dict(zip(faces.images, faces.dhashes.astype(np.int64).tolist(), strict=True))
+    library = np.ones(len(keys), dtype=np.int64)
+    for number, count in enumerate(later, 2):
+        library[len(keys) - sum(later[number - 2 :]) :] = number
+        assert count > 0
+    with open_store(folder) as store, store.write() as db:
+        ensure_engine(db, "bench", '{"name": "bench"}')
+        for number in range(len(later) + 1):
+            db.execute(
+                "INSERT INTO libraries (root, listed, online) VALUES (?, ?, 1)",
+                [b"/%d" % number, number == 0],
+            )
+        db.conn.executemany(
+            "INSERT INTO images (id, key, format, width, height, dhash) VALUES (?, ?, 'JPEG', 40, 30, ?)",
+            [(numbers[key], key, hashes[key]) for key in keys],
+        )
+        db.conn.executemany(
+            """INSERT INTO photos (library, path, size, mtime_ns, ctime_ns, ino, found, stale, image, orientation)
+               VALUES (?, ?, 1, 1, 1, 1, 1, 0, ?, 1)""",
+            [(int(where), key.encode(), numbers[key]) for key, where in zip(keys, library, strict=True)],
+        )
+        db.conn.executemany(
+            "INSERT INTO encodings (image, engine, orientation) VALUES (?, 1, 1)",
+            [(n,) for n in numbers.values()],
+        )
+        vectors = (row.astype("<f4").tobytes() for row in faces.embeddings)
+        db.conn.executemany(
+            """INSERT INTO faces (image, engine, box_left, box_top, box_width, box_height, landmarks, score, side,
+                                  sharpness, embedding, crc) VALUES (?, 1, ?, ?, ?, ?, ?, 1, 100, 1, ?, ?)""",
+            (
+                (numbers[image], *box, bytes(40), vector, crc32(vector))
+                for image, box, vector in zip(faces.images, faces.boxes.tolist(), vectors, strict=True)
+            ),
+        )
+
+
+def measure_child(faces: Faces, size: int, rules: Clustering) -> dict[str, Any]:
+    """The process that decides, on a state with so many faces: its start, the first answer, which loads what was kept, and
+    the next one, each with faces of 100 photos more; processor time. And the most memory that it had.
+    """
+    with tempfile.TemporaryDirectory() as temporary:
+        folder, engine = Path(temporary), EngineId(1)
+        fill_state(folder / "full", faces.take(np.arange(size)), (100, 100))
+        fill_state(folder / "empty", faces.take(np.arange(0)), ())
+        child, seconds = Decider(), {}
+        with open_store(folder / "full") as store:
+            write_decision(store, engine, decide_here(Question(store.folder, engine, rules)))
+            child.decide(Question(folder / "empty", engine, rules), lambda: None)
+            seconds["start_s"] = spent = processor_seconds(child.pid)
+            for number, name in ((2, "first_s"), (3, "next_s")):
+                with store.write() as db:
+                    db.execute("UPDATE libraries SET listed = 1 WHERE id = ?", [number])
+                decision = child.decide(Question(store.folder, engine, rules), lambda: None)
+                with Clock() as write:
+                    write_decision(store, engine, decision)
+                seconds[name], spent = processor_seconds(child.pid) - spent, processor_seconds(child.pid)
+            seconds["write_s"] = write.processor / 1e3
+        status = Path(f"/proc/{child.pid}/status")
+        peak = 0
+        if status.is_file():
+            peak = int(status.read_text().split("VmHWM:")[1].split()[0])
+        child.close()
+    return {"faces": size, "peak_mb": round(peak / 1024)} | {k: round(v, 2) for k, v in seconds.items()}
+
+
+def processor_seconds(process: int | None) -> float:
+    """Of a process, since it began; nan where the system does not say."""
+    stat = Path(f"/proc/{process}/stat")
+    if not stat.is_file():
+        return float("nan")
+    fields = stat.read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def measure_scratch(
@@ -271,6 +360,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         "exponent_100": {
             key: exponent(sizes, [one[key] for one in hundred]) for key in ("cluster_ms", "total_ms")
         },
+        "child": measure_child(library.faces, min(CHILD, sizes[-1]), rules),
         "scratch": {str(size): measure_scratch(library.faces, size, rules, random) for size in scratch},
         "most_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}",
@@ -301,6 +391,11 @@ def show(figures: dict[str, Any]) -> None:
     print("\n    faces    faced s  scikit-learn s  ratio   (from scratch)")
     for size, one in figures["scratch"].items():
         print(f"{int(size):9,} {one['faced_s']:10.2f} {one['scikit_learn_s']:15.2f} {one['ratio']:6.2f}")
+    child = figures["child"]
+    print(
+        f"\nthe process that decides, {child['faces']:,} faces: start {child['start_s']} s, first answer (loads) "
+        f"{child['first_s']} s, next answer {child['next_s']} s, writing it {child['write_s']} s; at most {child['peak_mb']} MB"
+    )
     growth = figures["exponent_100"]
     print(f"\n+100 grows with the size to the power of {growth['cluster_ms']} (all: {growth['total_ms']})")
 

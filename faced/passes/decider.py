@@ -36,6 +36,11 @@ class Decider:
         """Whether there is a child."""
         return self._pipe is not None
 
+    @property
+    def pid(self) -> int | None:
+        """Of the child."""
+        return None if self._process is None else self._process.pid
+
     def warm(self) -> None:
         """Start the child, which takes a second or two, so that it is ready when it is asked. Returns at once."""
         if self._pipe is not None:

@@ -243,7 +243,9 @@ class Sums:
 
 
 def _as_called(count: int) -> Rows:
-    return np.append(np.arange(count), NOISE)
+    called = np.arange(count + 1)
+    called[-1] = NOISE
+    return called
 
 
 def _with_room(column: Exact, size: int, room: int) -> Exact:

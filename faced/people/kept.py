@@ -115,6 +115,16 @@ class Kept:
         find_unknown says, when the faces have none, ascending; it is not kept.
         """
         faces = replace(faces, photos=faces.number_photos())
+        count, moved = self._find_neighbours(faces, progress, vectors)
+        if self.rules.joining is not None:
+            self._put_together(faces, self.rules.joining, moved)
+        self._moved, self._photos = moved, faces.photos
+        return count
+
+    def _find_neighbours(
+        self, faces: Faces, progress: Callable[[int, int], None] | None, vectors: Floats | None
+    ) -> tuple[int, NDArray[np.int32]]:
+        """Neighbours and near-copies of these faces. Returns how many had to be computed, and `moved`."""
         rows, is_known = self._match(faces)
         fetched = faces.embeddings[~is_known] if vectors is None else vectors
         gone = np.ones(len(self.ids), dtype=np.bool_)
@@ -155,10 +165,7 @@ class Kept:
                 np.flatnonzero(gone), faces.ids[new], fetched, eligible[new], np.flatnonzero(new), progress
             )
         self._groups, self._looks = groups.astype(np.int32), _stamp_looks(faces)
-        if self.rules.joining is not None:
-            self._put_together(faces, self.rules.joining, moved)
-        self._moved, self._photos = moved, faces.photos
-        return count
+        return count, moved
 
     def _all_vectors(
         self, faces: Faces, rows: NDArray[np.intp], new: NDArray[np.bool_], fetched: Floats

@@ -161,6 +161,7 @@ def follow_links(
     is_moved = changed_start[one] | changed_start[other]
     counts[is_moved] %= HEAVY
     codes = one * n + other
+    del one, other, stays  # as large as the links themselves
     large, sums, squares, heavy = _follow_large(before, starts, cast, change, shift)
     event_codes, event_counts = _list_events(starts, cast, change, shift)
     fresh = np.concatenate([codes[is_moved], event_codes, heavy])
