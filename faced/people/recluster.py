@@ -4,7 +4,8 @@ The two halves may run in two processes: what decides only reads.
 """
 
 import hashlib
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -136,7 +137,10 @@ def write_decision(store: Store, engine: EngineId, decision: Decision | None) ->
     with store.write() as db:
         new = add_persons(db, assignment.new_count)
         after = {
-            face: Owner(new[-number - 1] if number < 0 else PersonId(number), assignment.reasons[face])
+            face: Owner(
+                new[-number - 1] if number < 0 else PersonId(number),
+                _number_new(assignment.reasons[face], new),
+            )
             for face, number in assignment.persons.items()
         }
         changed = {face: owner for face, owner in after.items() if before.get(face) != owner}
@@ -150,6 +154,11 @@ def write_decision(store: Store, engine: EngineId, decision: Decision | None) ->
     )
     persons = len({owner.person for owner in after.values()})
     return ReclusterReport(len(decision.faces), persons, len(new), moved)
+
+
+def _number_new(reason: str, new: Sequence[PersonId]) -> str:
+    """A reason that speaks of persons who have their ids only now."""
+    return re.sub(r"Person -(\d+)", lambda found: f"Person {new[int(found[1]) - 1]}", reason)
 
 
 def _tell_unusable(db: Database, count: int) -> None:
