@@ -164,6 +164,10 @@ def status_lines(status: "Status") -> list[str]:
         lines.append(f"people folder {shown(status.tree.root)}")
         if status.tree.problem:
             lines.append(f"  {status.tree.problem}")
+    if status.suggestions:
+        lines.append(
+            f"{count(status.suggestions, 'face')} may be somebody's whom you named: `faced people --suggestions`"
+        )
     lines += [
         f"question {ask.id}: {ask.text} (faced accept {ask.id}, or faced accept --no {ask.id})"
         for ask in status.asks
@@ -337,6 +341,7 @@ def status_json(status: "Status") -> Json:
             "troubles": [status.daemon.troubles[topic] for topic in sorted(status.daemon.troubles)],
         },
         "notice": status.notice,
+        "suggestions": status.suggestions,
     }
 
 

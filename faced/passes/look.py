@@ -12,6 +12,7 @@ from faced.faces.quality import quality_word
 from faced.model import Box, ImageKey, PersonId
 from faced.passes.beside import is_paused
 from faced.passes.note import Note, load_note
+from faced.passes.persons import call_by_name
 from faced.passes.steps import shown_engine
 from faced.pictures.hashing import image_key
 from faced.pictures.orientation import upright_box, upright_size
@@ -21,7 +22,7 @@ from faced.store.forgotten import is_forgotten
 from faced.store.journal import LogEntry, load_log
 from faced.store.lookup import FaceRow, count_faces, find_photo, has_image, load_faces_of_image
 from faced.store.notices import Notice, load_notices
-from faced.store.persons import PersonRow, load_person_rows
+from faced.store.persons import PersonRow, load_names, load_person_rows
 from faced.store.photos import (
     Counts,
     Library,
@@ -31,6 +32,7 @@ from faced.store.photos import (
     load_quarantine,
 )
 from faced.store.settings import ENGINE_NOTICE, load_setting
+from faced.store.suggestions import count_suggestions
 from faced.store.tree import LeftAlone, Tree, load_left_alone, load_tree
 
 __all__ = [
@@ -48,7 +50,7 @@ MAX_BYTES = 1 << 30
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """What is known, what is left to do, what went wrong."""
+    """What is known, what is left to do, what went wrong. suggestions: faces that may be somebody's with a name."""
 
     counts: Counts
     faces: int
@@ -62,6 +64,7 @@ class Status:
     daemon: Note | None
     paused: bool
     notices: tuple[Notice, ...]
+    suggestions: int = 0
 
     @property
     def problems(self) -> tuple[str, ...]:
@@ -96,6 +99,7 @@ def look_at_status(db: Database, *, is_running: bool = False) -> Status:
         paused=is_paused(db),
         notices=load_notices(db, datetime.now(UTC)),
         notice=load_setting(db, ENGINE_NOTICE) or None,
+        suggestions=sum(count_suggestions(db, shown_engine(db)).values()),
     )
 
 
@@ -113,7 +117,8 @@ def look_at_faces(db: Database, photo: Path) -> list[FaceView]:
     """For `faced faces`, from left to right. Raises FacedError when the photo is not known."""
     key, orientation = find_image(db, photo)
     faces = load_faces_of_image(db, key, shown_engine(db))
-    return sorted((_view(face, orientation) for face in faces), key=lambda view: view.box)
+    names = load_names(db)
+    return sorted((_view(face, orientation, names) for face in faces), key=lambda view: view.box)
 
 
 def find_image(db: Database, photo: Path, *, forgotten: bool = False) -> tuple[ImageKey, int | None]:
@@ -147,7 +152,7 @@ def _find_image(db: Database, photo: Path) -> tuple[ImageKey, int | None]:
     return key, None
 
 
-def _view(face: FaceRow, orientation: int | None) -> FaceView:
+def _view(face: FaceRow, orientation: int | None, names: dict[PersonId, str]) -> FaceView:
     orientation = orientation or face.orientation
     width, height = upright_size(face.width, face.height, orientation)
     box: Box = upright_box(face.box, orientation)
@@ -162,5 +167,5 @@ def _view(face: FaceRow, orientation: int | None) -> FaceView:
         score=face.score,
         quality=quality_word(face.side, face.sharpness),
         person=person,
-        why=face.why or "like nobody that was seen often enough",
+        why=call_by_name(face.why or "like nobody that was seen often enough", names),
     )

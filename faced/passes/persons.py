@@ -1,7 +1,9 @@
 """Which person a command means."""
 
 import os
+import re
 import unicodedata
+from collections.abc import Mapping
 
 from sqlite_utils import Database
 
@@ -12,7 +14,12 @@ from faced.store.persons import load_names, person_exists
 from faced.store.tree import load_person_folders, load_tree
 from faced.store.word_tables import load_word
 
-__all__ = ["find_person", "fold"]
+__all__ = ["call_by_name", "find_person", "fold"]
+
+
+def call_by_name(text: str, names: Mapping[PersonId, str]) -> str:
+    """What was computed about `Person <id>`, with the names of now."""
+    return re.sub(r"\bPerson (\d+)", lambda found: names.get(PersonId(int(found[1])), found[0]), text)
 
 
 def fold(name: str) -> str:

@@ -1,19 +1,19 @@
 """Why each face of a photo is where it is, in plain words. Only reads."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from sqlite_utils import Database
 
 from faced.config import Config
 from faced.errors import shown
 from faced.faces.engine import EngineRecord
 from faced.faces.quality import quality_word
-from faced.model import EngineId, FaceId, Floats, ImageKey, PersonId
+from faced.model import EngineId, FaceId, ImageKey, PersonId
 from faced.passes.look import find_image
+from faced.passes.persons import call_by_name
 from faced.passes.steps import clustering_settings, shown_engine
 from faced.passes.who import BEST, Nearest, PixelBox, find_nearest, pixels
 from faced.passes.word import find_faces
@@ -73,6 +73,7 @@ def look_at_why(db: Database, config: Config, photo: Path) -> list[Explained]:
     settings = clustering_settings(config, EngineRecord.from_json(text))
     known, words, names = load_known(db, engine), _load_words(db, engine, stored), load_names(db)
     unborn = _find_unborn(load_births(db), load_year(db, key), names)
+    copies = _find_copies(known, {face.id for face in stored}, settings)
     explained = []
     for face in stored:
         row = rows[face.box]
@@ -84,14 +85,14 @@ def look_at_why(db: Database, config: Config, photo: Path) -> list[Explained]:
         likenesses = rank_persons(face.embedding, known.faces.embeddings, others) if _is_usable(face) else []
         reasons = [
             *_explain_word(words[face.id], names),
-            *_explain_computed(row, words[face.id], settings, face),
+            *_explain_computed(row, words[face.id], settings, face, names),
             *_explain_suggestion(db, face.id, names),
             *(
                 unborn[one.person]
                 for one in likenesses[:BEST]
                 if one.person in unborn and one.person != row.person
             ),
-            *(_explain_place(db, known, face, key, settings) if _is_usable(face) else []),
+            *_explain_copies(db, copies.get(face.id, set()) - {key}),
         ]
         explained.append(Explained(box, person, tuple(reasons), find_nearest(likenesses, names)))
     return sorted(explained, key=lambda one: one.box)
@@ -155,7 +156,9 @@ def _is_usable(face: StoredFace) -> bool:
     return bool(np.isfinite(face.embedding).all())
 
 
-def _explain_computed(row: FaceRow, word: _Word, settings: Clustering, face: StoredFace) -> list[str]:
+def _explain_computed(
+    row: FaceRow, word: _Word, settings: Clustering, face: StoredFace, names: dict[PersonId, str]
+) -> list[str]:
     if not _is_usable(face):
         return ["its vector is no place (not a number), so it is compared with nothing"]
     quality = quality_word(row.side, row.sharpness, settings.gate)
@@ -168,8 +171,10 @@ def _explain_computed(row: FaceRow, word: _Word, settings: Clustering, face: Sto
             if reasons
             else ["it is like nobody that was seen often enough, or like nobody nearer than others"]
         )
-    elif word.pin is None and word.anchor is None and row.why:
-        reasons.append(row.why)
+    elif row.why:
+        said, _, computed = row.why.partition("; ")
+        is_said = word.pin is not None or word.anchor is not None
+        reasons.append(call_by_name((computed or said) if is_said else row.why, names))
     return reasons
 
 
@@ -191,35 +196,24 @@ def _explain_suggestion(db: Database, face: FaceId, names: dict[PersonId, str]) 
     return [f"perhaps it is {_call(proposed[0], names)}: {proposed[1]:.2f} apart, so you are asked"]
 
 
-def _explain_place(
-    db: Database, known: Known, face: StoredFace, image: ImageKey, settings: Clustering
-) -> list[str]:
-    """Core or border of what DBSCAN sees, and of which photo it is a near-copy."""
-    near = np.flatnonzero(_distances(face.embedding, known.faces.embeddings) <= settings.eps)
-    own = [row for row in near.tolist() if known.faces.ids[row] == face.id]
-    if not own:
-        return []  # of a library that is not listed
-    faces = known.faces.take(near)
-    groups = group_near_copies(faces, settings.copy_bits)
-    mine = int(groups[near.tolist().index(own[0])])
-    large = faces.can_carry(settings.gate)
-    alike = len(set(groups[large].tolist()) | {mine})
-    reasons = []
-    if large[near.tolist().index(own[0])]:
-        count = f"{alike} different faces, itself included, are within {settings.eps:.2f} of it"
-        where = (
-            "so it is in the core of its cluster" if alike >= settings.min_samples else "so it is in no core"
-        )
-        reasons.append(f"{count} ({settings.min_samples} are needed), {where}")
-    copies = {faces.images[row] for row in np.flatnonzero(groups == mine).tolist()} - {image}
+def _find_copies(
+    known: Known, faces: Collection[FaceId], settings: Clustering
+) -> dict[FaceId, set[ImageKey]]:
+    """The images that hold near-copies of each of these faces, its own among them."""
+    groups = group_near_copies(known.faces, settings.copy_bits)
+    rows = np.flatnonzero(np.isin(known.faces.ids, list(faces)))
+    return {
+        FaceId(int(known.faces.ids[row])): {
+            known.faces.images[other] for other in np.flatnonzero(groups == groups[row]).tolist()
+        }
+        for row in rows.tolist()
+    }
+
+
+def _explain_copies(db: Database, copies: Collection[ImageKey]) -> list[str]:
     paths = load_paths_of(db, copies)
     listed = sorted(path for found in paths.values() for path in found[:1])
-    if listed:
-        more = f" and {len(listed) - 1} more" if len(listed) > 1 else ""
-        reasons.append(f"it is a near-copy of {shown(listed[0])}{more}: they count as one")
-    return reasons
-
-
-def _distances(embedding: Floats, embeddings: Floats) -> NDArray[np.float64]:
-    apart = embeddings.astype(np.float64) - embedding.astype(np.float64)
-    return np.asarray(np.sqrt(np.einsum("ij,ij->i", apart, apart)))
+    if not listed:
+        return []
+    more = f" and {len(listed) - 1} more" if len(listed) > 1 else ""
+    return [f"it is a near-copy of {shown(listed[0])}{more}: they count as one"]

@@ -106,12 +106,13 @@ class Nearest:
     """m faces and the persons nearest to them.
 
     persons: (m,) int64, 0 where none is allowed. distances, seconds: (m,) Euclidean, to that person and to the
-    next one; inf where there is none.
+    next one; inf where there is none. second_persons: (m,) int64, who that is, or 0.
     """
 
     persons: NDArray[np.int64]
     distances: NDArray[np.float64]
     seconds: NDArray[np.float64]
+    second_persons: NDArray[np.int64]
 
 
 class Nearness:
@@ -152,12 +153,14 @@ class Nearness:
             np.concatenate([block.persons for block in blocks] or [np.empty(0, dtype=np.int64)]),
             np.concatenate([block.distances for block in blocks] or [np.empty(0)]),
             np.concatenate([block.seconds for block in blocks] or [np.empty(0)]),
+            np.concatenate([block.second_persons for block in blocks] or [np.empty(0, dtype=np.int64)]),
         )
 
     def _nearest_of_block(self, rows: NDArray[np.intp], persons: Sequence[PersonId]) -> Nearest:
         points = self._embeddings[rows].astype(np.float64)
         best, seconds = np.full(len(rows), np.inf), np.full(len(rows), np.inf)
         chosen, nearest = np.zeros(len(rows), dtype=np.int64), np.zeros(len(rows), dtype=np.intp)
+        runners_up = np.zeros(len(rows), dtype=np.int64)
         no = self._claims.rejected
         rejecting = [(n, no[row]) for n, row in enumerate(rows.tolist()) if row in no]
         for person in persons:
@@ -167,10 +170,11 @@ class Nearness:
             distances[self._claims.find_before(rows, person)] = np.inf
             firsts = hers[columns]
             wins = (distances < best) | ((distances == best) & (distances < np.inf) & (firsts < nearest))
+            runners_up = np.where(wins, chosen, np.where(distances < seconds, person, runners_up))
             seconds = np.where(wins, best, np.minimum(seconds, distances))
             best, nearest = np.where(wins, distances, best), np.where(wins, firsts, nearest)
             chosen[wins] = person
-        return Nearest(chosen, best, seconds)
+        return Nearest(chosen, best, seconds, runners_up)
 
 
 def _nearest_row(points: NDArray[np.float64], others: NDArray[np.float64]) -> Columns:

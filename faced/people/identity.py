@@ -44,12 +44,16 @@ class Why(IntEnum):
     UNOWNED = 5
 
 
-_PLAIN = {
-    int(Why.PINNED): "pinned by you",
-    int(Why.ANCHORED): "there when you named this person",
-    int(Why.COPY): "a near-copy of a face that you gave this person",
-}
-_OWNED = int(Why.OWNED)
+class Part(IntEnum):
+    """What a face is to its cluster."""
+
+    NONE = 0
+    IN = 1
+    CORE = 2
+
+
+_SAID = {int(Why.PINNED): "pinned by you", int(Why.ANCHORED): "there when you named this person"}
+_COPY, _OWNED, _CORE = int(Why.COPY), int(Why.OWNED), int(Part.CORE)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,7 +62,8 @@ class _Columns:
 
     owners: (n,) int64 persons; 0: nobody's. reasons: (n,) int8, Why. sizes: (n,) of the cluster. distances: (n,)
     Euclidean, to what the reason says. seconds: (n,) to the next person, inf without one. labels: (n,) the cluster of
-    what no word speaks of, or NOISE. judged: (n,) uint64, of whom the distances of an owned face speak.
+    what no word speaks of, or NOISE. judged: (n,) uint64, of whom the distances of an owned face speak. runners_up: (n,)
+    int64 the next person, 0 without one. parts: (n,) int8, Part.
     """
 
     owners: NDArray[np.int64]
@@ -68,6 +73,8 @@ class _Columns:
     seconds: NDArray[np.float64]
     labels: NDArray[np.int32]
     judged: NDArray[np.uint64]
+    runners_up: NDArray[np.int64]
+    parts: NDArray[np.int8]
 
     @classmethod
     def blank(cls, count: int) -> "_Columns":
@@ -79,13 +86,15 @@ class _Columns:
             np.full(count, np.inf),
             np.full(count, NOISE, dtype=np.int32),
             np.zeros(count, dtype=np.uint64),
+            np.zeros(count, dtype=np.int64),
+            np.zeros(count, dtype=np.int8),
         )
 
 
 @dataclass(frozen=True, eq=False)
 class Assignment:
     """Whose each face is, and why. A group that is nobody known yet has a number below zero: -1, -2, … in the order in
-    which they get their ids.
+    which they get their ids; reasons that speak of it call it `Person -1`.
     """
 
     ids: NDArray[np.int64]
@@ -117,18 +126,31 @@ class Assignment:
 
     def explain(self, rows: NDArray[np.intp]) -> list[str]:
         """Why these rows are whose they are, in plain words."""
-        columns = (self.columns.reasons, self.columns.sizes, self.columns.distances, self.columns.seconds)
-        facts = zip(*(column[rows].tolist() for column in columns), strict=True)
         wanted = set(rows.tolist()) if len(rows) < len(self.attached) else self.attached
         attached = {row: self.attached[row] for row in wanted if row in self.attached}
-        return [_explain(attached.get(row), *one) for row, one in zip(rows.tolist(), facts, strict=True)]
+        mine = self.columns
+        columns = (mine.reasons, mine.parts, mine.sizes, mine.distances, mine.runners_up, mine.seconds)
+        facts = zip(*(column[rows].tolist() for column in columns), strict=True)
+        return [
+            _explain(attached.get(row), *one) + self._tell_second(row, attached.get(row))
+            for row, one in zip(rows.tolist(), facts, strict=True)
+        ]
+
+    def _tell_second(self, row: int, attachment: Attachment | None) -> str:
+        """Whose the cluster is that came second for a face that attached, where that is somebody else's."""
+        if attachment is None or attachment.second == NOISE or self.columns.reasons[row] < Why.OWNED:
+            return ""
+        person = int(self.owners[attachment.second])
+        if person in (0, self.owners[row]):
+            return ""
+        return f"; Person {person} came second, that middle is {attachment.second_distance:.2f} away"
 
     def find_changed(self, last: "Last") -> NDArray[np.intp]:
         """The rows that have another reason than in the last run. (Whose they were, what is stored says better.)"""
         old, new = last.rows()
         mine, theirs = self.columns, last.assignment.columns
         same = np.ones(len(old), dtype=np.bool_)
-        for name in ("reasons", "sizes", "distances", "seconds"):
+        for name in ("reasons", "sizes", "distances", "seconds", "runners_up", "parts"):
             one, other = getattr(mine, name)[new], getattr(theirs, name)[old]
             same &= (one == other) | ((one != one) & (other != other))
         for one, other in zip(self._attached(), last.assignment._attached(), strict=True):
@@ -137,12 +159,14 @@ class Assignment:
         is_changed[new[same]] = False
         return np.flatnonzero(is_changed)
 
-    def _attached(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        distances, seconds = np.full((2, len(self.ids)), -1.0)
+    def _attached(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        distances, seconds, persons = np.full((3, len(self.ids)), -1.0)
         distances[self.attached.rows] = self.attached.distances
         has_second = self.attached.seconds != NOISE
-        seconds[self.attached.rows[has_second]] = self.attached.second_distances[has_second]
-        return distances, seconds
+        rows = self.attached.rows[has_second]
+        seconds[rows] = self.attached.second_distances[has_second]
+        persons[rows] = self.owners[self.attached.seconds[has_second]]
+        return distances, seconds, persons
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -192,6 +216,9 @@ def assign_persons(
     columns.reasons[list(claims.pinned)] = Why.PINNED
     columns.reasons[list(claims.anchored)] = Why.ANCHORED
     columns.distances[taken], columns.seconds[taken], columns.sizes[taken] = np.nan, np.inf, 0
+    columns.runners_up[taken] = 0
+    columns.parts[clusters.labels != NOISE] = Part.IN
+    columns.parts[clusters.cores] = Part.CORE
     return Assignment(faces.ids, columns, clusters.attached)
 
 
@@ -248,13 +275,13 @@ def _divide_clusters(
         is_known = (known.judged[mine] == judged) & ~rejected[mine] & (judged != 0)
         there, asked = mine[is_known], mine[~is_known]
         columns.owners[there], columns.distances[there] = known.persons[there], known.distances[there]
-        columns.seconds[there] = known.seconds[there]
+        columns.seconds[there], columns.runners_up[there] = known.seconds[there], known.runners_up[there]
         nearest = nearness.find_nearest(asked, persons)
         for person in claims.born.keys() & set(persons):
             is_far = is_far_for_child(rooms[asked], claims.years[asked], claims.born[person])
             nearest.persons[is_far & (nearest.persons == person)] = 0
         columns.owners[asked], columns.distances[asked] = nearest.persons, nearest.distances
-        columns.seconds[asked] = nearest.seconds
+        columns.seconds[asked], columns.runners_up[asked] = nearest.seconds, nearest.second_persons
         columns.reasons[mine] = np.where(columns.owners[mine] != 0, Why.OWNED, Why.NOBODYS)
 
 
@@ -265,6 +292,7 @@ class _Judged:
         self.persons = np.zeros(count, dtype=np.int64)
         self.judged = np.zeros(count, dtype=np.uint64)
         self.distances, self.seconds = np.empty(count), np.empty(count)
+        self.runners_up = np.zeros(count, dtype=np.int64)
         if last is None:
             return
         old, new = last.rows()
@@ -275,6 +303,7 @@ class _Judged:
         old, new = old[is_owned], new[is_owned]
         self.persons[new], self.judged[new] = columns.owners[old], columns.judged[old]
         self.distances[new], self.seconds[new] = columns.distances[old], columns.seconds[old]
+        self.runners_up[new] = columns.runners_up[old]
 
 
 def _sign(persons: tuple[PersonId, ...], nearness: Nearness) -> int:
@@ -283,29 +312,20 @@ def _sign(persons: tuple[PersonId, ...], nearness: Nearness) -> int:
     return int.from_bytes(blake2b(text, digest_size=8).digest(), "little") | 1
 
 
-def _explain(attachment: Attachment | None, why: int, size: int, far: float, second: float) -> str:
-    if why in _PLAIN:
-        return _PLAIN[why]
-    reason = f"in a cluster of {size} faces, {far:.2f} from its middle"
-    if why == _OWNED:
-        reason = _explain_owned(size, far, second)
-    return reason if attachment is None else f"{_explain_attached(attachment)}, {reason}"
-
-
-def _explain_owned(size: int, far: float, second: float) -> str:
-    reason = (
-        f"in a cluster of {size} faces that is this person's by name, {far:.2f} from the nearest one you gave"
-    )
-    return reason if second == np.inf else f"{reason} ({second:.2f} from the next person's)"
-
-
-def _explain_attached(attachment: Attachment) -> str:
-    second = ""
-    if attachment.second != NOISE:
-        second = f"; the next cluster's is {attachment.second_distance:.2f} away"
-    return (
-        f"attached, for most faces near it are there and its middle is {attachment.distance:.2f} away{second}"
-    )
+def _explain(
+    attachment: Attachment | None, why: int, part: int, size: int, far: float, runner_up: int, second: float
+) -> str:
+    if why == _COPY:
+        return "a near-copy of a face that you gave this person"
+    place = "at the core of" if part == _CORE else "in"
+    if attachment is not None:
+        place = f"attached (most faces near it are there, the middle is {attachment.distance:.2f} away) to"
+    if why in _SAID:
+        return f"{_SAID[why]}; {place} a cluster" if part else _SAID[why]
+    if why != _OWNED:
+        return f"{place} a cluster of {size} faces, {far:.2f} from its middle"
+    reason = f"{place} a cluster of {size} faces that is this person's by name, {far:.2f} from the nearest one you gave"
+    return f"{reason} (Person {runner_up} is second: {second:.2f})" if runner_up else reason
 
 
 def _leave_unowned(

@@ -4,7 +4,8 @@ The two halves may run in two processes: what decides only reads.
 """
 
 import hashlib
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -185,7 +186,7 @@ def write_decision(store: Store, engine: EngineId, decision: Decision | None) ->
     with store.write() as db:
         new = add_persons(db, decision.new_persons)
         owners = {
-            face: Owner(new[-person - 1] if person < 0 else PersonId(person), why)
+            face: Owner(new[-person - 1] if person < 0 else PersonId(person), _number_new(why, new))
             for face, person, why in decision.owners
         }
         save_owners(db, owners, decision.nobodys)
@@ -194,6 +195,11 @@ def write_decision(store: Store, engine: EngineId, decision: Decision | None) ->
         save_setting(db, LAST_INPUT, decision.digest)
         _tell_unusable(db, decision.unusable)
     return ReclusterReport(decision.faces, decision.persons, len(new), decision.moved)
+
+
+def _number_new(reason: str, new: Sequence[PersonId]) -> str:
+    """A reason that speaks of persons who have their ids only now."""
+    return re.sub(r"Person -(\d+)", lambda found: f"Person {new[int(found[1]) - 1]}", reason)
 
 
 def _tell_unusable(db: Database, count: int) -> None:

@@ -1,5 +1,6 @@
 """From clusters to persons: the user's word (rules 1 and 2), two faces of one photo (3), no order of arrival (7)."""
 
+from dataclasses import replace
 from random import Random
 
 import numpy as np
@@ -8,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from faced.model import FaceId, Gate, PersonId
-from faced.people.faces import NOISE, Clusters, Faces, sort_faces
+from faced.people.faces import NOISE, Attached, Clusters, Faces, sort_faces
 from faced.people.identity import assign_persons
 from faced.people.numbers import number_persons
 from faced.people.recluster import Clustering, cluster_faces
@@ -381,16 +382,31 @@ def test_reasons_are_plain_words() -> None:
     labels = [0] * 6 + [NOISE, NOISE] + [8] * 3
     assignment = assign_persons(faces, clusters_of(labels, groups=[*range(7), 6, 8, 9, 10]), {}, said)
     assert {int(face): reason for face, reason in assignment.reasons.items() if face not in (1, 3, 4, 5)} == {
-        0: "there when you named this person",
-        2: "in a cluster of 6 faces that is this person's by name, 0.10 from the nearest one you gave"
-        " (0.20 from the next person's)",
+        0: "there when you named this person; at the core of a cluster",
+        2: "at the core of a cluster of 6 faces that is this person's by name, 0.10 from the nearest one you gave"
+        " (Person 2 is second: 0.20)",
         6: "pinned by you",
         7: "a near-copy of a face that you gave this person",
-        8: "in a cluster of 3 faces, 0.10 from its middle",
-        9: "in a cluster of 3 faces, 0.00 from its middle",
-        10: "in a cluster of 3 faces, 0.10 from its middle",
+        8: "at the core of a cluster of 3 faces, 0.10 from its middle",
+        9: "at the core of a cluster of 3 faces, 0.00 from its middle",
+        10: "at the core of a cluster of 3 faces, 0.10 from its middle",
     }
     assert assignment.new_count == 1
+
+
+def test_who_came_second_for_a_face_that_attached_is_said() -> None:
+    """By number, for names come later: somebody with a name, somebody found just now, not the person itself."""
+    faces = crowd(9)
+    labels = [0, 0, 0, 3, 3, 3, 6, 6, 6]
+    for second, told in ((3, "Person 2 came second"), (6, "Person -1 came second"), (0, "")):
+        attached = Attached(np.array([2]), np.array([0.41]), np.array([second]), np.array([0.45]))
+        clusters = replace(clusters_of(labels, cores=[0, 1, 3, 4, 5, 6, 7, 8]), attached=attached)
+        said = Said(anchors=pinned(f0=ANNA, f1=ANNA, f3=BEN, f4=BEN), named=NAMED)
+        reason = assign_persons(faces, clusters, {}, said).reasons[FaceId(2)]
+        assert reason.startswith(
+            "attached (most faces near it are there, the middle is 0.41 away) to a cluster of 3"
+        )
+        assert reason.partition("; ")[2] == (f"{told}, that middle is 0.45 away" if told else "")
 
 
 def test_on_real_faces_every_name_survives_any_eps() -> None:

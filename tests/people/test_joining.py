@@ -200,9 +200,9 @@ def test_why_a_face_is_where_it_is_says_it_was_attached() -> None:
     faces.sides[7] = 40.0
     assignment = assign_persons(faces, cluster_faces(faces, SETTINGS), {}, Said())
     assert assignment.reasons[FaceId(7)].startswith(
-        "attached, for most faces near it are there and its middle is 0."
+        "attached (most faces near it are there, the middle is 0."
     )
-    assert assignment.reasons[FaceId(0)].startswith("in a cluster of 8 faces")
+    assert assignment.reasons[FaceId(0)].startswith("at the core of a cluster of 8 faces")
 
 
 @pytest.mark.parametrize("order", [0, 1, 2])

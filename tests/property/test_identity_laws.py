@@ -300,7 +300,8 @@ def test_law_silence_changes_nothing(world: World) -> None:
     clustered = np.flatnonzero(labels != NOISE).tolist()
     assert silent.persons == {int(world.faces.ids[row]): numbers[int(labels[row])] for row in clustered}
     assert silent.reasons == {
-        int(world.faces.ids[row]): f"in a cluster of {(labels == labels[row]).sum()} faces, "
+        int(world.faces.ids[row]): f"{'at the core of' if world.clusters.cores[row] else 'in'} a cluster of "
+        f"{(labels == labels[row]).sum()} faces, "
         f"{distances[row]:.2f} from its middle"
         for row in clustered
     }
