@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from faced import __version__
 from faced.demo import DemoLibrary
@@ -25,13 +26,14 @@ from faced.model import EncodedPicture
 from faced.pictures.hashing import image_key
 from faced.store.database import open_store
 from tests.support.app import App
+from tests.support.daemon import running
 from tests.support.dask_cluster import LIMIT, DaskCluster, dask_cluster
 from tests.support.encoding import Album, settings_at
 from tests.support.photos import face_jpeg, jpeg
 
 pytest.importorskip("distributed", reason="needs faced[dask]")
 
-PHOTOS = 8
+PHOTOS = 5
 FACES = """SELECT key, box_left, box_top, box_width, box_height, landmarks, score, side, sharpness, embedding
     FROM faces JOIN images ON images.id = image ORDER BY key, box_left, box_top"""
 
@@ -132,18 +134,6 @@ def test_a_photo_that_the_workers_can_read_is_not_sent(cluster: DaskCluster, tmp
     assert client("ways", cluster.address, tmp_path / "here.jpg", tmp_path / "there.jpg") == "40 30\n" * 5
 
 
-def test_a_worker_without_faced_says_so(tmp_path: Path, model_cache: Path) -> None:
-    """It is told what to install; the photo is not blamed."""
-    (tmp_path / "face.jpg").write_bytes(face_jpeg())
-    with dask_cluster(tmp_path / "dask", model_cache) as cluster:
-        cluster.start_worker(with_faced=False)
-        lines = client("fail", cluster.address, tmp_path / "face.jpg").splitlines()
-    told = (
-        f"the Dask cluster at {cluster.address} has a worker without faced: install faced[dask] {__version__}"
-    )
-    assert lines[0] == f"FacedError {told} there"
-
-
 def test_the_way_may_be_encrypted(tmp_path: Path, model_cache: Path) -> None:
     """`tls://` with certificates where Dask's own configuration says."""
     if shutil.which("openssl") is None:
@@ -174,31 +164,36 @@ def test_failures_are_told_as_at_home(cluster: DaskCluster, tmp_path: Path) -> N
     assert lines[1:] == ["1 faces", "WorkerFailed was given up"]
 
 
-def test_a_lost_scheduler_ends_the_run_plainly(tmp_path: Path, model_cache: Path) -> None:
-    """Nobody waits for ever, and no photo is blamed."""
-    (tmp_path / "face.jpg").write_bytes(face_jpeg())
+def test_a_cluster_that_cannot_work_says_so(tmp_path: Path, model_cache: Path) -> None:
+    """No worker; one without faced; the last worker goes; the scheduler goes: nobody waits for ever, and no photo is blamed."""
+    photo = tmp_path / "face.jpg"
+    photo.write_bytes(face_jpeg())
     cluster = DaskCluster(tmp_path / "dask", model_cache)
     try:
         scheduler = cluster.start_scheduler()
+        told = client("fail", cluster.address, photo, status=1)
+        assert f"the Dask scheduler at {cluster.address} has no worker: start one with `dask worker " in told
+
+        without = cluster.start_worker(with_faced=False)
+        told = client("fail", cluster.address, photo).splitlines()[0]
+        assert told == (
+            f"FacedError the Dask cluster at {cluster.address} has a worker without faced: "
+            f"install faced[dask] {__version__} there"
+        )
+        cluster.kill(without)
+
+        worker = cluster.start_worker()
+        told = client("desert", cluster.address, photo, worker)
+        assert told == f"FacedError the Dask cluster at {cluster.address} has no worker any more\n"
+
         cluster.start_worker()
-        lines = client("lose", cluster.address, tmp_path / "face.jpg", scheduler).splitlines()
+        lines = client("lose", cluster.address, photo, scheduler).splitlines()
     finally:
         cluster.stop()
     assert len(lines) == 2
     for line in lines:
         assert f"the Dask cluster at {cluster.address} " in line
     assert lines[1].startswith("FacedError ")
-
-
-def test_a_cluster_without_workers_is_an_error(tmp_path: Path, model_cache: Path) -> None:
-    """From the beginning, and when the last one goes: nobody waits for ever."""
-    (tmp_path / "face.jpg").write_bytes(face_jpeg())
-    with dask_cluster(tmp_path / "dask", model_cache) as cluster:
-        told = client("fail", cluster.address, tmp_path / "face.jpg", status=1)
-        assert f"the Dask scheduler at {cluster.address} has no worker: start one with `dask worker " in told
-        worker = cluster.start_worker()
-        told = client("desert", cluster.address, tmp_path / "face.jpg", worker)
-    assert told == f"FacedError the Dask cluster at {cluster.address} has no worker any more\n"
 
 
 def configure(app: App, text: str) -> None:
@@ -213,6 +208,28 @@ def test_sync_on_a_cluster_makes_the_same_folders(small: App, cluster: DaskClust
     done = small.sync()
     assert done.stderr == ""
     assert len(small.groups()) == 3
+
+
+def test_the_daemon_encodes_on_a_cluster_and_lives_on_without(
+    known: App, tmp_path: Path, model_cache: Path
+) -> None:
+    """A photo that comes is read by the worker; one that comes when the cluster is gone waits for it, and that is said."""
+    hers = "2014/IMG_0007.jpg"
+    with Image.open(known.photos / hers) as portrait:
+        for quality in (90, 80):
+            portrait.save(known.home / f"{quality}.jpg", quality=quality)
+    with dask_cluster(tmp_path / "dask", model_cache, 1) as cluster:
+        configure(known, f"library: {{settle: 0.3 s}}\nencode: {{cluster: '{cluster.address}'}}\n")
+        with running(known) as daemon:
+            daemon.wait_for_folders(lambda folders: len(folders) == 3)
+            known.add(known.home / "90.jpg", "comes.jpg")
+            daemon.wait_for_link("comes.jpg", beside=hers)
+            cluster.stop()
+            known.add(known.home / "80.jpg", "waits.jpg")
+            daemon.wait_for_log(f"Dask cluster at {cluster.address}")
+            status = daemon.wait_for_status(lambda status: status["queued"] == 1)
+            assert status["quarantined"] == []
+            daemon.wait_for_link("comes.jpg", beside=hers)
 
 
 def test_without_a_scheduler_sync_says_where_and_what_to_do(small: App) -> None:

@@ -63,6 +63,10 @@ class DaskCluster:
         """Whether a process that was started here has not ended."""
         return any(process.pid == pid and process.poll() is None for process in self._processes)
 
+    def kill(self, pid: int) -> None:
+        """One machine goes."""
+        os.killpg(pid, signal.SIGKILL)
+
     def _start(self, name: str, command: Sequence[str]) -> "subprocess.Popen[bytes]":
         with open(self.base / f"{name}.log", "wb") as log:
             process = subprocess.Popen(
