@@ -22,6 +22,7 @@ from faced.passes.persons import find_person
 from faced.passes.places import Run
 from faced.passes.say import Said, say_and_show
 from faced.passes.word import find_faces
+from faced.store.albums import load_albums
 from faced.store.database import Store
 from faced.store.edits import Draft, Edit, FaceRef
 from faced.store.faces import load_engines
@@ -141,9 +142,11 @@ def _forget(db: Database, meant: Meant, persons: frozenset[PersonId]) -> Sequenc
 
 
 def _all_of(db: Database, person: PersonId) -> frozenset[PersonId]:
-    """The person, and those who were merged into her."""
+    """The person, those who were merged into her, and albums that show one of them: their names tell of her."""
     persons = load_word(db).persons
-    return frozenset([person, *(other for other, word in persons.items() if word.merged_into == person)])
+    hers = {person, *(other for other, word in persons.items() if word.merged_into == person)}
+    albums = {id_ for id_, album in load_albums(db).items() if hers.intersection(album.persons)}
+    return frozenset(hers | albums)
 
 
 def _refs_of(db: Database, person: PersonId, persons: frozenset[PersonId]) -> list[FaceRef]:

@@ -1,7 +1,7 @@
 """What `faced forget` takes out of the journal, and what must not come back. Values in, values out.
 
 An edit of kind `forget` is about a person (`faces`: hers, wherever they were found; value `{"persons": [ids]}`, those
-who were merged into her too) or about pictures (value `{"images": [keys], "again": bool}`; again: they may be looked
+who were merged into her too, and albums that show her) or about pictures (value `{"images": [keys], "again": bool}`; again: they may be looked
 at from now on, and only what was known is forgotten). It cannot be undone, and it strikes out what was said before it,
 so that a journal that was put back from a copy forgets once more.
 """
@@ -37,7 +37,7 @@ class Forgotten:
 
 
 def draft_person(person: PersonId, merged: Iterable[PersonId], faces: Iterable[FaceRef]) -> Draft:
-    """Forget somebody. merged: those who were merged into her."""
+    """Forget somebody. merged: those who were merged into her, and albums that show her."""
     persons = sorted({int(person), *map(int, merged)})
     return Draft("forget", person, tuple(faces), {"persons": list(persons)})
 
@@ -116,12 +116,20 @@ def _strike(edits: Sequence[Edit], forget: Edit) -> list[Edit]:
             left.append(edit)
             continue
         is_hers = edit.person in taken.persons or (edit.kind == "merge" and edit.value in taken.persons)
-        less = None if is_hers or edit.undoes in gone else _strike_faces(edit, taken)
+        is_taken = is_hers or edit.undoes in gone or _image_of(edit) in taken.images
+        less = None if is_taken else _strike_faces(edit, taken)
         if less is None:
             gone.add(edit.id)
         else:
             left.append(less)
     return left
+
+
+def _image_of(edit: Edit) -> object:
+    """The picture that a word about a whole picture is about."""
+    if edit.kind in ("tag", "name_link"):
+        return _value(edit).get("image")
+    return edit.value if edit.kind == "hide_link" else None
 
 
 def _strike_faces(edit: Edit, taken: _Taken) -> Edit | None:

@@ -179,12 +179,14 @@ def forget_folders(db: Database, persons: Collection[PersonId]) -> None:
     for person in persons:
         db.execute("DELETE FROM away_folders WHERE person = ?", [person])
         db.execute("DELETE FROM undecided WHERE person = ?", [person])
+        db.execute("DELETE FROM put_off WHERE person = ?", [person])
         db.execute("DELETE FROM asks WHERE json_extract(details, '$.person') = ?", [person])
 
 
 def let_folders_go(db: Database, persons: Collection[PersonId]) -> None:
     """Base knows no folder of these persons any more: what is left of them in the tree is the user's."""
     for person in persons:
+        db.execute("DELETE FROM pictures WHERE folder IN (SELECT id FROM folders WHERE person = ?)", [person])
         db.execute(
             "DELETE FROM links WHERE person = ? OR folder IN (SELECT id FROM folders WHERE person = ?)",
             [person, person],

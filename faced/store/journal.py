@@ -124,7 +124,7 @@ def strike_lines(db: Database) -> None:
     """
     before = {edit.id: edit for edit in load_edits(db)}
     after = {edit.id: edit for edit in strike_out(before.values())}
-    for table in ("pins", "rejections", "anchors"):  # they refer to edits
+    for table in ("pins", "rejections", "anchors", "tags", "link_names"):  # they refer to edits
         db.execute(f"DELETE FROM {table}")
     db.conn.executemany("DELETE FROM edits WHERE id = ?", [(key,) for key in before if key not in after])
     changed = [(to_line(edit), key) for key, edit in after.items() if edit != before[key]]

@@ -173,3 +173,17 @@ def test_the_tables_are_those_of_the_journal(tmp_path, again):
         say(store, draft_pictures([face(4).image], again=again))
         assert check_word(store.db) == []
         assert store.db.execute("SELECT count(*) FROM forgotten_images").fetchone() == (int(not again),)
+
+
+def test_words_about_whole_pictures_and_albums_go_too():
+    """A tag and a link's name of a forgotten picture; an album that shows a forgotten person, by its id."""
+    key, other = str(face(1).image), str(face(2).image)
+    said = [
+        edit(1, "tag", 1, (), {"image": key, "on": True}),
+        edit(2, "name_link", 1, (), {"image": key, "name": "Anna.jpg"}),
+        edit(3, "hide_link", 9, (), key),
+        edit(4, "tag", 1, (), {"image": other, "on": True}),
+        edit(5, "album", 9, (), {"persons": [1, 2], "name": None, "place": "Anna + Ben", "over": False}),
+    ]
+    assert strike_out([*said, forget(6, images=[face(1).image])])[:-1] == said[3:]
+    assert strike_out([*said, forget(6, 2, [9])])[:-1] == [said[0], said[1], said[3]]
