@@ -17,6 +17,7 @@ from faced.folders.brake import BRAKE, Brake
 from faced.folders.context import Context, Sources, Understood
 from faced.folders.disk import Disk, DiskFolder, join_path
 from faced.folders.edits import FolderEdit
+from faced.folders.files import find_copied_files
 from faced.folders.interpret import interpret_tree
 from faced.folders.place import open_place
 from faced.folders.rest import load_known, rests
@@ -44,6 +45,8 @@ from faced.store.follow import (
     load_images_of_texts,
     save_copies,
 )
+from faced.store.photos import is_size_of_photo
+from faced.store.spots import load_image_ids
 from faced.store.tree import Base, load_base
 
 __all__ = ["Known", "ReadReport", "Record", "read_user_edits"]
@@ -122,7 +125,8 @@ def read_user_edits(
         if key is not None and rests(store.db, held.handle, key):
             return ReadReport(rests=True, recovered=recovered.recovered)
         disk = read_tree(held.handle, load_known(store.db))
-        understood, rows, asks = _understand(store, disk, known, now_ns, trust_first, second_look_ns)
+        files = _find_files(store, held.handle, disk)
+        understood, rows, asks = _understand(store, disk, files, known, now_ns, trust_first, second_look_ns)
     except Frozen as frozen:
         return _freeze(store, frozen)
     except OSError as error:
@@ -149,8 +153,26 @@ def _freeze(store: Store, frozen: Frozen) -> ReadReport:
     return ReadReport(frozen=str(frozen))
 
 
+def _find_files(store: Store, root: int, disk: Disk) -> dict[bytes, tuple[bytes, ImageId | None]]:
+    """Copies of photos that are known, by path."""
+    db = store.db
+    found = find_copied_files(root, disk, load_copies(db), lambda size: is_size_of_photo(db, size))
+    ids = load_image_ids(db, {key for _, key in found.values() if key is not None})
+    return {
+        path: (mark, None if key is None else ids[key])
+        for path, (mark, key) in found.items()
+        if key is None or key in ids
+    }
+
+
 def _understand(
-    store: Store, disk: Disk, known: Known, now_ns: int, trust_first: bool, second_look_ns: int
+    store: Store,
+    disk: Disk,
+    files: Mapping[bytes, tuple[bytes, ImageId | None]],
+    known: Known,
+    now_ns: int,
+    trust_first: bool,
+    second_look_ns: int,
 ) -> tuple[Understood, tuple[Undecided, ...], tuple[Ask, ...]]:
     base = load_base(store.db)
     rows = load_undecided(store.db)
@@ -167,6 +189,7 @@ def _understand(
         merged=known.merged,
         rejected=known.rejected,
         copies=load_copies(store.db),
+        files=files,
         link_names=known.link_names,
         moved_to=known.moved_to,
         in_common=known.in_common,
