@@ -285,8 +285,11 @@ class _Hand:
         for there in arrivals.copied:
             if self._arrive(there, None):
                 assert there.owner is not None
-                edits.append(Copied(there.owner, there.image, f"the link {shown(there.path)} was put there"))
-                self._name(there, there.owner, True)
+                what = "photo" if there.is_file else "link"
+                edits.append(
+                    Copied(there.owner, there.image, f"the {what} {shown(there.path)} was put there")
+                )
+                self._name(there, there.owner, not there.is_file)
         for path, new in sorted(arrivals.new.items()):
             self._gather(path, new, frozenset(p for p, into in merged.items() if into == path))
         for person, into in sorted(merged.items()):
@@ -308,7 +311,13 @@ class _Hand:
             )
 
     def _arrive(self, there: Strange, one: Lost | None) -> bool:
-        """Base has it where it is now. False: the folder is not known yet, and base has another one of its path."""
+        """Base has it where it is now. False: the folder is not known yet, and base has another one of its path.
+
+        A file is the user's, and never base's.
+        """
+        if there.is_file:
+            self.outcome.copies.add(KnownCopy(there.ino, there.name, there.text, there.owner))
+            return True
         change = self.outcome.change
         home = self.places.folder_at.get(there.folder)
         link = FoundLink(there.name, there.text, there.image)
@@ -346,7 +355,10 @@ class _Hand:
                     one, there, "it waits until it is known what became of the folder that was here before"
                 )
             return
-        strange = [*(there for _, there in new.moved), *new.copied]
+        strange = [*(there for _, there in new.moved), *(there for there in new.copied if not there.is_file)]
+        self.outcome.copies |= {
+            KnownCopy(there.ino, there.name, there.text, None) for there in new.copied if there.is_file
+        }
         names = {there.image: there.name for there in strange if not _is_named_after_photo(there)}
         self._adopt(path, PersonId(0), [FoundLink(s.name, s.text, s.image) for s in strange])
         self.outcome.change.gone += [one.key for one, _ in new.moved]

@@ -36,8 +36,9 @@ class Context:
     to them is no rejection. rejected_lately: images by person, in 24 hours. undecided, asks: of earlier looks; asks
     only those of TREE_KINDS. images_of_texts: of texts found on disk that base does not have: those that faced once
     wrote, and the paths of photos. away: folders of hidden persons when they left. copies: links that an earlier look
-    found to be the user's affair. link_names: what links are called by the user.
-    pictures: face pictures, as found; understood_pictures: path to face, of those that an earlier look has understood.
+    found to be the user's affair. files: copies of photos by path: a mark that changes with the file, and the image;
+    None: it is among `copies`. link_names: what links are called by the user. pictures: face pictures, as found;
+    understood_pictures: path to face, of those that an earlier look has understood.
     moved_to: to whom links of a person were moved before. in_common: whether such links show one person.
     """
 
@@ -55,6 +56,7 @@ class Context:
     images_of_texts: Mapping[bytes, ImageId] = field(default_factory=dict)
     away: tuple[AwayFolder, ...] = ()
     copies: frozenset[KnownCopy] = frozenset()
+    files: Mapping[bytes, tuple[bytes, ImageId | None]] = field(default_factory=dict)
     link_names: Mapping[tuple[PersonId, ImageId], bytes] = field(default_factory=dict)
     pictures: Pictures = field(default_factory=Pictures)
     understood_pictures: Mapping[bytes, str] = field(default_factory=dict)

@@ -111,6 +111,11 @@ class _Looker:
             if (path := self.path_of.get(link.folder)) is not None
             and is_there(link, self.disk[path], self.looks)
         }
+        names = {
+            join_path(path, link.name)
+            for link in self.links
+            if (path := self.path_of.get(link.folder)) is not None
+        }
         returned = tuple(path + b"/" for path in identity.returned.values())
         unclear = {link.image for link in self.links if link.folder in identity.unclear}
         for path, found in sorted(self.disk.items()):
@@ -123,6 +128,10 @@ class _Looker:
                 if owner is None
                 else owner.id not in unread
             )
+            for name in found.others:
+                where = join_path(path, name)
+                if where in self.context.files and where not in names:
+                    self._see_file(look, path, name, found.ino, person, is_usable)
             for name, text in found.links.items():
                 image = self.looks.image_of(text)
                 if image is None or join_path(path, name) in ours:
@@ -133,3 +142,15 @@ class _Looker:
                     look.known.add(copy)
                     look.left_alone.update([say_known(path, name, person)])
                 look.strange.append(Strange(path, found.ino, name, text, image, person, is_usable, is_known))
+
+    def _see_file(
+        self, look: LinkLook, folder: bytes, name: bytes, ino: int, person: PersonId | None, is_usable: bool
+    ) -> None:
+        """A copy of a photo: what it means is said once, whoever's folder it is in later."""
+        mark, image = self.context.files[join_path(folder, name)]
+        known = [
+            copy for copy in self.context.copies if (copy.folder, copy.name, copy.text) == (ino, name, mark)
+        ]
+        look.known.update(known)
+        if image is not None and not known:
+            look.strange.append(Strange(folder, ino, name, mark, image, person, is_usable, False, True))

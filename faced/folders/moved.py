@@ -33,7 +33,7 @@ class Lost(NamedTuple):
 class Strange(NamedTuple):
     """A link like faced's own that is not one of base. folder: where it is; ino: of that folder. owner: who stands for
     whose folder it is in, at whatever depth. usable: whether anything can be meant by putting it there. known: an
-    earlier look found it to be the user's affair.
+    earlier look found it to be the user's affair. is_file: it is a copy of the photo itself; text: its mark.
     """
 
     folder: bytes
@@ -44,6 +44,7 @@ class Strange(NamedTuple):
     owner: PersonId | None
     usable: bool
     known: bool
+    is_file: bool = False
 
     @property
     def path(self) -> bytes:
@@ -84,7 +85,10 @@ def pair_links(lost: Iterable[Lost], strange: Iterable[Strange]) -> Pairs:
     for there in sorted(strange, key=_rank):
         strange_of[there.image].append(there)
     for image in sorted({*lost_of, *strange_of}):
-        left, found = lost_of[image], strange_of[image]
+        left, found = lost_of[image], [there for there in strange_of[image] if not there.is_file]
+        files = [there for there in strange_of[image] if there.is_file]
+        pairs.copies += [there for there in files if not there.known]
+        pairs.known += [there for there in files if there.known]
         for one in list(left):
             hers = [there for there in found if there.owner == one.person]
             if hers:

@@ -17,6 +17,7 @@ from faced.folders.brake import BRAKE, Brake
 from faced.folders.context import Context, Sources, Understood
 from faced.folders.disk import Disk, DiskFolder, join_path
 from faced.folders.edits import FolderEdit
+from faced.folders.files import find_copied_files
 from faced.folders.interpret import interpret_tree
 from faced.folders.pictures import find_pictures
 from faced.folders.place import open_place
@@ -45,7 +46,9 @@ from faced.store.follow import (
     load_images_of_texts,
     save_copies,
 )
+from faced.store.photos import is_size_of_photo
 from faced.store.pictures import follow_pictures, load_made_pictures, load_understood_pictures
+from faced.store.spots import load_image_ids
 from faced.store.tree import Base, load_base
 
 __all__ = ["Known", "ReadReport", "Record", "read_user_edits"]
@@ -126,8 +129,9 @@ def read_user_edits(
         if key is not None and held.dates_folders and rests(store.db, held.handle, key):
             return ReadReport(rests=True, recovered=recovered.recovered)
         disk = read_tree(held.handle, load_known(store.db) if held.dates_folders else None)
+        files = _find_files(store, held.handle, disk)
         understood, rows, asks = _understand(
-            store, held.handle, disk, known, now_ns, trust_first, second_look_ns
+            store, held.handle, disk, files, known, now_ns, trust_first, second_look_ns
         )
     except Frozen as frozen:
         return _freeze(store, frozen)
@@ -155,10 +159,23 @@ def _freeze(store: Store, frozen: Frozen) -> ReadReport:
     return ReadReport(frozen=str(frozen))
 
 
+def _find_files(store: Store, root: int, disk: Disk) -> dict[bytes, tuple[bytes, ImageId | None]]:
+    """Copies of photos that are known, by path."""
+    db = store.db
+    found = find_copied_files(root, disk, load_copies(db), lambda size: is_size_of_photo(db, size))
+    ids = load_image_ids(db, {key for _, key in found.values() if key is not None})
+    return {
+        path: (mark, None if key is None else ids[key])
+        for path, (mark, key) in found.items()
+        if key is None or key in ids
+    }
+
+
 def _understand(
     store: Store,
     root: int,
     disk: Disk,
+    files: Mapping[bytes, tuple[bytes, ImageId | None]],
     known: Known,
     now_ns: int,
     trust_first: bool,
@@ -180,6 +197,7 @@ def _understand(
         merged=known.merged,
         rejected=known.rejected,
         copies=load_copies(store.db),
+        files=files,
         link_names=known.link_names,
         moved_to=known.moved_to,
         in_common=known.in_common,

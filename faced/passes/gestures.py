@@ -35,7 +35,7 @@ from faced.passes.meant import choose_copied, choose_gathered, find_faces_of_lin
 from faced.passes.word import part_again
 from faced.store.albums import Album, draft_album, load_albums
 from faced.store.edits import Draft, Edit, FaceRef, Json, Spot
-from faced.store.journal import add_edits, undo_last
+from faced.store.journal import add_edits, load_moved_faces, undo_last
 from faced.store.persons import add_persons, load_images_of_persons, load_names
 from faced.store.pictures import parse_face
 from faced.store.spots import load_engine_key, load_faces_of_images, load_keys
@@ -128,7 +128,7 @@ def _draft(db: Database, engine: EngineId, edit: FolderEdit, made: Mapping[bytes
         case Shown(person):
             return [Draft("show", person)]
         case Merged(person, into):
-            return draft_merge(db, engine, person, into)
+            return [*_anchor_moved(db, person, into), *draft_merge(db, engine, person, into)]
         case LinkNamed(person, image, name):
             return [_name_link(db, person, image, name)]
         case Rejected(person, image):
@@ -173,6 +173,14 @@ def _pictured(db: Database, engine: EngineId, faces: Collection[str]) -> tuple[F
     return tuple(FaceRef(spot.image, spot.box, engines.get(spot, ours)) for spot in spots)
 
 
+def _anchor_moved(db: Database, person: PersonId, into: PersonId) -> list[Draft]:
+    """Links that were moved to the other one before say as much as what is moved now."""
+    word = load_word(db)
+    moved = load_moved_faces(db, person)
+    faces = tuple(face for face in moved if word.pins.get(face.spot) == word.resolve(into))
+    return [Draft("anchor", person, faces)] if faces else []
+
+
 def draft_hide(db: Database, engine: EngineId, person: PersonId) -> list[Draft]:
     """A stranger's faces are anchors too: without a name nothing else would keep knowing them."""
     return [Draft("hide", person), *_draft_anchors(db, engine, person)]
@@ -195,8 +203,14 @@ def draft_name(db: Database, engine: EngineId, person: PersonId, name: str | Non
 
 
 def _draft_anchors(db: Database, engine: EngineId, person: PersonId) -> list[Draft]:
-    faces = find_faces_of_links(db, engine, person, _images_of(db, engine, person))
-    return [Draft("anchor", person, faces)] if faces else []
+    return _anchor(db, person, find_faces_of_links(db, engine, person, _images_of(db, engine, person)))
+
+
+def _anchor(db: Database, person: PersonId, faces: tuple[FaceRef, ...]) -> list[Draft]:
+    """A face that was pinned is hers, and says nothing about those that it is like: another's link was put there."""
+    pins = load_word(db).pins
+    found = tuple(face for face in faces if face.spot not in pins)
+    return [Draft("anchor", person, found)] if found else []
 
 
 def _images_of(db: Database, engine: EngineId, person: PersonId) -> frozenset[ImageId]:
@@ -208,9 +222,7 @@ def _name(
 ) -> list[Draft]:
     drafts = [Draft("name", person, value=name)]
     faces = find_faces_of_links(db, engine, person, images) if name is not None else ()
-    if faces:
-        drafts.append(Draft("anchor", person, faces))
-    return drafts
+    return [*drafts, *_anchor(db, person, faces)]
 
 
 def _name_link(db: Database, person: PersonId, image: ImageId, name: bytes | None) -> Draft:
@@ -285,5 +297,5 @@ def _gather(db: Database, engine: EngineId, edit: Gathered, person: PersonId) ->
             drafts.append(Draft("reject", source, faces))
     drafts += [_name_link(db, person, image, name) for image, name in sorted(edit.names.items())]
     for source in sorted(edit.emptied):
-        drafts += draft_merge(db, engine, source, person)
+        drafts += [*_anchor_moved(db, source, person), *draft_merge(db, engine, source, person)]
     return drafts

@@ -20,6 +20,7 @@ from faced.store.edits import (
     BrokenLine,
     Draft,
     Edit,
+    FaceRef,
     Json,
     explain_skipping,
     find_undone,
@@ -50,6 +51,7 @@ __all__ = [
     "load_last_id",
     "load_lines",
     "load_log",
+    "load_moved_faces",
     "load_moved_to",
     "load_recent",
     "load_undone_merges",
@@ -258,6 +260,17 @@ def load_counting(db: Database, kinds: Sequence[str]) -> list[Edit]:
     found = _sound(rows)
     undone = _load_undone(db) if found else frozenset[str]()
     return [_parse(key, line) for key, line in found if key not in undone]
+
+
+def load_moved_faces(db: Database, person: PersonId) -> tuple[FaceRef, ...]:
+    """The faces of this person's links that were moved to others, one by one, by edits that still count."""
+    undone = _load_undone(db)
+    rows = db.execute(
+        "SELECT id, line, crc FROM edits WHERE kind = 'pin' AND json_extract(line, '$.value.from') = ? ORDER BY id",
+        [person],
+    )
+    edits = [_parse(key, line) for key, line in _sound(rows) if key not in undone]
+    return tuple(dict.fromkeys(face for edit in edits for face in edit.faces))
 
 
 def _load_undone(db: Database) -> frozenset[str]:

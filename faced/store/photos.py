@@ -20,6 +20,7 @@ __all__ = [
     "Stamp",
     "adopt_library",
     "delete_photos",
+    "is_size_of_photo",
     "load_absent_images",
     "load_counts",
     "load_libraries",
@@ -316,6 +317,15 @@ def load_photos_of_images(db: Database) -> dict[ImageId, list[PlacedPhoto]]:
         photo = PlacedPhoto(root, path, mtime_ns, taken, orientation or 1)
         found.setdefault(ImageId(image), []).append(photo)
     return found
+
+
+def is_size_of_photo(db: Database, size: int) -> bool:
+    """Whether a photo of a listed library has so many bytes."""
+    row = db.execute(
+        "SELECT 1 FROM photos JOIN libraries ON libraries.id = photos.library WHERE listed AND size = ? LIMIT 1",
+        [size],
+    )
+    return row.fetchone() is not None
 
 
 def load_absent_images(db: Database) -> frozenset[ImageId]:
