@@ -190,7 +190,6 @@ def main() -> int:
     args = parser.parse_args()
     sizes = [100, 200] if args.smoke else sorted(args.sizes)
     import scipy.sparse.csgraph  # noqa: F401 - what a process imports once is none of the growth
-    import sklearn.cluster  # noqa: F401
 
     results = []
     for size in sizes:

@@ -193,12 +193,17 @@ def run_why(options: argparse.Namespace) -> int:
 
 
 def run_name(options: argparse.Namespace) -> int:
-    """`faced name PERSON NAME` or `faced name PERSON --clear`."""
+    """`faced name PERSON [NAME] [--born YEAR]` or `faced name PERSON --clear`."""
     from faced.passes.say import name_person
 
-    if (options.name is None) != options.clear:
-        raise UsageError("say a NAME, or --clear to take the name away")
-    return _report_said(name_person(_open(options), options.person, options.name))
+    if options.name is not None and options.clear:
+        raise UsageError("say a NAME, or --clear to take the name away, not both")
+    if options.name is None and not options.clear and options.born is None:
+        raise UsageError("say a NAME, or --clear to take the name away, or --born YEAR")
+    keep = options.name is None and not options.clear
+    return _report_said(
+        name_person(_open(options), options.person, options.name, keep_name=keep, born=options.born)
+    )
 
 
 def run_merge(options: argparse.Namespace) -> int:

@@ -81,6 +81,13 @@ def _count(text: str) -> int:
     return number
 
 
+def _year(text: str) -> int | str:
+    """A year, or `unknown`."""
+    if text != "unknown" and not (text.isascii() and text.isdigit() and 1 <= int(text) <= 9999):
+        raise argparse.ArgumentTypeError(f"a year such as 1985, or unknown; got {text}")
+    return text if text == "unknown" else int(text)
+
+
 def _how_many(default: int) -> Argument:
     return _argument(
         "count", metavar="N", nargs="?", type=_count, default=default, help=f"how many; default: {default}"
@@ -230,12 +237,20 @@ COMMANDS = (
         commands.run_name,
         "say who a person is",
         "Give PERSON a name, another name, or none. Renaming the folder in the file manager does the same.\n"
-        "A name, once given, is never lost: not by new photos, other settings or another computer.",
+        "A name, once given, is never lost: not by new photos, other settings or another computer.\n"
+        "With --born YEAR, photos taken earlier are taken to show somebody else, and those of the first ten years of\n"
+        "life, when faces are hard to tell apart, must be more alike.",
         (
             PERSON,
             _argument("name", metavar="NAME", nargs="?", help="any text"),
             _argument(
                 "--clear", action="store_true", help="take the name away: shown as `Person <number>` again"
+            ),
+            _argument(
+                "--born",
+                metavar="YEAR",
+                type=_year,
+                help="the year of birth, or `unknown` to take it back; NAME may be left out then",
             ),
             *PLACES,
         ),

@@ -237,6 +237,12 @@ def log_line(edit: "Edit", *, undone: bool) -> str:
             words = f"{faces} not {who}"
         case "pin":
             words = f"{faces} {'is' if len(edit.faces) == 1 else 'are'} {who}"
+        case "born":
+            words = (
+                f"{who} was born in {edit.value}"
+                if edit.value is not None
+                else f"{who}: born nobody knows when"
+            )
         case "place":
             words = f"{who} lives in {_plain(edit.value)}"
         case "hide":
@@ -249,6 +255,8 @@ def log_line(edit: "Edit", *, undone: bool) -> str:
                 words += f" (was called {_plain(edit.replaced)})"
         case "forget":
             words = _forget_words(edit)
+        case "tag" | "name_link":
+            words = _picture_words(edit, who)
         case "undo":
             words = f"taken back: #{edit.undoes_number}" + (f", of {who}" if who else "")
         case _:
@@ -263,6 +271,17 @@ def _forget_words(edit: "Edit") -> str:
         return f"Person {edit.person} was forgotten, with {count(len(edit.faces), 'face')}"
     pictures = count(len(pictures) if isinstance(pictures, list) else 0, "picture")
     return f"{pictures}: forgotten" + (", may be looked at again" if value.get("again") else "")
+
+
+def _picture_words(edit: "Edit", who: str) -> str:
+    """Of what is said about a whole picture."""
+    value = edit.value if isinstance(edit.value, dict) else {}
+    if edit.kind == "tag":
+        return (
+            f"{who} {'has' if value.get('on') else 'has no'} link to {value.get('image')}, whoever is on it"
+        )
+    called = "called as its photo" if value.get("name") is None else f"called {_plain(value.get('name'))}"
+    return f"the link of {who} to {value.get('image')} is {called}"
 
 
 def _plain(value: object) -> str:

@@ -9,7 +9,7 @@ from faced.passes.decide import Question
 from faced.passes.decider import Decider
 from faced.people.recluster import Decision
 from faced.store.database import Store
-from faced.store.faces import load_face_ids
+from faced.store.faces import load_dated_faces
 from faced.store.journal import load_last_id
 
 __all__ = ["Deciding"]
@@ -34,8 +34,9 @@ class Deciding:
 
     def decide(self, question: Question) -> Decision | None:
         """See decide.Decide. Nothing new since the last answer is nothing to ask."""
-        faces = load_face_ids(self._store.db, question.engine)
-        asked = (question, load_last_id(self._store.db), hashlib.blake2b(faces.tobytes()).digest())
+        faces, years = load_dated_faces(self._store.db, question.engine)
+        digest = hashlib.blake2b(faces.tobytes() + years.tobytes()).digest()
+        asked = (question, load_last_id(self._store.db), digest)
         if asked == self._asked:
             return None
         self._asked = None

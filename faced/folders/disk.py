@@ -4,13 +4,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NewType
 
+from faced.store.seen import FolderStamp
+
 __all__ = ["Disk", "DiskFolder", "join_path", "parent_of"]
 
 
 @dataclass(frozen=True, slots=True)
 class DiskFolder:
     """The entries of one folder by kind. links: name to text. problem: why it could not be read, in plain words;
-    then nothing is known of what is in it.
+    then nothing is known of what is in it. stamp: what it looked like from outside, if it may be taken to be the
+    same as long as that is; None: it was changed just before.
     """
 
     ino: int
@@ -18,6 +21,7 @@ class DiskFolder:
     folders: frozenset[bytes] = frozenset()
     others: frozenset[bytes] = frozenset()
     problem: str | None = None
+    stamp: FolderStamp | None = field(default=None, compare=False)
 
 
 Disk = NewType("Disk", dict[bytes, DiskFolder])

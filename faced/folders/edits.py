@@ -4,22 +4,27 @@ Each edit names a person and, where it is about photos, images; which of a photo
 to find out. `why` is a plain sentence about what was seen.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from faced.model import ImageId, PersonId
 
 __all__ = [
     "AlbumMade",
+    "Copied",
     "FaceAccepted",
     "FaceEdit",
     "FacePinned",
     "FaceRejected",
     "FolderEdit",
     "Founded",
+    "Gathered",
     "Hidden",
     "Ignored",
+    "LinkNamed",
+    "Merged",
+    "Moved",
     "Named",
     "Placed",
     "Rejected",
@@ -54,6 +59,59 @@ class Placed:
 
     person: PersonId
     path: bytes
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """Links were put into a folder of the user's own: somebody new, called so. path: of the folder, relative to the
+    tree. sources: (image, whose link to it was moved here), None: it was copied. emptied: those without a name of whom
+    no link is left but here. names: of links that are not called as their photos are.
+    """
+
+    path: bytes
+    name: str
+    sources: tuple[tuple[ImageId, PersonId | None], ...]
+    why: str
+    emptied: frozenset[PersonId] = frozenset()
+    names: Mapping[ImageId, bytes] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """A link was moved into the folder of another person: it was her all along. source: whose it was."""
+
+    person: PersonId
+    image: ImageId
+    source: PersonId
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """A link or a photo was put into a person's folder: she is on that image too."""
+
+    person: PersonId
+    image: ImageId
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class LinkNamed:
+    """A person's link to an image was given a name. None: it is called as its photo again."""
+
+    person: PersonId
+    image: ImageId
+    name: bytes | None
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """The folder of somebody, or all links of it, was put into that of another: they are one. into: who stays."""
+
+    person: PersonId
+    into: PersonId
     why: str
 
 
@@ -129,36 +187,45 @@ class AlbumMade:
 
 
 FaceEdit: TypeAlias = FacePinned | FaceAccepted | FaceRejected | Ignored | Founded
-FolderEdit: TypeAlias = Shown | Named | Placed | Rejected | Hidden | FaceEdit | AlbumMade
+FolderEdit: TypeAlias = (
+    Shown
+    | Named
+    | Placed
+    | Gathered
+    | Moved
+    | Copied
+    | LinkNamed
+    | Merged
+    | Rejected
+    | Hidden
+    | FaceEdit
+    | AlbumMade
+)
 
+# What is said of faces as they are comes before the merge that changes whose they are.
 ORDER = (
-    Shown,
-    Named,
-    Placed,
-    AlbumMade,
-    Founded,
-    FacePinned,
-    FaceAccepted,
-    Ignored,
-    FaceRejected,
-    Rejected,
-    Hidden,
+    *(Shown, Named, Placed, AlbumMade, Gathered, Founded, Moved, Copied, LinkNamed),
+    *(FacePinned, FaceAccepted, Ignored, Merged, FaceRejected, Rejected, Hidden),
 )
 
 
 def sort_edits(edits: Iterable[FolderEdit]) -> tuple[FolderEdit, ...]:
-    """By kind, person and image or face, whatever the order in which they were found."""
+    """By kind, person and image, whatever the order in which they were found."""
     return tuple(sorted(edits, key=_rank))
 
 
-def _rank(edit: FolderEdit) -> tuple[int, int, int, str]:
+def _rank(edit: FolderEdit) -> tuple[int, int, int, bytes]:
+    kind = ORDER.index(type(edit))
     match edit:
-        case Founded(path) | AlbumMade(path):
-            return ORDER.index(type(edit)), 0, 0, path.hex()
+        case Gathered(path) | Founded(path) | AlbumMade(path):
+            return kind, 0, 0, path
         case Ignored(face):
-            return ORDER.index(Ignored), 0, 0, face
+            return kind, 0, 0, face.encode()
         case FaceRejected(person, face):
-            return ORDER.index(FaceRejected), person, 0, face
-        case Rejected(person, image):
-            return ORDER.index(Rejected), person, image, ""
-    return ORDER.index(type(edit)), edit.person, 0, ""
+            return kind, person, 0, face.encode()
+        case (
+            Moved(person, image) | Copied(person, image) | LinkNamed(person, image) | Rejected(person, image)
+        ):
+            return kind, person, image, b""
+        case _:
+            return kind, edit.person, 0, b""

@@ -13,10 +13,14 @@ from faced.folders.names import is_junk, is_passed_over
 from faced.model import FolderId
 from faced.store.tree import Base, BaseFolder, BaseLink
 
-__all__ = ["OWN_FOLDERS", "Held", "hold_tree", "is_usable_parent"]
+__all__ = ["IGNORED", "OWN_FOLDERS", "Held", "hold_tree", "is_ignored", "is_usable_parent"]
 
+IGNORED = b"_Ignored"
+"""Where strangers' folders are: they are known, and shown nowhere else."""
 OWN_FOLDERS = frozenset([b"_suggestions", b"_unsorted", b"_ignored"])
-"""Of the people folder itself, in small letters: no person's folder is ever one of these, or in them."""
+"""Of the people folder itself, in small letters: no person's folder is ever one of these, and only strangers' are in
+one of them.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +156,12 @@ def _holds_something(disk: Disk, path: bytes) -> bool:
             if not is_passed_over(name) and join_path(here, name) in disk
         ]
     return False
+
+
+def is_ignored(path: bytes) -> bool:
+    """Whether this is a folder of a stranger, by where it is."""
+    first, _, below = path.partition(b"/")
+    return below != b"" and first.lower() == IGNORED.lower()
 
 
 def is_usable_parent(folder: bytes, disk: Disk, taken: Collection[bytes]) -> bool:

@@ -1,7 +1,7 @@
 """Which folder on disk is which folder of base, wherever and whatever it is called now.
 
-Values in, values out. A folder is known by its inode together with its links. The inode alone proves nothing, for a
-freed one is soon given again; the links alone find a folder that was restored or copied back. A link is known by
+Values in, values out. A folder is known by its inode together with its path or its links. The inode alone proves
+nothing, for a freed one is soon given again; the links alone find a folder that was restored or copied back. A link is known by
 the text that faced once wrote into it, never by its name or by where it leads.
 """
 
@@ -12,7 +12,7 @@ from fractions import Fraction
 from typing import TypeVar
 
 from faced.errors import shown
-from faced.folders.disk import Disk, DiskFolder, parent_of
+from faced.folders.disk import Disk, parent_of
 from faced.model import FolderId, ImageId, PersonId
 from faced.store.follow import AwayFolder
 from faced.store.tree import Base, BaseFolder
@@ -71,12 +71,11 @@ def identify_folders(
     missing: (person, image) of links that an earlier look saw to be missing: nobody expects them.
 
     | the disk has                                                       | the folder is        |
-    | its inode at its path, with a majority of links                    | there                |
-    | its inode elsewhere, with a majority of its links or of that one's | there (moved)        |
+    | its inode at its path, whatever is in it                           | there                |
+    | its inode elsewhere, with a link of it                             | there (moved)        |
     | its inode, and it had no links                                     | there                |
     | not so; one other folder with most of its links and few others     | that one (restored)  |
     | not so; several that are as like it                                | unclear: held        |
-    | not so; its inode at its path                                      | there (emptied)      |
     | its inode elsewhere, and no links any more                         | unclear: held        |
     | none of these, or it cannot be read                                | vanished, or unclear |
     """
@@ -92,7 +91,7 @@ def identify_folders(
         here = disk.get(folder.path)
         if here is not None and here.problem is not None:
             identity.unclear[id_] = f"the folder cannot be read: {here.problem}"
-        elif here is not None and here.ino == folder.ino and _agrees(folder, here, looks, folder.path):
+        elif here is not None and here.ino == folder.ino:
             identity.found[id_] = folder.path
     pending = {k: s for k, s in sought.items() if k not in identity.found and k not in identity.unclear}
     if pending:
@@ -104,16 +103,13 @@ def identify_folders(
     return identity
 
 
-def _agrees(folder: _Sought, here: DiskFolder, looks: Looks, path: bytes) -> bool:
-    """Whether the links of a folder with the right inode speak for it."""
-    if not folder.images:
-        return True
-    common = len(folder.images & looks.images_in(path))
-    return common * 2 > len(folder.images) or common * 2 > len(here.links)
+def _agrees(folder: _Sought, looks: Looks, path: bytes) -> bool:
+    """Whether the links of a folder with the right inode speak for it: many may have been moved since."""
+    return not folder.images or bool(folder.images & looks.images_in(path))
 
 
 def _find_lost(pending: Mapping[FolderId, _Sought], looks: Looks, identity: Identity) -> None:
-    """Those that are not at their path: by inode and links, then by links, then by inode and path."""
+    """Those that are not at their path: by inode and links, then by links."""
     lost = dict(pending)
     by_ino = _by_ino(looks.disk, identity.found.values())
     claims: dict[bytes, list[tuple[int, FolderId]]] = defaultdict(list)
@@ -124,7 +120,7 @@ def _find_lost(pending: Mapping[FolderId, _Sought], looks: Looks, identity: Iden
         if not folder.images and looks.images_in(path):
             identity.unclear[id_] = f"it cannot be told whether {shown(path)} is this folder, which was empty"
             del lost[id_]
-        elif _agrees(folder, looks.disk[path], looks, path):
+        elif _agrees(folder, looks, path):
             claims[path].append((len(folder.images & looks.images_in(path)), id_))
     for path, found in claims.items():
         # Base may have one inode twice: of a folder that is gone, and of one that was made since.
@@ -139,12 +135,6 @@ def _find_lost(pending: Mapping[FolderId, _Sought], looks: Looks, identity: Iden
     identity.found.update(matched)
     for id_ in unclear:
         identity.unclear[id_] = "more than one folder could be the one that faced made here"
-    taken = {*identity.found.values()}
-    for id_, folder in lost.items():
-        here = looks.disk.get(folder.path)
-        is_open = id_ not in identity.found and id_ not in identity.unclear and folder.path not in taken
-        if is_open and here is not None and here.ino == folder.ino:
-            identity.found[id_] = folder.path
 
 
 def _find_away(
@@ -158,11 +148,7 @@ def _find_away(
     by_ino = _by_ino(looks.disk, taken)
     for person, folder in list(sought.items()):
         path = by_ino.get(folder.ino)
-        if (
-            path is None
-            or path in identity.returned.values()
-            or not _agrees(folder, looks.disk[path], looks, path)
-        ):
+        if path is None or path in identity.returned.values() or not _agrees(folder, looks, path):
             continue
         if folder.images or (_last(path) == _last(folder.path) and not looks.disk[path].links):
             identity.returned[person] = path

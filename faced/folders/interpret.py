@@ -7,74 +7,32 @@ in two, at any point, gives the same edits once nothing waits.
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from faced.errors import shown
-from faced.folders.albums import find_albums
-from faced.folders.brake import BRAKE, Brake
-from faced.folders.disk import Disk, DiskFolder, join_path, parent_of
+from faced.folders.arrived import (
+    Arrivals,
+    Outcome,
+    carry_out,
+    sort_arrivals,
+)
+from faced.folders.context import Context, Understood
+from faced.folders.disk import Disk, join_path, parent_of
 from faced.folders.edits import FolderEdit, Hidden, Named, Placed, Shown, sort_edits
-from faced.folders.hold import OWN_FOLDERS
+from faced.folders.emptied import find_emptied
+from faced.folders.hold import OWN_FOLDERS, is_ignored
 from faced.folders.identify import Looks, identify_folders
-from faced.folders.interpret_pictures import PicturesRead, interpret_pictures
-from faced.folders.missing import AskDraft, Decided, Missing, decide_missing
-from faced.folders.missing_pictures import PICTURES
+from faced.folders.links import is_there, look_at_links
+from faced.folders.merged import Nested, find_nested, with_merges
+from faced.folders.missing import Decided, Missing, decide_missing
+from faced.folders.moved import Pairs, pair_links
 from faced.folders.names import is_same_name, name_of_folder
-from faced.folders.pictures import Pictures
+from faced.folders.newcomers import about_links, read_newcomers
 from faced.model import FolderId, ImageId, PersonId
-from faced.store.asks import Ask, Undecided
-from faced.store.follow import AwayFolder, FoundFolder, FoundLink, UserChange
-from faced.store.pictures import PictureChange
+from faced.store.follow import FoundFolder, FoundLink, UserChange
 from faced.store.tree import Base, BaseFolder, BaseLink
 
 __all__ = ["Context", "Understood", "interpret_tree"]
-
-
-@dataclass(frozen=True, slots=True)
-class Context:
-    """What else an interpretation depends on.
-
-    now_ns, second_look_ns: UTC nanoseconds and nanoseconds. trust_first: no second look is waited for.
-    names: of the persons and albums that have one; persons: of persons only. hidden: of both. excused: images with no photo that is there (offline,
-    dangling, gone): a missing link to them is no rejection. rejected_lately: images by person, in 24 hours.
-    undecided, asks: of earlier looks; asks only those of TREE_KINDS. images_of_texts: of texts found on disk that
-    base does not have, those that faced once wrote. away: folders of hidden persons when they left. pictures: face
-    pictures, as found; understood_pictures: path to face, of those that an earlier look has understood.
-    """
-
-    now_ns: int
-    names: Mapping[PersonId, str] = field(default_factory=dict)
-    persons: Mapping[PersonId, str] = field(default_factory=dict)
-    hidden: frozenset[PersonId] = frozenset()
-    excused: frozenset[ImageId] = frozenset()
-    rejected_lately: Mapping[PersonId, int] = field(default_factory=dict)
-    brake: Brake = BRAKE
-    undecided: tuple[Undecided, ...] = ()
-    asks: tuple[Ask, ...] = ()
-    images_of_texts: Mapping[bytes, ImageId] = field(default_factory=dict)
-    away: tuple[AwayFolder, ...] = ()
-    pictures: Pictures = field(default_factory=Pictures)
-    understood_pictures: Mapping[bytes, str] = field(default_factory=dict)
-    second_look_ns: int = 10_000_000_000
-    trust_first: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Understood:
-    """edits: what the user did. change, pictures: base's, that go with them. founded: folders that are of somebody new
-    from now on (path to inode), each with an edit that says so. waiting: what a second look will decide.
-    asks: open questions, with the rows that each holds; over: ids of those that are no longer asked.
-    left_alone: path to reason, of what is held or not understood, where more can be said than that.
-    """
-
-    edits: tuple[FolderEdit, ...]
-    change: UserChange
-    pictures: PictureChange
-    founded: Mapping[bytes, int]
-    waiting: tuple[Undecided, ...]
-    asks: tuple[AskDraft, ...]
-    over: tuple[int, ...]
-    left_alone: Mapping[bytes, str]
 
 
 def interpret_tree(base: Base, disk: Disk, context: Context) -> Understood:
@@ -84,19 +42,22 @@ def interpret_tree(base: Base, disk: Disk, context: Context) -> Understood:
     | a person's folder | it, where it was                                | nothing                              |
     |                   | it, under another name                          | Named; `Person 7` is no name         |
     |                   | it, in another folder                           | Placed                               |
-    |                   | it, inside another person's, or a folder of     | held: a merge, or ambiguous          |
-    |                   | faced's own                                     |                                      |
+    |                   | it, in `_Ignored`; out of it again              | Hidden; Shown                        |
+    |                   | it, inside another person's                     | Merged, or ambiguous (merged.py)     |
     |                   | it, where base has one that is not decided      | held until that is                   |
-    |                   | nothing, but most of its links are elsewhere    | held: a merge                        |
+    |                   | no link in it any more: all are another's       | Merged (emptied.py)                  |
     |                   | nothing                                         | undecided; at the second look Hidden |
     |                   | what cannot be read or told apart               | held                                 |
     | another folder    | it, elsewhere; nothing                          | followed; let go                     |
     | a hidden person's | it, once more                                   | Shown (and Named, Placed as above)   |
     | a link            | a link with its text, or with an older one      | nothing                              |
     |                   | something else of its name                      | held                                 |
-    |                   | nothing, but the link is elsewhere in the tree  | held: moved or renamed               |
+    |                   | nothing, but the link is in her folders         | LinkNamed, or sorted; hers as before |
+    |                   | nothing, but the link is elsewhere              | Moved, Gathered, held (arrived.py)   |
     |                   | nothing                                         | undecided; at the second look        |
     |                   |                                                 | Rejected, unless its photo is away   |
+    | -                 | a link more                                     | undecided; at the second look        |
+    |                   |                                                 | Copied, Gathered, the user's affair  |
     | -                 | a copy of a person's folder, links, files       | the user's own, or not understood    |
 
     What is decided at the second look passes the brake first (see folders.missing).
@@ -121,128 +82,176 @@ class _Reader:
         self.left_alone: dict[bytes, str] = {}
 
     def read(self) -> Understood:
-        missing = {(row.person, row.image) for row in self.context.undecided if row.image is not None}
+        missing = {
+            (row.person, row.image)
+            for row in self.context.undecided
+            if row.what == "link" and row.image is not None and row.person is not None
+        }
         self.identity = identify_folders(self.base, self.looks, missing, self.context.away)
         self.homes = _find_homes(self.base.folders)
-        self.elsewhere = self._find_strange_links()
+        self.scattered = self._find_scattered()
         held = self._hold_folders()
-        vanished = self._find_vanished(held)
-        lost = self._find_lost_links(held)
-        unread = frozenset(held)
+        unread = self._find_unread()
+        look = look_at_links(
+            self.base, self.disk, self.looks, self.context, self.identity, self.owner_at, unread
+        )
+        self.strange, self.places, self.copies = look.strange, look.places, look.known
+        self.change.links += look.newer
+        self.left_alone |= look.left_alone
+        pairs = pair_links(look.lost, self.strange)
+        arrivals = sort_arrivals(pairs, self.places, self.context)
+        emptied = self._find_emptied(arrivals, held)
+        gone = self._find_vanished(pairs, arrivals, emptied, held)
         decided = decide_missing(
-            [*vanished, *lost], self.base, unread, len(self.homes), self._about_links(), self._path_of
+            gone,
+            self.base,
+            frozenset(unread | held),
+            len(self.homes),
+            about_links(self.context),
+            self._path_of,
         )
         self._carry_out(decided)
         waiting = self._hold_in_the_way(held)
+        outcome = Outcome(self.edits, self.change, self.left_alone, self.copies)
+        carry_out(arrivals, self.places, self.context, self.occupied, self._inode_of, emptied, outcome)
+        self._let_go_of_scattered(gone, decided)
         self._follow_folders(held | waiting)
         self._see_returned(held | waiting)
         self._say_copies()
-        founded = self._see_albums()
-        pictures = self._read_pictures(held | waiting)
+        adopted = {found.path for found in self.change.adopted}
+        new = read_newcomers(self.base, self.disk, self.context, self.identity, held | waiting, adopted)
+        new.follow(self.change, self.disk)
         return Understood(
-            edits=sort_edits([*self.edits, *pictures.edits]),
+            edits=sort_edits([*self.edits, *new.albums, *new.pictures.edits]),
             change=self.change,
-            pictures=pictures.change,
-            founded={**founded, **pictures.founded},
-            waiting=(*decided.waiting, *pictures.waiting),
-            asks=(*decided.asks, *pictures.asks),
-            over=(*decided.over, *pictures.over),
-            left_alone={**self.left_alone, **pictures.left_alone},
+            pictures=new.pictures.change,
+            waiting=(*decided.waiting, *arrivals.waiting, *new.pictures.waiting),
+            asks=(*decided.asks, *new.pictures.asks),
+            over=(*decided.over, *new.pictures.over),
+            left_alone={**self.left_alone, **new.left_alone},
+            copies=frozenset(self.copies),
         )
-
-    # What else a new folder may be.
-
-    def _see_albums(self) -> dict[bytes, int]:
-        """Albums that a user has made. Returns their inodes by path."""
-        found, returned = self.identity.found, self.identity.returned
-        theirs = {path for id_, path in found.items() if self.folders[id_].person is not None}
-        theirs |= {*returned.values(), *(folder.path for folder in self.base.picture_folders)}
-        lost = {self.folders[id_].ino for id_ in self.identity.unclear}
-        known = {*theirs, *found.values(), *(folder.path for folder in self.base.folders)}
-        known |= {path for path, here in self.disk.items() if here.ino in lost}
-        albums, left_alone = find_albums(self.disk, known, theirs, self.context.persons)
-        self.edits += albums
-        self.left_alone |= left_alone
-        return {album.path: self.disk[album.path].ino for album in albums}
-
-    # Face pictures.
-
-    def _about_links(self) -> Context:
-        return replace(self.context, asks=tuple(ask for ask in self.context.asks if ask.kind != PICTURES))
-
-    def _read_pictures(self, held: set[FolderId]) -> PicturesRead:
-        """Pictures in a person's folder speak of that person, unless it is not known what became of the folder."""
-        owners: dict[bytes, PersonId | None] = {}
-        for id_, path in self.identity.found.items():
-            owners[path] = None if id_ in held else self.folders[id_].person
-        owners.update((path, None) for path in self.identity.returned.values())
-        context = self.context
-        asks = tuple(ask for ask in context.asks if ask.kind == PICTURES)
-        about = replace(context, asks=asks)
-        read = interpret_pictures(
-            self.base, self.disk, context.pictures, context.understood_pictures, owners, about
-        )
-        self.change.moved |= read.moved
-        self.change.removed += read.removed
-        return read
 
     # Folders.
 
+    def _find_scattered(self) -> frozenset[FolderId]:
+        """Subfolders of persons' folders that are not in them any more: what counts is where their links are."""
+        scattered = set()
+        vanished = {folder.id for folder in self.identity.vanished}
+        for folder in self.base.folders:
+            if folder.person is None or self.homes[folder.person] == folder.id:
+                continue
+            home = self.identity.found.get(self.homes[folder.person])
+            path = self.identity.found.get(folder.id)
+            if folder.id in vanished or (
+                path is not None and (home is None or not path.startswith(home + b"/"))
+            ):
+                scattered.add(folder.id)
+        return frozenset(scattered)
+
     def _hold_folders(self) -> set[FolderId]:
         """Folders that are known to be somewhere, or may be, but what that means is not for us to say."""
-        owner_at = {path: self.folders[id_] for id_, path in self.identity.found.items()}
+        found = {id_: path for id_, path in self.identity.found.items() if id_ not in self.scattered}
+        self.owner_at = {path: self.folders[id_] for id_, path in found.items()}
         held = set(self.identity.unclear)
         for id_, reason in self.identity.unclear.items():
             self.left_alone[self.folders[id_].path] = reason
-        for id_, path in self.identity.found.items():
+        put = {}
+        for id_, path in found.items():
             folder = self.folders[id_]
-            if path == folder.path or folder.person is None:
+            if path == folder.path or folder.person is None or self.homes[folder.person] != id_:
                 continue
-            why = self._place_reason(folder, path, owner_at)
-            if why is not None:
-                held.add(id_)
-                self.left_alone[path] = why
-                self.left_alone[folder.path] = f"this folder is {shown(path)} now"
+            if (why := _own_place_reason(path)) is None:
+                put[path] = folder
+            else:
+                self._hold_folder(held, folder, path, why)
+        self.nested: Nested = find_nested(put, self.owner_at, self.context)
+        merges = [merged for _, merged in self.nested.merged]
+        self.merged_away = {merged.person for merged in merges}
+        self.context = replace(self.context, merged=with_merges(self.context.merged, merges))
+        for path, folder in put.items():
+            if (why := self.nested.held.get(folder.id)) is not None:
+                self._hold_folder(held, folder, path, why)
+        for folder in self.base.folders:
+            if folder.person is not None and self.homes[folder.person] in held:
+                held.add(folder.id)
         return held
 
-    def _place_reason(
-        self, folder: BaseFolder, path: bytes, owner_at: Mapping[bytes, BaseFolder]
-    ) -> str | None:
-        """Why a folder is held where it was put."""
-        if path.split(b"/")[0].lower() in OWN_FOLDERS:
-            return "a person's folder was put where faced's own folders are; move it out again"
-        for above in _folders_above(path):
-            owner = owner_at.get(above)
-            if owner is None or owner.person is None or owner.person == folder.person:
-                continue
-            both = folder.person in self.context.names and owner.person in self.context.names
-            if both:
-                return (
-                    f"the folder of one person with a name is inside that of another, {shown(above)}:"
-                    " move it out, or say `faced merge` if they are one"
-                )
-            return f"a person's folder was put into that of another, {shown(above)}; faced leaves it as it is"
-        return None
+    def _find_unread(self) -> frozenset[FolderId]:
+        """Folders of which nothing can be told, not even what is in them. Of a folder that is only where it should
+        not be that can be told.
+        """
+        unclear = self.identity.unclear.keys()
+        inside = {f.id for f in self.base.folders if f.person is not None and self.homes[f.person] in unclear}
+        return frozenset({*unclear, *inside})
 
-    def _find_vanished(self, held: set[FolderId]) -> list[Missing]:
+    def _hold_folder(self, held: set[FolderId], folder: BaseFolder, path: bytes, why: str) -> None:
+        held.add(folder.id)
+        self.left_alone[path] = why
+        self.left_alone[folder.path] = f"this folder is {shown(path)} now"
+
+    def _find_emptied(self, arrivals: Arrivals, held: set[FolderId]) -> dict[PersonId, PersonId | bytes]:
+        known = {*self.context.names, *self.context.hidden, *self.context.merged}
+        known |= {there.owner for there in self.strange if there.owner is not None}
+        candidates = {
+            person for person, home in self.homes.items() if home not in held and person not in known
+        }
+        return find_emptied(
+            self.base.links,
+            arrivals.destinations(),
+            candidates - self.merged_away,
+            self.context,
+        )
+
+    def _find_vanished(
+        self,
+        pairs: Pairs,
+        arrivals: Arrivals,
+        emptied: Mapping[PersonId, PersonId | bytes],
+        held: set[FolderId],
+    ) -> list[Missing]:
+        """Folders that are gone, and links that are; not those that only moved, and not those of a folder that is."""
+        stuck = {one.link.folder for one, _, _ in arrivals.held if one is not None}
+        lost = {one.link.folder for one in pairs.missing}
         found = []
+        gone = set()
         for folder in self.identity.vanished:
-            if folder.person is None or self.homes[folder.person] != folder.id:
-                self.change.removed.append(
-                    folder.id
-                )  # nobody's, or not where she lives: nothing is said by it
+            if folder.id in self.scattered:
                 continue
-            images = {link.image for link in self.links_of[folder.id]}
-            moved = [image for image in images if image in self.elsewhere]
-            if moved and len(moved) * 2 > len(images):
+            if folder.person is None or self.homes[folder.person] != folder.id:
+                self.change.removed.append(folder.id)
+                continue
+            gone.add(folder.person)
+            if folder.id in stuck:
                 held.add(folder.id)
                 self.left_alone[folder.path] = (
-                    "this folder is gone, but most of its links are elsewhere in the people folder; faced leaves"
-                    " them as they are"
+                    "this folder is gone, but links of it are elsewhere in the people folder; faced leaves them as they"
+                    " are"
                 )
                 continue
-            found.append(Missing(folder, None, folder.person))
+            is_emptied = (
+                self.links_of[folder.id] and folder.id not in lost and folder.person not in self.context.names
+            )
+            if folder.person in emptied or is_emptied:
+                self.change.removed.append(folder.id)
+            else:
+                found.append(Missing(folder, None, folder.person))
+        for one in pairs.missing:
+            folder = self.folders[one.link.folder]
+            if one.link.person not in gone:
+                found.append(Missing(folder, one.link, one.link.person))
         return found
+
+    def _let_go_of_scattered(self, missing: list[Missing], decided: Decided) -> None:
+        """Once nothing of them waits."""
+        gone = {*self.change.gone}
+        left = {m.folder.id for m in missing if m.link is not None and (m.folder.id, m.link.name) not in gone}
+        for id_ in sorted(self.scattered):
+            stays = any((id_, link.name) not in gone for link in self.links_of[id_])
+            home = self.homes[self.folders[id_].person or PersonId(0)]
+            is_home_gone = home in {*self.change.removed, *self.change.away}
+            if is_home_gone or (id_ not in left and not stays):
+                self.change.removed.append(id_)
 
     def _hold_in_the_way(self, held: set[FolderId]) -> set[FolderId]:
         """Folders that are where base has another one, of which it is not yet decided what became of it."""
@@ -250,7 +259,7 @@ class _Reader:
         moving = {
             id_
             for id_, path in self.identity.found.items()
-            if id_ not in held and path != self.folders[id_].path
+            if id_ not in held and id_ not in self.scattered and path != self.folders[id_].path
         }
         waiting: set[FolderId] = set()
         at = {f.path: f.id for f in self.base.folders if f.id not in gone}
@@ -275,14 +284,23 @@ class _Reader:
         for id_, path in sorted(self.identity.found.items()):
             folder = self.folders[id_]
             ino = self.disk[path].ino
-            if id_ in held or (path == folder.path and ino == folder.ino):
+            if id_ in held or id_ in self.scattered or (path == folder.path and ino == folder.ino):
                 continue
             self.change.moved[id_] = (path, ino)
-            if folder.person is not None and self.homes[folder.person] == id_:
-                images = frozenset(link.image for link in self.links_of[id_] if self._is_there(link, path))
-                self._see_move(folder.person, folder.path, path, images)
+            if folder.person is None or self.homes[folder.person] != id_ or path == folder.path:
+                continue
+            self.edits += [merged for by, merged in self.nested.merged if by == id_]
+            if id_ not in self.nested.followed and folder.person not in self.merged_away:
+                images = frozenset(
+                    link.image for link in self.links_of[id_] if is_there(link, self.disk[path], self.looks)
+                )
+                self._see_move(
+                    folder.person, folder.path, path, images, is_placed=id_ not in self.nested.inside
+                )
 
-    def _see_move(self, person: PersonId, old: bytes, new: bytes, images: frozenset[ImageId]) -> None:
+    def _see_move(
+        self, person: PersonId, old: bytes, new: bytes, images: frozenset[ImageId], *, is_placed: bool = True
+    ) -> None:
         """A folder's last part is its person's name, what is before it her place."""
         was, is_now = old[len(parent_of(old)) :].lstrip(b"/"), new[len(parent_of(new)) :].lstrip(b"/")
         if was != is_now:
@@ -290,90 +308,69 @@ class _Reader:
             if not is_same_name(is_now, name, self.context.names.get(person)):
                 why = f"the folder {shown(old)} was renamed to {shown(is_now)}"
                 self.edits.append(Named(person, name, frozenset() if name is None else images, why))
-        if parent_of(old) != parent_of(new):
-            self.edits.append(Placed(person, new, f"the folder {shown(old)} was moved to {shown(new)}"))
+        if parent_of(old) == parent_of(new) or not is_placed:
+            return
+        why = f"the folder {shown(old)} was moved to {shown(new)}"
+        if is_ignored(new):
+            if person not in self.context.hidden:
+                self.edits.append(Hidden(person, why))
+            return
+        if is_ignored(old) and person in self.context.hidden:
+            self.edits.append(Shown(person, why))
+        self.edits.append(Placed(person, new, why))
 
     def _see_returned(self, held: set[FolderId]) -> None:
         """Folders of hidden persons that are in the tree again."""
         away = {folder.person: folder for folder in self.context.away}
-        owner_at = {path: self.folders[id_] for id_, path in self.identity.found.items()}
         for person, path in sorted(self.identity.returned.items()):
             here = self.disk[path]
-            folder = BaseFolder(FolderId(0), away[person].path, person, here.ino)
-            reason = self._place_reason(folder, path, owner_at)
-            if reason is None and path in self.occupied:
-                reason = "it waits until it is known what became of the folder that was here before"
+            reason = self._returned_reason(person, path)
             if reason is not None:
                 self.left_alone[path] = reason
                 continue
             # All that it held: what is not in it any more was taken out of it, and is for the next look.
-            links = tuple(self._newest_text(link, here) for link in away[person].links)
-            self.change.returned.append(FoundFolder(path, person, here.ino, links))
-            if person in self.context.hidden:
+            links = tuple(self._newest_text(link, path) for link in away[person].links)
+            self._take_back(path, person, links)
+            if person in self.context.hidden and not is_ignored(path):
                 self.edits.append(Shown(person, f"the folder {shown(path)} was put back"))
             there = frozenset(link.image for link in links if here.links.get(link.name) == link.text)
             self._see_move(person, away[person].path, path, there)
 
-    def _newest_text(self, link: FoundLink, here: DiskFolder) -> FoundLink:
-        text = here.links.get(link.name)
+    def _returned_reason(self, person: PersonId, path: bytes) -> str | None:
+        if (reason := _own_place_reason(path)) is not None:
+            return reason
+        owner = self.places.owner(parent_of(path))
+        if owner is not None and owner.person != person:
+            return "a person's folder was put into that of another; faced leaves it as it is"
+        if path in self.occupied:
+            return "it waits until it is known what became of the folder that was here before"
+        return None
+
+    def _take_back(self, path: bytes, person: PersonId, links: tuple[FoundLink, ...]) -> None:
+        """A folder with its subfolders, of which the names of links tell."""
+        inside: dict[bytes, list[FoundLink]] = {path: []}
+        for link in links:
+            below, _, name = join_path(path, link.name).rpartition(b"/")
+            if below in self.disk:
+                inside.setdefault(below, []).append(link._replace(name=name))
+        for below, found in sorted(inside.items()):
+            self.change.returned.append(FoundFolder(below, person, self.disk[below].ino, tuple(found)))
+
+    def _newest_text(self, link: FoundLink, path: bytes) -> FoundLink:
+        below, _, name = join_path(path, link.name).rpartition(b"/")
+        text = self.disk[below].links.get(name) if below in self.disk else None
         is_ours = text is not None and self.looks.image_of(text) == link.image
         return link._replace(text=text) if text is not None and is_ours else link
 
-    # Links.
-
-    def _is_there(self, link: BaseLink, path: bytes) -> bool:
-        """Whether a link is in its folder, with its text or an older one."""
-        text = self.disk[path].links.get(link.name)
-        return text is not None and (text == link.text or self.looks.image_of(text) == link.image)
-
-    def _find_strange_links(self) -> dict[ImageId, bytes]:
-        """Links of faced's that are not where faced left them, by image."""
-        ours = {
-            join_path(path, link.name)
-            for id_, path in self.identity.found.items()
-            for link in self.links_of[id_]
-            if self._is_there(link, path)
-        }
-        strange: dict[ImageId, bytes] = {}
-        for path, found in sorted(self.disk.items(), reverse=True):
-            for name, text in found.links.items():
-                image = self.looks.image_of(text)
-                if image is not None and join_path(path, name) not in ours:
-                    strange[image] = join_path(path, name)
-        return strange
-
-    def _find_lost_links(self, held: set[FolderId]) -> list[Missing]:
-        lost = []
-        for id_, path in sorted(self.identity.found.items()):
-            if id_ in held:
-                continue
-            folder, here = self.folders[id_], self.disk[path]
-            for link in self.links_of[id_]:
-                text = here.links.get(link.name)
-                if text == link.text:
-                    continue
-                where = join_path(path, link.name)
-                if self._is_there(link, path):
-                    self.change.links.append(link._replace(text=text or link.text))
-                elif text is not None or link.name in here.others or link.name in here.folders:
-                    self.left_alone[where] = "something else stands in the place of the link that faced made"
-                elif link.image in self.elsewhere:
-                    now = self.elsewhere[link.image]
-                    self.left_alone[where] = (
-                        f"this link is gone, and there is one to its photo at {shown(now)}"
-                    )
-                    self.left_alone[now] = (
-                        f"a link like that which was {shown(where)}; faced leaves it as it is"
-                    )
-                else:
-                    lost.append(Missing(folder, link, link.person))
-        return lost
+    def _inode_of(self, path: bytes) -> int:
+        return self.disk[path].ino
 
     # What became of what is missing.
 
     def _path_of(self, missing: Missing) -> bytes:
         """As base is going to have it."""
-        folder = self.identity.found.get(missing.folder.id, missing.folder.path)
+        found = self.identity.found.get(missing.folder.id)
+        folder = missing.folder.path if found is None or missing.folder.id in self.scattered else found
         return folder if missing.link is None else join_path(folder, missing.link.name)
 
     def _carry_out(self, decided: Decided) -> None:
@@ -390,11 +387,12 @@ class _Reader:
     def _say_copies(self) -> None:
         """A copy of a person's folder is the user's own affair; so that nobody wonders, it is said to be one."""
         owners = {path: id_ for id_, path in self.identity.found.items()}
-        strange = {parent_of(path) for path in self.elsewhere.values()}
+        strange = {there.folder for there in self.strange if there.usable}
         holders: dict[ImageId, set[FolderId]] = defaultdict(set)
         for link in self.base.links if strange else ():
             holders[link.image].add(link.folder)
-        for path in sorted(strange - owners.keys() - {b""} - {f.path for f in self.change.returned}):
+        taken = {f.path for f in (*self.change.returned, *self.change.adopted)}
+        for path in sorted(strange - owners.keys() - {b""} - taken):
             images = self.looks.images_in(path)
             common: dict[FolderId, int] = defaultdict(int)
             for image in images:
@@ -408,7 +406,7 @@ class _Reader:
                 and count * 2 > len(images)
             ]
             if like:
-                self.left_alone.setdefault(path, f"a copy of the folder {shown(min(like))}; it is yours")
+                self.left_alone[path] = f"a copy of the folder {shown(min(like))}; it is yours"
 
 
 def _find_homes(folders: Iterable[BaseFolder]) -> dict[PersonId, FolderId]:
@@ -420,8 +418,8 @@ def _find_homes(folders: Iterable[BaseFolder]) -> dict[PersonId, FolderId]:
     return homes
 
 
-def _folders_above(path: bytes) -> Iterable[bytes]:
-    above = parent_of(path)
-    while above:
-        yield above
-        above = parent_of(above)
+def _own_place_reason(path: bytes) -> str | None:
+    """Why somebody's folder cannot be here."""
+    if path.split(b"/")[0].lower() in OWN_FOLDERS and not is_ignored(path):
+        return "a person's folder was put where faced's own folders are; move it out again"
+    return None

@@ -6,11 +6,11 @@ somebody else uses is never wanted. The order in which persons, photos or folder
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from faced.folders.disk import Disk, join_path, parent_of
-from faced.folders.hold import Held, is_usable_parent
+from faced.folders.hold import IGNORED, Held, is_ignored, is_usable_parent
 from faced.folders.names import (
     NAME_BYTES,
     TakenNames,
@@ -37,13 +37,16 @@ class ShownPerson:
     A person with a name is to be handed in even when none of her photos is left: her empty folder stays.
     place: the path where she is said to live. Her folder belongs into the folder that this one lies in, which is
     the people folder itself for b""; its own last part only counts while it says her name. None: nothing is said,
-    a folder stays where it is.
+    a folder stays where it is. hidden: a stranger: she has a folder only if base has one, and that in `_Ignored`.
+    link_names: what the user called her links, by image.
     """
 
     id: PersonId
     name: str | None
     images: frozenset[ImageId]
     place: bytes | None = None
+    hidden: bool = False
+    link_names: Mapping[ImageId, bytes] = field(default_factory=dict)
 
 
 class PhotoPath(NamedTuple):
@@ -142,10 +145,14 @@ class _Planner:
 
     def _follow_links(self) -> None:
         linked = set()
-        for link in (link for links in self.links_of.values() for link in links):
+        # Of two links of a person to one image (both were in folders that are one now) the shorter name stays.
+        for link in sorted((x for links in self.links_of.values() for x in links), key=_by_length):
             is_wanted = self._is_wanted(link)
             is_held = link.folder in self.held_folders or (link.folder, link.name) in self.held_links
-            if is_wanted and (is_held or self._is_kept(link)):
+            is_double = (link.person, link.image) in linked
+            if is_wanted and (
+                is_held or (not is_double and self._is_named_right(link) and self._is_kept(link))
+            ):
                 linked.add((link.person, link.image))
             elif not is_held:
                 self.dropped[link.folder][link.name] = link
@@ -158,16 +165,21 @@ class _Planner:
         person = self.shown.get(link.person)
         return person is not None and link.image in person.images and bool(self.photos.get(link.image))
 
+    def _is_named_right(self, link: BaseLink) -> bool:
+        """A link is called as the user said, else as the photo that it leads to."""
+        said = self.shown[link.person].link_names.get(link.image)
+        named_after = link.text.rpartition(b"/")[2] if said is None else said
+        return is_form_of(link.name, named_after, is_file=True, limit=self.name_max)
+
     def _is_kept(self, link: BaseLink) -> bool:
         """A link stays while its photo does; else it leads to another photo of its image, under its old name
-        unless that was the old photo's and the new one has another: then False.
+        unless the user did not give it that and the new photo has another: then False.
         """
         photos = self.photos[link.image]
         if any(photo.text == link.text for photo in photos):
             return True
         photo = min(photos)
-        old_name = link.text.rpartition(b"/")[2]
-        is_ours = is_form_of(link.name, old_name, is_file=True, limit=self.name_max)
+        is_ours = link.image not in self.shown[link.person].link_names
         if is_ours and not is_form_of(link.name, photo.name, is_file=True, limit=self.name_max):
             return False
         operation = Operation(
@@ -185,7 +197,7 @@ class _Planner:
             left = []
             for photo, image in wishes:
                 link = by_text.pop(photo.text, None)
-                if link is None:
+                if link is None or link.image == image:  # none, or it has a wrong name
                     left.append((photo, image))
                     continue
                 del self.dropped[home.id][link.name]
@@ -207,7 +219,11 @@ class _Planner:
         for folder in sorted(self.folders.values(), key=lambda f: (len(f.path), f.path)):
             if folder.person is not None:
                 homes.setdefault(folder.person, folder)
-        homeless = [id_ for id_ in self.shown if id_ not in owners and self.wishes.get(id_)]
+        homeless = [
+            id_
+            for id_, person in self.shown.items()
+            if id_ not in owners and self.wishes.get(id_) and not person.hidden
+        ]
         return homes, homeless
 
     def _remove_folders(self) -> tuple[list[Operation], frozenset[bytes]]:
@@ -253,7 +269,7 @@ class _Planner:
                 continue
             person = self.shown[id_]
             parent, _, name = folder.path.rpartition(b"/")
-            target = parent if person.place is None else self._usable_parent(person.place, removed, parent)
+            target = self._wanted_parent(person, removed, parent)
             wanted = self._wanted_name(person)
             if not _is_named(name, wanted, person.name):
                 pending[folder.path] = (folder, target, wanted)
@@ -310,6 +326,18 @@ class _Planner:
             makes.append(Operation("mkdir", join_path(parent, name), person=id_))
         return makes
 
+    def _wanted_parent(self, person: ShownPerson, removed: Collection[bytes], parent: bytes) -> bytes:
+        if person.hidden:
+            return parent if is_ignored(join_path(parent, b"x")) else self._ignored_folder(parent)
+        return parent if person.place is None else self._usable_parent(person.place, removed, parent)
+
+    def _ignored_folder(self, otherwise: bytes) -> bytes:
+        """As it is called here; where something else has that name, strangers stay where they are."""
+        around = self.disk[b""]
+        there = sorted(name for name in around.folders if name.lower() == IGNORED.lower())
+        is_taken = IGNORED in {*around.links, *around.others}
+        return there[0] if there else otherwise if is_taken else IGNORED
+
     def _usable_parent(self, place: bytes, removed: Collection[bytes], otherwise: bytes) -> bytes:
         taken = {*self.owned, *removed, *self.renamed.values()}
         return parent_of(place) if is_usable_parent(parent_of(place), self.disk, taken) else otherwise
@@ -352,12 +380,20 @@ class _Planner:
                 continue
             folder = made[person] if home is None else self._path_now(home.path)
             taken = TakenNames(() if home is None else self._names_staying(home), self.name_max)
+            there = set() if home is None else self._strange_texts(home)
+            names = self.shown[person].link_names
             for photo, image in sorted(wishes):
-                name = taken.claim(photo.name, is_file=True)
+                if any(other.text in there for other in self.photos[image]):
+                    continue  # what somebody else's link means is for a look to say
+                name = taken.claim(names.get(image, photo.name), is_file=True)
                 operations.append(
                     Operation("link", folder, name, photo.text, None, None, image, person, photo.time_ns)
                 )
         return operations
+
+    def _strange_texts(self, home: BaseFolder) -> set[bytes]:
+        ours = {link.name for link in self.links_of[home.id]}
+        return {text for name, text in self.disk[home.path].links.items() if name not in ours}
 
     def _names_staying(self, home: BaseFolder) -> set[bytes]:
         found = self.disk[home.path]
@@ -376,6 +412,10 @@ class _Planner:
         if not parent or parent != parent_of(path):
             return new  # put where no person's folder is above it, and only those move
         return join_path(self._path_now(parent), new.rpartition(b"/")[2])
+
+
+def _by_length(link: BaseLink) -> tuple[int, bytes, FolderId]:
+    return len(link.name), link.name, link.folder
 
 
 def _place_of(path: bytes) -> tuple[bytes, str]:

@@ -14,11 +14,13 @@ from sqlite_utils import Database
 from faced.errors import FacedError, Frozen
 from faced.errors import shown as shown_path
 from faced.folders.brake import BRAKE, Brake
-from faced.folders.disk import Disk, join_path
+from faced.folders.context import Context, Sources, Understood
+from faced.folders.disk import Disk, DiskFolder, join_path
 from faced.folders.edits import FolderEdit
-from faced.folders.interpret import Context, Understood, interpret_tree
+from faced.folders.interpret import interpret_tree
 from faced.folders.pictures import find_pictures
-from faced.folders.place import HeldTree, open_place
+from faced.folders.place import open_place
+from faced.folders.rest import load_known, rests
 from faced.folders.sync import TreeReport, recover_tree, say_problem
 from faced.folders.tree import read_tree
 from faced.folders.writer import KernelWriter, TreeWriter
@@ -36,12 +38,12 @@ from faced.store.asks import (
 )
 from faced.store.database import Store
 from faced.store.follow import (
-    FoundFolder,
-    adopt_folders,
     follow_user,
     is_adopting,
     load_away,
+    load_copies,
     load_images_of_texts,
+    save_copies,
 )
 from faced.store.pictures import follow_pictures, load_made_pictures, load_understood_pictures
 from faced.store.tree import Base, load_base
@@ -49,7 +51,7 @@ from faced.store.tree import Base, load_base
 __all__ = ["Known", "ReadReport", "Record", "read_user_edits"]
 
 Record = Callable[[Database, Sequence[FolderEdit]], Mapping[bytes, PersonId]]
-"""Writes edits into the journal; returns who was founded, by the path of the folder."""
+"""Writes edits into the journal; returns who is new, by the paths of the folders."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +60,16 @@ class Known:
 
     names: Mapping[PersonId, str] = field(default_factory=dict)
     persons: Mapping[PersonId, str] = field(default_factory=dict)
+    albums: frozenset[PersonId] = frozenset()
     hidden: frozenset[PersonId] = frozenset()
     excused: frozenset[ImageId] = frozenset()
     rejected_lately: Mapping[PersonId, int] = field(default_factory=dict)
     brake: Brake = BRAKE
+    merged: Mapping[PersonId, PersonId] = field(default_factory=dict)
+    rejected: frozenset[PersonId] = frozenset()
+    link_names: Mapping[tuple[PersonId, ImageId], bytes] = field(default_factory=dict)
+    moved_to: Callable[[PersonId], frozenset[PersonId]] = lambda person: frozenset()
+    in_common: Callable[[Sources], bool] = lambda sources: False
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +79,7 @@ class ReadReport:
     edits: as recorded. undecided: how many things wait for a second look; due_ns: when the first of them may have
     it (UTC nanoseconds). asks: the people folder's open questions. left_alone: reasons for sync_tree. frozen: why
     nothing was read. adopting: nothing was, for the folders are to be recognised first. recovered: as in TreeReport.
+    rests: nothing has changed since nothing was to be done, so nothing was read. seen: the folders, as they were read.
     """
 
     edits: tuple[FolderEdit, ...] = ()
@@ -81,6 +90,8 @@ class ReadReport:
     frozen: str | None = None
     adopting: bool = False
     recovered: int = 0
+    rests: bool = False
+    seen: Mapping[bytes, DiskFolder] = field(default_factory=dict, repr=False, compare=False)
 
 
 def read_user_edits(
@@ -94,11 +105,13 @@ def read_user_edits(
     second_look_ns: int = 10_000_000_000,
     writer: TreeWriter | None = None,
     rebuild: bool = False,
+    key: str | None = None,
 ) -> ReadReport:
     """Read the people folder and record the edits. The caller holds the pass lock; nothing else runs in the tree.
 
-    record: writes the edits to the journal, within the transaction that moves base; it is not called without any.
-    trust_first: no second look is waited for. rebuild: as for open_place. Raises as sync_tree does.
+    record: writes the edits to the journal, within the transaction that moves base, and says who the new persons are,
+    by the paths of their folders; it is not called without any.
+    trust_first: no second look is waited for. rebuild: as for open_place. key: as for sync_tree. Raises as that does.
     """
     root = os.path.abspath(root)
     writer = KernelWriter() if writer is None else writer
@@ -111,7 +124,12 @@ def read_user_edits(
         recover_tree(store, held, writer, recovered)
         if is_adopting(store.db):
             return ReadReport(adopting=True)
-        understood, rows, asks = _understand(store, held, known, now_ns, trust_first, second_look_ns)
+        if key is not None and rests(store.db, held.handle, key):
+            return ReadReport(rests=True, recovered=recovered.recovered)
+        disk = read_tree(held.handle, load_known(store.db))
+        understood, rows, asks = _understand(
+            store, held.handle, disk, known, now_ns, trust_first, second_look_ns
+        )
     except Frozen as frozen:
         return _freeze(store, frozen)
     except OSError as error:
@@ -129,6 +147,7 @@ def read_user_edits(
         asks=tuple(ask for ask in load_asks(store.db) if ask.kind in TREE_KINDS),
         left_alone=understood.left_alone,
         recovered=recovered.recovered,
+        seen=disk,
     )
 
 
@@ -138,24 +157,31 @@ def _freeze(store: Store, frozen: Frozen) -> ReadReport:
 
 
 def _understand(
-    store: Store, held: HeldTree, known: Known, now_ns: int, trust_first: bool, second_look_ns: int
+    store: Store, root: int, disk: Disk, known: Known, now_ns: int, trust_first: bool, second_look_ns: int
 ) -> tuple[Understood, tuple[Undecided, ...], tuple[Ask, ...]]:
-    base, disk = load_base(store.db), read_tree(held.handle)
+    base = load_base(store.db)
     rows = load_undecided(store.db)
     asks = tuple(ask for ask in load_asks(store.db) if ask.kind in TREE_KINDS)
     context = Context(
         now_ns=now_ns,
         names=known.names,
         persons=known.persons,
+        albums=known.albums,
         hidden=known.hidden,
         excused=known.excused,
         rejected_lately=known.rejected_lately,
         brake=known.brake,
         undecided=rows,
         asks=asks,
+        merged=known.merged,
+        rejected=known.rejected,
+        copies=load_copies(store.db),
+        link_names=known.link_names,
+        moved_to=known.moved_to,
+        in_common=known.in_common,
         images_of_texts=load_images_of_texts(store.db, _strange_texts(base, disk)),
         away=load_away(store.db),
-        pictures=find_pictures(held.handle, base, disk, lambda sums: load_made_pictures(store.db, sums)),
+        pictures=find_pictures(root, base, disk, lambda sums: load_made_pictures(store.db, sums)),
         understood_pictures=load_understood_pictures(store.db),
         second_look_ns=second_look_ns,
         trust_first=trust_first,
@@ -193,15 +219,19 @@ def _write(
         and not understood.over
         and all(draft.id is not None and draft.text == before[draft.id].text for draft in drafts)
         and asked == rows
+        and understood.copies == load_copies(store.db)
     )
     if is_same:
         return
     with store.write() as db:
-        persons = record(db, understood.edits) if understood.edits else {}
-        follow_user(db, understood.change)
+        made = record(db, understood.edits) if understood.edits else {}
+        change = understood.change
+        change.adopted = [
+            found._replace(person=made.get(found.path, found.person)) for found in change.adopted
+        ]
+        follow_user(db, change)
+        save_copies(db, understood.copies)
         follow_pictures(db, understood.pictures)
-        founded = sorted(understood.founded.items())
-        adopt_folders(db, [FoundFolder(path, persons[path], ino, ()) for path, ino in founded])
         new = list(understood.waiting)
         for draft in drafts:
             id_ = draft.id

@@ -15,13 +15,14 @@ from faced.errors import FacedError, Frozen
 from faced.errors import shown as shown_path
 from faced.folders.adopt import adopt_in_hand, what_adopting_takes
 from faced.folders.clean import plan_leftovers, remove_own_files
-from faced.folders.disk import parent_of
+from faced.folders.disk import Disk, DiskFolder, parent_of
 from faced.folders.hold import hold_tree
 from faced.folders.pictures import find_pictures
 from faced.folders.place import HeldTree, ensure_own_folders, open_place, write_marker
 from faced.folders.plan import PhotoPath, ShownPerson, plan_tree
 from faced.folders.plan_pictures import SUGGESTIONS, ShownFaces, plan_pictures
 from faced.folders.recover import clear_strays, settle_batch
+from faced.folders.rest import note_rest
 from faced.folders.tree import apply_operations, read_folders, read_tree
 from faced.folders.writer import KernelWriter, TreeWriter
 from faced.model import ImageId, PersonId
@@ -122,13 +123,18 @@ def sync_tree(
     batch: int = BATCH,
     reasons: Mapping[bytes, str] = NO_REASONS,
     rebuild: bool = False,
+    seen: Mapping[bytes, DiskFolder] | None = None,
+    key: str | None = None,
     faces: FacesToShow | None = None,
 ) -> TreeReport:
     """Make the people folder show these persons. The caller holds the pass lock; nothing else runs in the tree.
 
     root: absolute path. photos: as for plan_tree; those of a library that is only offline must be among them.
     reasons: better ones for what is left alone (path to sentence). rebuild: as for open_place. A tree whose
-    database was lost is adopted first. faces: those to have pictures; None: what there is of them stays.
+    database was lost is adopted first. seen: the folders as they were read just now.
+    key: says by which settings all this was made; when nothing is to be done, that is noted with it, so that nothing
+    need be read while nothing changes. None: it is not.
+    faces: those to have pictures; None: what there is of them stays.
     Raises UsageError when `root` cannot be a people folder, FacedError when it could not be written (disk full):
     then nothing is lost, and the next run goes on from there.
     """
@@ -145,10 +151,13 @@ def sync_tree(
         if is_adopting(store.db):
             adopt_in_hand(store, held, *what_adopting_takes(persons, photos))
         sync = _Sync(store, held, writer, batch, report)
-        left_alone = sync.run(persons, photos)
+        calm, left_alone = sync.run(persons, photos, seen)
+        is_calm = calm is not None
         if faces is not None:
-            sync.show_faces(faces)
+            is_calm &= sync.show_faces(faces)
         sync.say(left_alone, reasons)
+        if calm is not None and is_calm and key is not None:
+            note_rest(store, calm, key)
     except Frozen as frozen:
         return _freeze(store, report, frozen)
     except OSError as error:
@@ -255,18 +264,26 @@ class _Sync:
         self,
         shown: list[ShownPerson],
         photos: Mapping[ImageId, Sequence[PhotoPath]],
-    ) -> Mapping[bytes, str]:
-        """Bring folders and links up to date. Returns what was left alone, path to reason."""
+        seen: Mapping[bytes, DiskFolder] | None,
+    ) -> tuple[Disk | None, Mapping[bytes, str]]:
+        """Bring folders and links up to date. Returns the disk when nothing was to be done, and what was left alone,
+        path to reason.
+        """
         left_alone: Mapping[bytes, str] = {}
-        for _ in range(ROUNDS):
+        calm = None
+        for number in range(ROUNDS):
             base = load_base(self.store.db)
-            disk = read_tree(self.held.handle)
+            seen = disk = read_tree(self.held.handle, seen)
             held = hold_tree(base, disk)
             left_alone = held.left_alone
             operations = plan_tree(shown, photos, base, disk, held, name_max=self.held.name_max)
-            if not operations or not self._make(operations):
+            # A folder that another one left may be empty now.
+            is_again = any(operation.op == "movedir" for operation in operations)
+            if not operations and number == 0:
+                calm = disk
+            if not operations or not (self._make(operations) | is_again):
                 break
-        return left_alone
+        return calm, left_alone
 
     def say(self, left_alone: Mapping[bytes, str], reasons: Mapping[bytes, str]) -> None:
         """Keep what was left alone for `faced status`, with better reasons where there are some."""
@@ -321,8 +338,12 @@ class _Sync:
 
     # Face pictures.
 
-    def show_faces(self, faces: FacesToShow) -> None:
-        """Make and take away face pictures. Those that cannot be had now are left out, as are all above `most`."""
+    def show_faces(self, faces: FacesToShow) -> bool:
+        """Make and take away face pictures. Those that cannot be had now are left out, as are all above `most`.
+
+        Says whether nothing was to be done.
+        """
+        is_calm = True
         for _ in range(ROUNDS):
             base = load_base(self.store.db, with_links=False)
             understood = load_understood_pictures(self.store.db)
@@ -334,8 +355,10 @@ class _Sync:
             operations = plan_pictures(
                 faces.shown, base, disk, pictures, understood, name_max=self.held.name_max
             )
+            is_calm &= not operations
             if not self._make_pictures(operations, faces):
                 break
+        return is_calm
 
     def _make_pictures(self, operations: Sequence[Operation], faces: FacesToShow) -> bool:
         """As _make. A folder is made with the first picture that goes into it."""

@@ -8,6 +8,7 @@ ours: what came out wrong is put back. What was not changed for such a reason ma
 import errno
 import os
 import stat
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from faced.folders.names import is_junk, is_passed_over, restored_name
 from faced.folders.picture_file import read_picture
 from faced.folders.plan import JUNK_FOLDER
 from faced.folders.writer import TreeWriter
+from faced.store.seen import FolderStamp
 from faced.store.tree import Intent, Operation
 
 __all__ = [
@@ -34,9 +36,12 @@ __all__ = [
     "read_text",
     "read_tree",
     "scratch_name",
+    "stamp_of",
 ]
 
 SCRATCH = b".faced/tmp"
+YOUNG_NS = 2_000_000_000
+"""A folder that changed so shortly before it was read may change again without looking otherwise."""
 DEEPEST = 32
 """Folders below this depth are not read."""
 OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -97,17 +102,19 @@ def read_text(folder: int, name: bytes) -> bytes | None:
         raise
 
 
-def read_tree(root: int) -> Disk:
+def read_tree(root: int, seen: Mapping[bytes, DiskFolder] | None = None) -> Disk:
     """Everything below the people folder that may be of a person. A folder that cannot be read costs that folder.
 
+    seen: as folders were when they were last read; those that look the same are not read again.
     Raises OSError when the people folder itself cannot be read.
     """
     disk = Disk({})
     device = os.fstat(root).st_dev
+    seen = seen or {}
     pending = [b""]
     while pending:
         path = pending.pop()
-        found = _read_folder(root, path, device)
+        found = _read_folder(root, path, device, seen.get(path))
         if found is None:
             continue
         if path.count(b"/") >= DEEPEST:
@@ -124,10 +131,11 @@ def read_folders(root: int, paths: Iterable[bytes]) -> Disk:
     return Disk({path: folder for path, folder in found.items() if folder is not None})
 
 
-def _read_folder(root: int, path: bytes, device: int) -> DiskFolder | None:
+def _read_folder(root: int, path: bytes, device: int, before: DiskFolder | None = None) -> DiskFolder | None:
     try:
         with opened(root, path) as handle:
-            return list_folder(handle, device)
+            is_same = before is not None and before.stamp == stamp_of(os.fstat(handle))
+            return before if before is not None and is_same else list_folder(handle, device)
     except OSError as error:
         if not path or (is_place_wide(error) and error.errno != errno.EIO):
             raise
@@ -136,9 +144,18 @@ def _read_folder(root: int, path: bytes, device: int) -> DiskFolder | None:
         return DiskFolder(ino=0, problem=os.strerror(error.errno or 0))
 
 
+def stamp_of(status: os.stat_result) -> FolderStamp:
+    """What a folder looks like from outside."""
+    dev = status.st_dev - (1 << 64) if status.st_dev >= 1 << 63 else status.st_dev
+    return FolderStamp(dev, status.st_ino, status.st_mtime_ns, status.st_ctime_ns)
+
+
 def list_folder(handle: int, device: int | None = None) -> DiskFolder:
     """One folder. Raises OSError when it cannot be read whole, for half a list would look like deletions."""
     status = os.fstat(handle)
+    stamp: FolderStamp | None = stamp_of(status)
+    if time.time_ns() - max(status.st_mtime_ns, status.st_ctime_ns) < YOUNG_NS:
+        stamp = None
     if device is not None and status.st_dev != device:
         return DiskFolder(status.st_ino, problem="another file system is mounted there")
     links: dict[bytes, bytes] = {}
@@ -153,7 +170,7 @@ def list_folder(handle: int, device: int | None = None) -> DiskFolder:
                 folders.add(name)
             else:
                 others.add(name)
-    return DiskFolder(status.st_ino, links, frozenset(folders), frozenset(others))
+    return DiskFolder(status.st_ino, links, frozenset(folders), frozenset(others), stamp=stamp)
 
 
 @dataclass(slots=True)

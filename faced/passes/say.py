@@ -19,14 +19,14 @@ from faced.model import EngineId, PersonId
 from faced.passes import steps
 from faced.passes.beside import PATIENCE, wait_for_wishes, wake_daemon
 from faced.passes.full import engine_settings
-from faced.passes.gestures import draft_hide, draft_merge, draft_name
+from faced.passes.gestures import draft_hide, draft_merge, draft_name, take_back_gestures
 from faced.passes.persons import find_person, fold
 from faced.passes.places import Run
 from faced.passes.word import part_again
 from faced.store.asks import add_request, answer_ask, load_asks
 from faced.store.database import Store
 from faced.store.edits import Draft, Edit
-from faced.store.journal import add_edits, find_edit, undo_gesture, undo_last
+from faced.store.journal import add_edits, find_edit, undo_gesture
 from faced.store.locks import PASS, hold_lock, read_holder
 from faced.store.persons import load_names
 from faced.store.tree import load_tree
@@ -61,8 +61,17 @@ class Said:
     is_shown: bool = True
 
 
-def name_person(run: Run, who: str, name: str | None) -> Said:
-    """Give a person a name, or None: none any more. Raises UsageError for a name that another one has."""
+UNKNOWN = "unknown"
+"""A birth that was said by mistake."""
+
+
+def name_person(
+    run: Run, who: str, name: str | None, *, keep_name: bool = False, born: int | str | None = None
+) -> Said:
+    """Give a person a name, or None: none any more. Raises UsageError for a name that another one has.
+
+    keep_name: nothing is said of the name. born: the year of birth, or UNKNOWN; None: nothing is said of it.
+    """
     if name is not None and not name.strip():
         raise UsageError("a name must have at least one letter; `--clear` takes a name away")
 
@@ -71,7 +80,11 @@ def name_person(run: Run, who: str, name: str | None) -> Said:
         cleaned = None if name is None else folder_name(name)
         if cleaned is not None:
             _refuse_twin(db, person, cleaned)
-        drafts = draft_name(db, engine, person, cleaned)
+        drafts = [] if keep_name else draft_name(db, engine, person, cleaned)
+        if born is not None:
+            if cleaned is None and (not keep_name or person not in load_names(db)):
+                raise UsageError(f"Person {person} has no name: say who it is, and then when born")
+            drafts.append(Draft("born", person, value=None if born == UNKNOWN else born))
         return add_edits(db, drafts, origin="command", time=datetime.now(UTC))
 
     return _say(run, speak)
@@ -84,9 +97,7 @@ def merge_persons(run: Run, who: str, into: str) -> Said:
         person, other = find_person(db, who), find_person(db, into)
         if person == other:
             raise UsageError(f"{who} and {into} are one person already: Person {person}")
-        word = load_word(db).person(other)
-        is_known = word.name is not None or word.hidden
-        drafts = draft_merge(db, engine, person, other, is_known=is_known)
+        drafts = draft_merge(db, engine, person, other)
         return add_edits(db, drafts, origin="command", time=datetime.now(UTC))
 
     return _say(run, speak)
@@ -118,13 +129,9 @@ def take_back(run: Run, count: int, edits: Sequence[str] = ()) -> Said:
     def speak(db: Database, engine: EngineId) -> Sequence[Edit]:
         now = datetime.now(UTC)
         if not edits:
-            undos = undo_last(db, count, time=now)
-        else:
-            undos = [
-                undo
-                for id_ in [_find_edit(db, words) for words in edits]
-                for undo in undo_gesture(db, id_, time=now)
-            ]
+            return take_back_gestures(db, engine, count, now)
+        ids = [_find_edit(db, words) for words in edits]
+        undos = [undo for id_ in ids for undo in undo_gesture(db, id_, time=now)]
         part_again(db, engine, undos)
         return undos
 

@@ -1,13 +1,15 @@
 """The steps of a pass, each of which reads what the ones before it wrote."""
 
+import hashlib
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from sqlite_utils import Database
 
+import faced
 from faced.config import Config
 from faced.errors import Damaged, StorageFull
 from faced.faces.engine import EngineRecord
@@ -18,24 +20,27 @@ from faced.folders.sync import TreeReport, sync_tree
 from faced.library.exclude import compile_excludes
 from faced.library.ready import Settling
 from faced.library.step import LibraryReport, scan_library
-from faced.model import EngineId, ImageId
+from faced.model import EngineId, ImageId, PersonId
 from faced.passes.albums import load_album_names, show_albums
 from faced.passes.decide import Decide, Question, decide_here
 from faced.passes.gestures import record_edits
 from faced.passes.losses import find_ask, follow_losses
+from faced.passes.meant import have_one_in_common
 from faced.passes.pictures import PictureWork, open_faces
 from faced.passes.places import Places, Run
-from faced.passes.word import pass_on_numbers
+from faced.passes.word import load_said_of_pictures, pass_on_numbers
 from faced.people.recluster import Clustering, ReclusterReport, write_decision
 from faced.store.database import Store
 from faced.store.faces import count_unencoded
 from faced.store.health import check_health, is_check_due, mend, open_sound_store
 from faced.store.jobs import ensure_engine
-from faced.store.journal import load_last_id, load_recent
+from faced.store.journal import load_last_id, load_moved_to, load_recent
 from faced.store.journal_file import append_journal
 from faced.store.persons import load_images_of_persons
 from faced.store.photos import load_absent_images, load_libraries, load_photos_of_images
+from faced.store.seen import is_at_rest
 from faced.store.settings import load_setting, save_setting
+from faced.store.tree import load_left_alone
 from faced.store.upkeep import is_due, run_daily
 from faced.store.word_tables import load_word
 
@@ -59,6 +64,8 @@ __all__ = [
 SHOWN_ENGINE = "engine"
 DAY_NS = 86_400 * 10**9
 ROUNDS = 3
+TREE_RULES = 1
+"""Counts up when the rules of reading or planning the people folder change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,9 +186,15 @@ def look_at_tree(store: Store, config: Config, root: bytes, options: TreeOptions
     known = Known(
         names={**names, **albums},
         persons={p: name for p, name in names.items() if p not in hidden},
+        albums=over | albums.keys(),
         hidden=hidden | over,
         excused=load_absent_images(store.db),
         rejected_lately={person: len(images) for person, images in rejected.items()},  # type: ignore[misc]
+        merged={p: said.merged_into for p, said in word.persons.items() if said.merged_into is not None},
+        rejected=frozenset(person for persons in word.rejections.values() for person in persons),
+        link_names=load_said_of_pictures(store.db, word).link_names,
+        moved_to=lambda person: load_moved_to(store.db, person),
+        in_common=lambda sources: have_one_in_common(store.db, engine, sources),
     )
     report = read_user_edits(
         store,
@@ -192,6 +205,7 @@ def look_at_tree(store: Store, config: Config, root: bytes, options: TreeOptions
         trust_first=options.now,
         second_look_ns=int(config.people_second_look * 1e9),
         rebuild=options.rebuild,
+        key=None if options.rebuild else rest_key(config, engine),
     )
     if report.edits:
         keep_journal(store)
@@ -267,24 +281,50 @@ def show_tree(
     """Make the people folder show who is who. work: how face pictures are made; None: what there is of them stays."""
     if read.frozen:
         return TreeReport(frozen=read.frozen)
+    key = rest_key(config, engine)
+    if read.rests and is_at_rest(store.db, key):
+        return TreeReport(left_alone=len(load_left_alone(store.db)))
+    is_calm = not (read.edits or read.undecided or read.asks)
     shown = _shown_persons(store, engine, config.people_min_photos)
     photos = _photo_paths(store)
-    if work is None:
-        return sync_tree(store, root, shown, photos, reasons=read.left_alone)
-    with open_faces(store, config, engine, photos, {person.id for person in shown}, work) as faces:
-        return sync_tree(store, root, shown, photos, reasons=read.left_alone, faces=faces)
+    here = {person.id for person in shown}
+    with ExitStack() as stack:
+        faces = None
+        if work is not None:
+            faces = stack.enter_context(open_faces(store, config, engine, photos, here, work))
+        return sync_tree(
+            store,
+            root,
+            shown,
+            photos,
+            reasons=read.left_alone,
+            seen=read.seen,
+            key=key if is_calm else None,
+            faces=faces,
+        )
+
+
+def rest_key(config: Config, engine: EngineId) -> str:
+    """By what the people folder is made, but for what is stored: another one, and everything is looked at again."""
+    text = repr((faced.__version__, TREE_RULES, int(engine), config))
+    return hashlib.blake2b(text.encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
 
 
 def _shown_persons(store: Store, engine: EngineId, min_photos: int) -> list[ShownPerson]:
     word = load_word(store.db)
     images = load_images_of_persons(store.db, engine)
+    pictures = load_said_of_pictures(store.db, word)
+    names: dict[PersonId, dict[ImageId, bytes]] = {}
+    for (person, image), name in pictures.link_names.items():
+        names.setdefault(person, {})[image] = name
     named = {p for p, said in word.persons.items() if said.name is not None and said.merged_into is None}
     shown = []
-    for person in sorted(named | images.keys()):
+    for person in sorted(named | images.keys() | pictures.tags.keys()):
         said = word.person(person)
-        hers = images.get(person, frozenset())
-        if not said.hidden and (said.name is not None or len(hers) >= min_photos):
-            shown.append(ShownPerson(person, said.name, hers, said.place or b""))
+        hers = images.get(person, frozenset()) | pictures.tags.get(person, frozenset())
+        if said.hidden or said.name is not None or len(hers) >= min_photos or person in pictures.tags:
+            place, called = said.place or b"", names.get(person, {})
+            shown.append(ShownPerson(person, said.name, hers, place, said.hidden, called))
     return [*shown, *show_albums(store.db, word, images)]
 
 

@@ -81,6 +81,7 @@ def look_at_who(db: Database, run: Run, picture: Path) -> list[Resemblance]:
         gate=measured.gate,
         sides=[face.side for face in faces],
         sharpness=[face.sharpness for face in faces],
+        year=int(encoded.taken[:4]) if encoded.taken else 0,
     )
     names = load_names(db)
     size = upright_size(encoded.width, encoded.height, encoded.orientation)

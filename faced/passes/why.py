@@ -1,5 +1,6 @@
 """Why each face of a photo is where it is, in plain words. Only reads."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from faced.faces.quality import quality_word
 from faced.model import EngineId, FaceId, Floats, ImageKey, PersonId
 from faced.passes.look import find_image
 from faced.passes.steps import clustering_settings, shown_engine
-from faced.passes.who import Nearest, PixelBox, find_nearest, pixels
+from faced.passes.who import BEST, Nearest, PixelBox, find_nearest, pixels
 from faced.passes.word import find_faces
 from faced.people.copies import group_near_copies
 from faced.people.known import Known, load_known
@@ -22,7 +23,14 @@ from faced.people.likeness import rank_persons
 from faced.people.recluster import Clustering
 from faced.pictures.orientation import upright_box, upright_size
 from faced.store.edits import Edit, Spot
-from faced.store.explain import load_edits_of, load_engine_text, load_paths_of, load_proposed_person
+from faced.store.explain import (
+    load_births,
+    load_edits_of,
+    load_engine_text,
+    load_paths_of,
+    load_proposed_person,
+    load_year,
+)
 from faced.store.lookup import FaceRow, load_faces_of_image
 from faced.store.persons import load_names
 from faced.store.spots import StoredFace, load_engine_key, load_faces_of_images
@@ -64,6 +72,7 @@ def look_at_why(db: Database, config: Config, photo: Path) -> list[Explained]:
     assert text is not None  # it found these faces
     settings = clustering_settings(config, EngineRecord.from_json(text))
     known, words, names = load_known(db, engine), _load_words(db, engine, stored), load_names(db)
+    unborn = _find_unborn(load_births(db), load_year(db, key), names)
     explained = []
     for face in stored:
         row = rows[face.box]
@@ -77,6 +86,11 @@ def look_at_why(db: Database, config: Config, photo: Path) -> list[Explained]:
             *_explain_word(words[face.id], names),
             *_explain_computed(row, words[face.id], settings, face),
             *_explain_suggestion(db, face.id, names),
+            *(
+                unborn[one.person]
+                for one in likenesses[:BEST]
+                if one.person in unborn and one.person != row.person
+            ),
             *(_explain_place(db, known, face, key, settings) if _is_usable(face) else []),
         ]
         explained.append(Explained(box, person, tuple(reasons), find_nearest(likenesses, names)))
@@ -157,6 +171,17 @@ def _explain_computed(row: FaceRow, word: _Word, settings: Clustering, face: Sto
     elif word.pin is None and word.anchor is None and row.why:
         reasons.append(row.why)
     return reasons
+
+
+def _find_unborn(
+    births: Mapping[PersonId, int], year: int | None, names: dict[PersonId, str]
+) -> dict[PersonId, str]:
+    """Who is not in a photo of that year, being born later, and the sentence for it."""
+    return {
+        person: f"the photo was taken in {year}, before {_call(person, names)} was born ({born})"
+        for person, born in births.items()
+        if year is not None and year < born
+    }
 
 
 def _explain_suggestion(db: Database, face: FaceId, names: dict[PersonId, str]) -> list[str]:

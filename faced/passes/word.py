@@ -3,11 +3,12 @@ picture was edited, is handed to the face that it has become.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from sqlite_utils import Database
 
 from faced.faces.handover import SeenFace, hand_over
-from faced.model import EngineId, FaceId, ImageKey
+from faced.model import EngineId, FaceId, ImageId, ImageKey, PersonId
 from faced.people.said import Said, resolve_said
 from faced.pictures.orientation import upright_box
 from faced.store.database import Store
@@ -19,11 +20,30 @@ from faced.store.spots import (
     load_became,
     load_engine_key,
     load_faces_of_images,
+    load_image_ids,
     load_owned_images,
 )
+from faced.store.word import Word
 from faced.store.word_tables import load_statements
 
-__all__ = ["find_faces", "load_said", "part_again", "pass_on_numbers"]
+__all__ = [
+    "SaidOfPictures",
+    "find_faces",
+    "load_said",
+    "load_said_of_pictures",
+    "part_again",
+    "pass_on_numbers",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class SaidOfPictures:
+    """What the user said of whole pictures, and of what they became. tags: whom they belong to, whoever is on them.
+    link_names: what persons' links to them are called.
+    """
+
+    tags: Mapping[PersonId, frozenset[ImageId]]
+    link_names: Mapping[tuple[PersonId, ImageId], bytes]
 
 
 def load_said(db: Database, engine: EngineId) -> Said:
@@ -39,7 +59,25 @@ def load_said(db: Database, engine: EngineId) -> Said:
         named=[person for person, word in persons.items() if word.name is not None],
         kept=[person for person, word in persons.items() if word.hidden],
         merged={person: word.merged_into for person, word in persons.items() if word.merged_into is not None},
+        born={
+            p: word.born for p, word in persons.items() if word.born is not None and word.merged_into is None
+        },
     )
+
+
+def load_said_of_pictures(db: Database, word: Word) -> SaidOfPictures:
+    """About the images of now."""
+    keys = {key for key, _ in (*word.tags, *word.link_names)}
+    if not keys:
+        return SaidOfPictures({}, {})
+    became = load_became(db, keys)
+    ids = load_image_ids(db, keys.union(*became.values()))
+    meant = {key: [ids[k] for k in (key, *sorted(became.get(key, ()))) if k in ids] for key in keys}
+    tags: dict[PersonId, set[ImageId]] = {}
+    for key, person in word.tags:
+        tags.setdefault(person, set()).update(meant[key])
+    names = {(person, image): name for (key, person), name in word.link_names.items() for image in meant[key]}
+    return SaidOfPictures({person: frozenset(images) for person, images in tags.items()}, names)
 
 
 def find_faces(db: Database, engine: EngineId, spots: Collection[Spot]) -> dict[Spot, list[FaceId]]:

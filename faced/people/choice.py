@@ -7,7 +7,7 @@ import numpy as np
 
 from faced.model import Floats
 
-__all__ = ["choose_faces"]
+__all__ = ["choose_common", "choose_faces"]
 
 Face = TypeVar("Face", bound=Hashable)
 DIGITS = 9
@@ -34,3 +34,27 @@ def choose_faces(
             far = [round(float(np.linalg.norm(embeddings[face] - mean)), DIGITS) for face in faces]
             chosen.append(faces[int(np.argmin(far))])
     return chosen
+
+
+def choose_common(
+    candidates: Sequence[Sequence[Face]], embeddings: Mapping[Face, Floats], *, near: float
+) -> list[Face]:
+    """The one whom all pictures have in common: a face of each, or none where there is nobody.
+
+    candidates and embeddings: as for choose_faces. near: the farthest that each of them may be (Euclidean,
+    inclusive) from the one that is nearest to all.
+    """
+    if not candidates or not all(candidates):
+        return []
+    faces = [face for picture in candidates for face in picture]
+    ends = np.cumsum([len(picture) for picture in candidates])[:-1]
+    vectors = np.stack([np.asarray(embeddings[face], dtype=np.float64) for face in faces])
+    best: tuple[float, list[Face]] | None = None
+    for middle in vectors:
+        far = np.split(np.linalg.norm(vectors - middle, axis=1), ends)
+        nearest = [int(np.argmin(distances)) for distances in far]
+        farthest = max(float(distances[place]) for distances, place in zip(far, nearest, strict=True))
+        total = round(sum(float(distances.min()) for distances in far), DIGITS)
+        if farthest <= near and (best is None or total < best[0]):
+            best = total, [picture[place] for picture, place in zip(candidates, nearest, strict=True)]
+    return [] if best is None else best[1]

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from faced.model import FaceId, Floats, PersonId
 from faced.people.faces import NOISE, Clusters, Faces
 from faced.people.said import Said
+from faced.people.years import is_before
 
 __all__ = ["Claims", "Nearness", "claim_faces", "find_owners"]
 
@@ -38,22 +39,37 @@ class Claims:
     """What the user said, by row.
 
     pinned, anchored: row -> person; no row is in both. votes: the anchored rows, with those that are pinned
-    to the same person. rejected: row -> persons that it is not.
+    to the same person. rejected: row -> persons that it is not. born: year of persons; a face from before is not
+    theirs. years: (n,) of the faces, 0: not known.
     """
 
     pinned: Mapping[int, PersonId]
     anchored: Mapping[int, PersonId]
     votes: Mapping[int, PersonId]
     rejected: Mapping[int, frozenset[PersonId]]
+    born: Mapping[PersonId, int]
+    years: NDArray[np.int16]
 
     def rows(self) -> dict[int, PersonId]:
         """Whose each pinned or anchored row is."""
         return {**self.pinned, **self.anchored}
 
+    def is_before(self, row: int, person: PersonId) -> bool:
+        """Whether the photo was taken before the person's birth."""
+        return bool(self.find_before(np.array([row]), person)[0])
+
+    def find_before(self, rows: NDArray[np.intp], person: PersonId) -> NDArray[np.bool_]:
+        """(m,) which of these rows are of photos from before the person's birth."""
+        return is_before(self.years[rows], self.born.get(person, 0))
+
 
 def claim_faces(faces: Faces, said: Said) -> Claims:
-    """What the word says about these faces. A face that is rejected for P or pinned elsewhere is no anchor of P."""
-    claims = Claims(pinned := {}, anchored := {}, votes := {}, rejected := {})
+    """What the word says about these faces.
+
+    A face that is rejected for P, pinned elsewhere or from before P's birth is no anchor of P.
+    """
+    years = np.zeros(len(faces), dtype=np.int16) if faces.years is None else faces.years
+    claims = Claims(pinned := {}, anchored := {}, votes := {}, rejected := {}, said.born, years)
     spoken_of = said.pins.keys() | said.anchors.keys() | said.rejections.keys()
     for row in np.flatnonzero(np.isin(faces.ids, list(spoken_of))).tolist():
         face = FaceId(int(faces.ids[row]))
@@ -64,7 +80,7 @@ def claim_faces(faces: Faces, said: Said) -> Claims:
             pinned[row] = pin
             if anchor == pin:
                 votes[row] = pin
-        elif anchor is not None and anchor not in rejected.get(row, ()):
+        elif anchor is not None and anchor not in rejected.get(row, ()) and not claims.is_before(row, anchor):
             anchored[row] = votes[row] = anchor
     return claims
 
@@ -111,7 +127,7 @@ class Nearness:
         for row in sorted(claimed):
             hers.setdefault(claimed[row], []).append(row)
         self._embeddings = embeddings
-        self._rejected = claims.rejected
+        self._claims = claims
         self._hers = {person: np.array(rows, dtype=np.intp) for person, rows in hers.items()}
         self._signs: dict[PersonId, bytes] = {}
 
@@ -142,11 +158,13 @@ class Nearness:
         points = self._embeddings[rows].astype(np.float64)
         best, seconds = np.full(len(rows), np.inf), np.full(len(rows), np.inf)
         chosen, nearest = np.zeros(len(rows), dtype=np.int64), np.zeros(len(rows), dtype=np.intp)
-        rejecting = [(n, self._rejected[row]) for n, row in enumerate(rows.tolist()) if row in self._rejected]
+        no = self._claims.rejected
+        rejecting = [(n, no[row]) for n, row in enumerate(rows.tolist()) if row in no]
         for person in persons:
             hers = self._hers[person]
             distances, columns = _nearest_row(points, self._embeddings[hers].astype(np.float64))
             distances[[n for n, rejected in rejecting if person in rejected]] = np.inf
+            distances[self._claims.find_before(rows, person)] = np.inf
             firsts = hers[columns]
             wins = (distances < best) | ((distances == best) & (distances < np.inf) & (firsts < nearest))
             seconds = np.where(wins, best, np.minimum(seconds, distances))

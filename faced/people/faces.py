@@ -25,7 +25,8 @@ class Faces:
     ids: (n,) int64 face ids, the only column that knows of the store. images: (n,) image keys.
     boxes: (n, 4) float64, left, top, width, height as fractions of the upright picture.
     dhashes: (n,) uint64, of the image. sides: (n,) float64, px. sharpness: (n,) float64.
-    embeddings: (n, 128) float32.
+    embeddings: (n, 128) float32. years: (n,) int16, when the photo was taken, 0: not known; None: of none. photos: what
+    number_photos says, when it is known.
     """
 
     ids: NDArray[np.int64]
@@ -35,6 +36,8 @@ class Faces:
     sides: NDArray[np.float64]
     sharpness: NDArray[np.float64]
     embeddings: Floats
+    years: NDArray[np.int16] | None = None
+    photos: NDArray[np.intp] | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -49,6 +52,8 @@ class Faces:
 
     def number_photos(self) -> NDArray[np.intp]:
         """(n,) what picture each is in, counted from 0. Rows are in content order, faces of one picture together."""
+        if self.photos is not None:
+            return self.photos
         images = np.empty(len(self), dtype=object)
         images[:] = self.images
         numbers = np.zeros(len(self), dtype=np.intp)
@@ -65,6 +70,7 @@ class Faces:
             self.sides[rows],
             self.sharpness[rows],
             self.embeddings[rows],
+            None if self.years is None else self.years[rows],
         )
 
 
@@ -73,35 +79,61 @@ class Attachment:
     """Why a face that was left over is in its cluster.
 
     distance: Euclidean, to the middle of the cluster. second: label of the cluster that came second, or NOISE.
-    second_distance: to its middle, inf without one.
+    second_distance: to its middle, inf without one. room: how much nearer it is than it had to be; known only where
+    photos have dates.
     """
 
     distance: float
     second: int
     second_distance: float
+    room: float = np.inf
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Attached(Mapping[int, Attachment]):
-    """Why m faces that were left over are in their clusters, by row, in columns. rows: (m,) ascending."""
+    """Why m faces that were left over are in their clusters, by row, in columns. rows: (m,) ascending. rooms: where
+    photos have dates.
+    """
 
     rows: NDArray[np.intp]
     distances: NDArray[np.float64]
     seconds: NDArray[np.intp]
     second_distances: NDArray[np.float64]
+    rooms: NDArray[np.float64] | None = None
 
     def __getitem__(self, row: int) -> Attachment:
         place = int(np.searchsorted(self.rows, row))
         if place == len(self.rows) or self.rows[place] != row:
             raise KeyError(row)
         second, far = int(self.seconds[place]), float(self.second_distances[place])
-        return Attachment(float(self.distances[place]), second, np.inf if second == NOISE else far)
+        room = np.inf if self.rooms is None else float(self.rooms[place])
+        return Attachment(float(self.distances[place]), second, np.inf if second == NOISE else far, room)
+
+    def keep(self, places: NDArray[np.intp]) -> "Attached":
+        """Those of them, ascending."""
+        rooms = None if self.rooms is None else self.rooms[places]
+        return Attached(
+            self.rows[places],
+            self.distances[places],
+            self.seconds[places],
+            self.second_distances[places],
+            rooms,
+        )
+
+    def __contains__(self, row: object) -> bool:
+        place = int(np.searchsorted(self.rows, row))  # type: ignore[call-overload]
+        return place < len(self.rows) and bool(self.rows[place] == row)
 
     def __iter__(self) -> Iterator[int]:
         return iter(self.rows.tolist())
 
     def __len__(self) -> int:
         return len(self.rows)
+
+
+def _nobody() -> Attached:
+    none = np.empty(0, dtype=np.intp)
+    return Attached(none, np.empty(0), none, np.empty(0))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -116,7 +148,7 @@ class Clusters:
     labels: NDArray[np.intp]
     cores: NDArray[np.bool_]
     groups: NDArray[np.intp]
-    attached: Mapping[int, Attachment] = field(default_factory=dict)
+    attached: Attached = field(default_factory=_nobody)
 
 
 def sort_faces(faces: Faces) -> Faces:

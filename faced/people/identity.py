@@ -9,6 +9,8 @@ In the order of their rank:
 
 Everything but those numbers follows from the faces and the word alone, and not from their order, their ids or
 what was computed before: of the last run's answer only distances are taken over, where the same would come out.
+When photos were taken only takes away: nobody is in one from before the own birth, and a child's face that attached
+must be nearer than others (see `years`).
 """
 
 from collections.abc import Mapping
@@ -26,6 +28,7 @@ from faced.people.faces import NOISE, Attached, Attachment, Clusters, Faces
 from faced.people.numbers import number_persons
 from faced.people.photos import keep_nearest, split_photos
 from faced.people.said import Said
+from faced.people.years import find_rooms, is_before, is_far_for_child
 
 __all__ = ["Assignment", "Last", "Why", "assign_persons"]
 
@@ -39,6 +42,14 @@ class Why(IntEnum):
     COPY = 3
     OWNED = 4
     UNOWNED = 5
+
+
+_PLAIN = {
+    int(Why.PINNED): "pinned by you",
+    int(Why.ANCHORED): "there when you named this person",
+    int(Why.COPY): "a near-copy of a face that you gave this person",
+}
+_OWNED = int(Why.OWNED)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,7 +90,7 @@ class Assignment:
 
     ids: NDArray[np.int64]
     columns: _Columns
-    attached: Mapping[int, Attachment]
+    attached: Attached
 
     @property
     def owners(self) -> NDArray[np.int64]:
@@ -101,28 +112,16 @@ class Assignment:
     @cached_property
     def reasons(self) -> dict[FaceId, str]:
         """Why, in plain words."""
-        return {FaceId(int(self.ids[row])): self.explain(row) for row in np.flatnonzero(self.owners).tolist()}
+        rows = np.flatnonzero(self.owners)
+        return dict(zip(map(FaceId, self.ids[rows].tolist()), self.explain(rows), strict=True))
 
-    def explain(self, row: int) -> str:
-        """Why a row is whose it is, in plain words."""
-        columns, why = self.columns, self.columns.reasons[row]
-        if why == Why.PINNED:
-            return "pinned by you"
-        if why == Why.ANCHORED:
-            return "there when you named this person"
-        if why == Why.COPY:
-            return "a near-copy of a face that you gave this person"
-        size, far, second = (
-            int(columns.sizes[row]),
-            float(columns.distances[row]),
-            float(columns.seconds[row]),
-        )
-        reason = f"in a cluster of {size} faces, {far:.2f} from its middle"
-        if why == Why.OWNED:
-            reason = _explain_owned(size, far, second)
-        if row in self.attached:
-            reason = f"{_explain_attached(self.attached[row])}, {reason}"
-        return reason
+    def explain(self, rows: NDArray[np.intp]) -> list[str]:
+        """Why these rows are whose they are, in plain words."""
+        columns = (self.columns.reasons, self.columns.sizes, self.columns.distances, self.columns.seconds)
+        facts = zip(*(column[rows].tolist() for column in columns), strict=True)
+        wanted = set(rows.tolist()) if len(rows) < len(self.attached) else self.attached
+        attached = {row: self.attached[row] for row in wanted if row in self.attached}
+        return [_explain(attached.get(row), *one) for row, one in zip(rows.tolist(), facts, strict=True)]
 
     def find_changed(self, last: "Last") -> NDArray[np.intp]:
         """The rows that have another owner, or another reason, than in the last run."""
@@ -140,15 +139,9 @@ class Assignment:
 
     def _attached(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         distances, seconds = np.full((2, len(self.ids)), -1.0)
-        if isinstance(self.attached, Attached):
-            distances[self.attached.rows] = self.attached.distances
-            has_second = self.attached.seconds != NOISE
-            rows = self.attached.rows[has_second]
-            seconds[rows] = self.attached.second_distances[has_second]
-        else:
-            for row, one in self.attached.items():
-                distances[row] = one.distance
-                seconds[row] = one.second_distance if one.second != NOISE else -1.0
+        distances[self.attached.rows] = self.attached.distances
+        has_second = self.attached.seconds != NOISE
+        seconds[self.attached.rows[has_second]] = self.attached.second_distances[has_second]
         return distances, seconds
 
 
@@ -188,6 +181,9 @@ def assign_persons(
     columns.labels[:] = _leave_unowned(clusters, claims, owners, known)
     numbered = _last_numbers(photos, claims, before, said, known)
     _number_unowned(columns, faces, photos, numbered, last)
+    for person, born in claims.born.items():  # also of somebody without a name
+        early = (columns.owners == person) & is_before(claims.years, born)
+        columns.owners[early], columns.reasons[early] = 0, Why.NOBODYS
     claimed = claims.rows()
     taken = np.array(list(claimed), dtype=np.intp)
     columns.owners[taken] = list(claimed.values())
@@ -243,16 +239,20 @@ def _divide_clusters(
     spoken_of, rejected = np.zeros((2, len(faces)), dtype=np.bool_)
     spoken_of[list(claims.rows())], rejected[list(claims.rejected)] = True, True
     known = _Judged(len(faces), last)
+    rooms = find_rooms(clusters)
     for members in np.split(rows, starts[1:]) if len(rows) else ():
         persons = owners[int(clusters.labels[members[0]])]
-        judged = _sign(persons, nearness)
+        judged = 0 if claims.born.keys() & set(persons) else _sign(persons, nearness)
         mine = members[~spoken_of[members]]
         columns.sizes[mine], columns.judged[mine] = len(members), np.where(rejected[mine], 0, judged)
-        is_known = (known.judged[mine] == judged) & ~rejected[mine]
+        is_known = (known.judged[mine] == judged) & ~rejected[mine] & (judged != 0)
         there, asked = mine[is_known], mine[~is_known]
         columns.owners[there], columns.distances[there] = known.persons[there], known.distances[there]
         columns.seconds[there] = known.seconds[there]
         nearest = nearness.find_nearest(asked, persons)
+        for person in claims.born.keys() & set(persons):
+            is_far = is_far_for_child(rooms[asked], claims.years[asked], claims.born[person])
+            nearest.persons[is_far & (nearest.persons == person)] = 0
         columns.owners[asked], columns.distances[asked] = nearest.persons, nearest.distances
         columns.seconds[asked] = nearest.seconds
         columns.reasons[mine] = np.where(columns.owners[mine] != 0, Why.OWNED, Why.NOBODYS)
@@ -281,6 +281,15 @@ def _sign(persons: tuple[PersonId, ...], nearness: Nearness) -> int:
     """A number that says what the user said of these persons' faces; never 0."""
     text = b"".join(b"%d:" % person + nearness.sign(person) for person in persons)
     return int.from_bytes(blake2b(text, digest_size=8).digest(), "little") | 1
+
+
+def _explain(attachment: Attachment | None, why: int, size: int, far: float, second: float) -> str:
+    if why in _PLAIN:
+        return _PLAIN[why]
+    reason = f"in a cluster of {size} faces, {far:.2f} from its middle"
+    if why == _OWNED:
+        reason = _explain_owned(size, far, second)
+    return reason if attachment is None else f"{_explain_attached(attachment)}, {reason}"
 
 
 def _explain_owned(size: int, far: float, second: float) -> str:

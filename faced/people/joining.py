@@ -152,6 +152,7 @@ class _Run:
         self.scope = np.append(np.zeros(len(cast), dtype=np.bool_), True)
         taking = cast.starts != NOISE
         self.several = taking & (np.bincount(cast.photos[taking], minlength=len(cast) + 1)[cast.photos] > 1)
+        self.several_rows = np.flatnonzero(self.several)
         nothing = np.empty(0, dtype=np.intp)
         self.ones, self.others, self.far = nothing, nothing, np.empty(0)
         self.lost = nothing, nothing
@@ -226,7 +227,7 @@ class _Run:
         labels = self.sums.labels
         moving = np.zeros(len(labels) + 1, dtype=np.bool_)
         moving[movers] = True
-        rows = np.flatnonzero(self.several & moving[labels])
+        rows = self.several_rows[moving[labels[self.several_rows]]]
         target_of = np.full(len(labels), NOISE, dtype=np.intp)
         target_of[movers] = targets
         places = target_of[labels[rows]] * (len(labels) + 1) + self.cast.photos[rows]
@@ -246,9 +247,15 @@ class _Run:
 
     def _move(self, movers: Rows, targets: Rows, old: Round) -> None:
         """All of these moves. Whoever moves otherwise than in the last run, or with someone in scope, is in scope."""
-        labels = self.sums.labels
-        wanted = _differing(self.scope, (movers, targets), (old.movers, old.targets))
-        rows = np.flatnonzero(wanted[labels])
+        reached = _differing(self.scope, (movers, targets), (old.movers, old.targets))
+        rows = reached
+        if len(reached):
+            wanted = np.zeros(len(self.scope), dtype=np.bool_)
+            wanted[reached] = True
+            rows = np.flatnonzero(wanted[self.sums.labels])
+        if len(movers) == 0:
+            self._enlarge(rows)
+            return
         called = self.sums.join(movers, targets)
         concerned = np.zeros(len(called), dtype=np.bool_)
         concerned[movers] = concerned[targets] = True
@@ -298,10 +305,8 @@ def _rest(old: list[Round]) -> Round:
     return Round(old[-1].pairs if old else Pairs(nothing, nothing, np.empty(0)), nothing, nothing)
 
 
-def _differing(
-    scope: NDArray[np.bool_], now: tuple[Rows, Rows], then: tuple[Rows, Rows]
-) -> NDArray[np.bool_]:
-    """(n + 1,) the groups outside the scope, as named before these moves, that are not after them what they were."""
+def _differing(scope: NDArray[np.bool_], now: tuple[Rows, Rows], then: tuple[Rows, Rows]) -> Rows:
+    """The groups outside the scope, as named before these moves, that are not after them what they were."""
     count = len(scope)
     codes, old = now[0] * count + now[1], then[0] * count + then[1]
     is_other = np.r_[~np.isin(codes, old), ~np.isin(old, codes)]
@@ -313,5 +318,5 @@ def _differing(
         if not crossing.any():
             break
         reached[movers[crossing]] = reached[targets[crossing]] = True
-    reached[-1] = False
-    return reached & ~scope
+    groups = np.unique(np.r_[movers, targets])
+    return np.asarray(groups[(groups != NOISE) & reached[groups] & ~scope[groups]])

@@ -3,7 +3,7 @@ that came, went or changed. Values only; that it is saved and loaded is `memory`
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from faced.model import Floats, Gate
 from faced.people.copies import group_near_copies
-from faced.people.distances import half_squares, stamp_vectors
+from faced.people.distances import half_squares
 from faced.people.faces import Clusters, Faces
 from faced.people.joining import Joining
 from faced.people.links import Change
 from faced.people.neighbours import Neighbourhood, Neighbours, Reach
+from faced.people.rows import find_rows
 from faced.people.together import (
     Company,
     clusters_from,
@@ -57,6 +58,8 @@ class Kept:
         self._looks = np.empty(0, dtype=np.uint64)
         self._company: Company | None = None
         self._clusters: Clusters | None = None
+        self._moved = np.empty(0, dtype=np.int32)
+        self._photos: NDArray[np.intp] | None = None
 
     @property
     def ids(self) -> NDArray[np.int64]:
@@ -68,10 +71,19 @@ class Kept:
         """(n, 128) of those."""
         return self._neighbours.embeddings
 
+    def complete(self, faces: Faces) -> Faces:
+        """The faces that were there last, with the vectors that are kept and with what is known of their photos."""
+        return replace(faces, embeddings=self.embeddings, photos=self._photos)
+
     @property
     def dirty(self) -> NDArray[np.bool_]:
         """(n,) those that the last update concerns; see Neighbours."""
         return self._neighbours.dirty
+
+    @property
+    def moved(self) -> NDArray[np.int32]:
+        """(m,) the row of each of the m faces that were there before the last update, -1 where it is gone or another."""
+        return self._moved
 
     @property
     def groups(self) -> NDArray[np.intp]:
@@ -92,6 +104,7 @@ class Kept:
 
         What it says follows from the faces alone, and not from what was there before.
         """
+        faces = replace(faces, photos=faces.number_photos())
         rows, is_known = self._match(faces)
         gone = np.ones(len(self.ids), dtype=np.bool_)
         gone[rows[is_known]] = False
@@ -126,6 +139,7 @@ class Kept:
         self._groups, self._looks = groups.astype(np.int32), _stamp_looks(faces)
         if self.rules.joining is not None:
             self._put_together(faces, self.rules.joining, moved)
+        self._moved, self._photos = moved, faces.photos
         return int(np.count_nonzero(new) + np.count_nonzero(gone))
 
     def _put_together(self, faces: Faces, rule: Joining, moved: NDArray[np.int32]) -> None:
@@ -157,8 +171,7 @@ class Kept:
         count = len(self.ids)
         if count == 0 or len(faces) == 0:
             return np.zeros(len(faces), dtype=np.intp), np.zeros(len(faces), dtype=np.bool_)
-        order = np.argsort(self.ids)
-        rows = order[np.minimum(np.searchsorted(self.ids, faces.ids, sorter=order), count - 1)]
+        rows = find_rows(self.ids, faces.ids)
         is_known = self.ids[rows] == faces.ids
         is_known &= self._looks[rows] == _stamp_looks(faces)
         if (np.diff(rows[is_known]) <= 0).any():  # another order: it is another set
@@ -177,7 +190,12 @@ def _choose_eligible(groups: NDArray[np.intp], able: NDArray[np.intp]) -> NDArra
 
 def _stamp_looks(faces: Faces) -> NDArray[np.uint64]:
     """(n,) numbers of picture and box, by which near-copies are known, and of the beginning of the vector."""
-    looks = np.empty((len(faces), 5 + BEGINNING // 2), dtype=np.float64)
-    looks[:, 0], looks[:, 1:5] = faces.dhashes.view(np.float64), faces.boxes
-    looks[:, 5:] = np.ascontiguousarray(faces.embeddings[:, :BEGINNING]).view(np.float64)
-    return stamp_vectors(looks.view(np.float32))
+    boxes = np.ascontiguousarray(faces.boxes).view(np.uint64)
+    vectors = np.ascontiguousarray(faces.embeddings[:, :BEGINNING]).view(np.uint64)
+    columns = [faces.dhashes, *boxes.T, *vectors.T]
+    factors = np.random.default_rng(128).integers(1 << 63, size=len(columns), dtype=np.uint64)
+    stamps = np.zeros(len(faces), dtype=np.uint64)
+    for column, factor in zip(columns, factors | np.uint64(1), strict=True):
+        stamps ^= column * factor
+        stamps = (stamps << np.uint64(17)) | (stamps >> np.uint64(47))
+    return stamps

@@ -71,6 +71,7 @@ def judge_faces(
     gate: Gate,
     sides: Sequence[float],
     sharpness: Sequence[float],
+    year: int = 0,
 ) -> list[Ruling]:
     """What would become of the faces of one picture, were it in the library.
 
@@ -78,14 +79,16 @@ def judge_faces(
     picture that are near one person the nearer is hers.
 
     image: key of the picture. embeddings, sides, sharpness: of its faces. known: n faces, none of them of this picture; owners,
-    groups: of them.
+    groups: of them. year: when it was taken, 0: not known; who was born later is not in it.
     """
     carries = gate.grade(np.array(sides), np.array(sharpness)) == Grade.CORE
+    unborn = frozenset(person for person, born in said.born.items() if 0 < year < born)
     ranked = [rank_persons(embedding, known.embeddings, owners) for embedding in embeddings]
     claims = []
     for number, likenesses in enumerate(ranked):
-        if likenesses and carries[number]:
-            best = min(likenesses, key=lambda one: (one.nearest, one.person))
+        possible = [one for one in likenesses if one.person not in unborn]
+        if possible and carries[number]:
+            best = min(possible, key=lambda one: (one.nearest, one.person))
             if best.nearest <= eps:
                 claims.append((best.nearest, number, best.person))
     attached: dict[int, PersonId] = {}
@@ -98,7 +101,7 @@ def judge_faces(
         if number in attached:
             ruling = replace(ruling, verdict="attached", person=attached[number])
         elif carries[number]:
-            one = _propose(image, embeddings[number], known, owners, groups, said, suggest, gate)
+            one = _propose(image, embeddings[number], known, owners, groups, said, suggest, gate, unborn)
             if one is not None and one not in attached.values():
                 ruling = replace(ruling, verdict="suggested", person=one)
         rulings.append(ruling)
@@ -114,6 +117,7 @@ def _propose(
     said: Said,
     within: float,
     gate: Gate,
+    unborn: frozenset[PersonId],
 ) -> PersonId | None:
     """To whom one more face would be proposed."""
     count = len(known)
@@ -134,7 +138,7 @@ def _propose(
         np.full(count + 1, NOISE, dtype=np.intp),
         grouped,
         frozenset(),
-        {},
+        {count: unborn},
         said.named - said.kept,
         said.kept | frozenset(PersonId(int(one)) for one in np.unique(owners[owners > 0])) - said.named,
     )

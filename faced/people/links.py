@@ -185,9 +185,12 @@ def _list_events(
     fresh = (is_new | broken) & (cast.starts != NOISE)
     parts = [_both_ways(cast, *_edges(cast, np.flatnonzero(fresh)))]
     if broken.any():
+        naming = np.append(broken, False)
         for start in range(0, len(cast), CHUNK):
-            rows, others = _edges(cast, np.arange(start, min(len(cast), start + CHUNK)))
-            wanted = broken[others] & ~fresh[rows]
+            stop = min(len(cast), start + CHUNK)
+            seeing = naming[cast.nearest[start:stop]].any(axis=1) & ~fresh[start:stop]
+            rows, others = _edges(cast, np.flatnonzero(seeing) + start)
+            wanted = broken[others]
             parts.append(_both_ways(cast, rows[wanted], others[wanted]))
     rows = np.flatnonzero(~fresh[change.rows] & (cast.starts[change.rows] != NOISE))
     for start in range(0, len(rows), 4 * BLOCK):

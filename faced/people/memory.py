@@ -14,6 +14,7 @@ from sqlite_utils import Database
 from faced.model import EngineId, FaceId, Floats
 from faced.people.faces import Faces
 from faced.people.kept import Kept, Rules
+from faced.people.rows import find_rows
 from faced.store.derived import load_derived, save_derived
 from faced.store.faces import load_embeddings
 
@@ -70,8 +71,7 @@ def _find_embeddings(db: Database, ids: NDArray[np.int64], faces: Faces) -> Floa
     """
     if len(faces) == 0:
         return None
-    order = np.argsort(faces.ids)
-    rows = order[np.minimum(np.searchsorted(faces.ids, ids, sorter=order), len(faces) - 1)]
+    rows = find_rows(faces.ids, ids)
     embeddings = np.empty((max(len(ids), len(faces)) * 17 // 16, faces.embeddings.shape[1]), dtype=np.float32)
     for start in range(0, len(ids), CHUNK):
         part = slice(start, min(len(ids), start + CHUNK))

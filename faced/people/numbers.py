@@ -14,20 +14,20 @@ __all__ = ["number_persons"]
 def number_persons(labels: NDArray[np.int32], before: NDArray[np.int64]) -> NDArray[np.int64]:
     """(n,) the person of each label, by its row: the last run's by largest overlap, one to one, else a new one (below 0).
 
-    labels: (n,) the cluster of each face, as a row of it, or NOISE. before: (n,) persons of the last run, 0: none. New ones
+    labels: (n,) the cluster of each face, as a row of it, or NOISE. before: (n,) persons of the last run, above 0, or 0: none. New ones
     are numbered from the largest cluster down. Ties break by the first face in content order.
     """
     count = len(labels)
     numbers = np.zeros(count, dtype=np.int64)
     rows = np.flatnonzero((labels != NOISE) & (before != 0))
     mine, persons = labels[rows], before[rows]
-    found, places = np.unique(persons, return_inverse=True)
-    person_of, label_of = np.zeros(count, dtype=np.int64), np.zeros(len(found), dtype=np.intp)
-    person_of[mine], label_of[places] = places, mine
-    split_label, split_person = np.zeros(count, dtype=np.bool_), np.zeros(len(found), dtype=np.bool_)
-    split_label[mine[person_of[mine] != places]] = True
-    split_person[places[label_of[places] != mine]] = True
-    simple = ~split_label[mine] & ~split_person[places]
+    span = int(persons.max(initial=0)) + 1
+    person_of, label_of = np.zeros(count, dtype=np.int64), np.zeros(span, dtype=np.intp)
+    person_of[mine], label_of[persons] = persons, mine
+    split_label, split_person = np.zeros(count, dtype=np.bool_), np.zeros(span, dtype=np.bool_)
+    split_label[mine[person_of[mine] != persons]] = True
+    split_person[persons[label_of[persons] != mine]] = True
+    simple = ~split_label[mine] & ~split_person[persons]
     numbers[mine[simple]] = persons[simple]
     others = ~simple
     for label, person in _match(mine[others], persons[others], before):

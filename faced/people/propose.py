@@ -45,6 +45,8 @@ def propose_faces(
         claims.rejected,
         said.named - said.kept,
         said.kept,
+        faces.years,
+        said.born,
     )
     return suggest_faces(faces, near, standing, within=within)
 

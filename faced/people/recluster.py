@@ -25,8 +25,9 @@ from faced.people.propose import propose_faces
 from faced.people.said import Said
 from faced.people.suggest import REACH, Near, Suggestion
 from faced.people.together import reach_of
+from faced.people.years import ask_nearer
 from faced.store.database import Store
-from faced.store.faces import load_face_ids
+from faced.store.faces import load_dated_faces
 from faced.store.notices import add_notice
 from faced.store.persons import Owner, add_persons, load_owners, save_owners
 from faced.store.settings import load_setting, save_setting
@@ -39,13 +40,14 @@ __all__ = [
     "cluster_faces",
     "clusters_of",
     "decide_owners",
+    "keep_time",
     "rules_of",
     "write_decision",
 ]
 
 LAST_INPUT = "recluster.input"
 UNUSABLE = "recluster.unusable"
-RULES = "5"
+RULES = "6"
 """Counts up when the rules change, so that the next pass decides anew."""
 
 
@@ -104,19 +106,20 @@ def decide_owners(
     memory: what the last decision kept, so that only what changed is computed. progress: told how many of the faces
     that must be compared with all others are done. None: nothing changed since the last decision that was written.
     """
-    ids = load_face_ids(db, engine)
-    digest = _digest(ids, engine, settings, said)
+    ids, years = load_dated_faces(db, engine)
+    digest = _digest(ids, years, engine, settings, said)
     if load_setting(db, LAST_INPUT) == digest:
         return None
     everything = load_sorted(db, engine)
+    everything = replace(everything, years=years[np.searchsorted(ids, everything.ids)])
     usable = np.isfinite(everything.embeddings).all(axis=1)
     faces = everything if usable.all() else everything.take(np.flatnonzero(usable))
     seen = tuple(FaceId(int(face)) for face in everything.ids)
     del everything
     before = {face: owner.person for face, owner in load_owners(db, engine).items()}
     kept = (memory or Memory()).follow(db, engine, rules_of(settings), faces, progress)
-    faces = replace(faces, embeddings=kept.embeddings)  # the same numbers, and the memory of one of the two
-    clusters = clusters_of(faces, kept, settings)
+    faces = kept.complete(faces)  # the same vectors, and the memory of one of the two
+    clusters = keep_time(clusters_of(faces, kept, settings), faces, settings)
     assignment = assign_persons(faces, clusters, before, said)
     near = _near(kept) if said.named else None
     suggestions = propose_faces(faces, clusters, assignment, said, near, within=settings.suggest)
@@ -191,13 +194,23 @@ def clusters_of(faces: Faces, kept: Kept, settings: Clustering) -> Clusters:
     return Clusters(spread_labels(labels, rows, kept.groups), found.cores.copy(), kept.groups)
 
 
+def keep_time(clusters: Clusters, faces: Faces, settings: Clustering) -> Clusters:
+    """Without the faces that attached across more years than their distance allows. Pure."""
+    if faces.years is None or not settings.joins:
+        return clusters
+    rule = Joining(settings.eps)
+    return ask_nearer(clusters, faces.years, rule.attach * rule.eps)
+
+
 def _near(kept: Kept) -> Near:
     """Who is near each face that may be proposed."""
     found = kept.show()
     return Near(found.nearest, found.distances, found.eligible)
 
 
-def _digest(ids: NDArray[np.int64], engine: EngineId, settings: Clustering, said: Said) -> str:
+def _digest(
+    ids: NDArray[np.int64], years: NDArray[np.int16], engine: EngineId, settings: Clustering, said: Said
+) -> str:
     word = (
         sorted(said.pins.items()),
         sorted((face, sorted(persons)) for face, persons in said.rejections.items()),
@@ -205,6 +218,7 @@ def _digest(ids: NDArray[np.int64], engine: EngineId, settings: Clustering, said
         sorted(said.named),
         sorted(said.kept),
         sorted(said.merged.items()),
+        sorted(said.born.items()),
     )
     text = repr((RULES, engine, settings, word))
-    return hashlib.blake2b(ids.tobytes() + text.encode(), digest_size=16).hexdigest()
+    return hashlib.blake2b(ids.tobytes() + years.tobytes() + text.encode(), digest_size=16).hexdigest()

@@ -5,9 +5,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["close_rows", "insert_rows", "place_between"]
+__all__ = ["close_rows", "find_rows", "insert_rows", "place_between"]
 
 CHUNK = 1 << 13
+DENSE = 8
+"""Ids up to so many times their number are looked up in a table."""
 
 
 def place_between(count: int, places: NDArray[np.intp]) -> NDArray[np.int32]:
@@ -15,6 +17,16 @@ def place_between(count: int, places: NDArray[np.intp]) -> NDArray[np.int32]:
     is_old = np.ones(count + len(places), dtype=np.bool_)
     is_old[places] = False
     return np.concatenate([np.flatnonzero(is_old), places]).astype(np.int32)
+
+
+def find_rows(ids: NDArray[np.int64], wanted: NDArray[np.int64]) -> NDArray[np.intp]:
+    """(m,) the row of each wanted id among (n,) ids that are not negative, n > 0; any row for one that is not there."""
+    if int(ids.max()) > DENSE * len(ids) or int(wanted.min(initial=0)) < 0:
+        order = np.argsort(ids)
+        return np.asarray(order[np.minimum(np.searchsorted(ids, wanted, sorter=order), len(ids) - 1)])
+    table = np.zeros(int(ids.max()) + 1, dtype=np.intp)
+    table[ids] = np.arange(len(ids))
+    return table[np.minimum(wanted, len(table) - 1)]
 
 
 def insert_rows(column: NDArray[Any], places: NDArray[np.intp]) -> None:

@@ -24,7 +24,7 @@ class Said:
     face was there when P was named; what is pinned to another or rejected for P is no anchor.
     named: the persons who have a name. kept: others whose id no computing may give away (what is theirs
     comes by pins and anchors only); not those who are only rejected or pinned somewhere. merged: who stands
-    for a person who was merged away.
+    for a person who was merged away. born: the year in which a person was born.
     """
 
     pins: Mapping[FaceId, PersonId] = field(default_factory=dict)
@@ -33,6 +33,7 @@ class Said:
     named: frozenset[PersonId] = frozenset()
     kept: frozenset[PersonId] = frozenset()
     merged: Mapping[PersonId, PersonId] = field(default_factory=dict)
+    born: Mapping[PersonId, int] = field(default_factory=dict)
 
 
 def resolve_said(
@@ -44,13 +45,14 @@ def resolve_said(
     named: Collection[PersonId] = (),
     kept: Collection[PersonId] = (),
     merged: Mapping[PersonId, PersonId] | None = None,
+    born: Mapping[PersonId, int] | None = None,
 ) -> Said:
     """The word about the faces at hand.
 
     pins, rejections, anchors: the person, and the id of the edit that said so (a later edit has a greater id).
     faces: the faces that each reference means now; none, and the statement waits. One reference means
     several when a picture is there as it was and as it was edited. merged: a person -> who stands for it; chains
-    are followed.
+    are followed. born: of those who stand for themselves.
     """
     final = _follow(merged or {})
     pin_of = _latest({ref: (final.get(p, p), edit) for ref, (p, edit) in pins.items()}, faces)
@@ -80,6 +82,7 @@ def resolve_said(
         frozenset(final.get(person, person) for person in named),
         frozenset(final.get(person, person) for person in kept),
         final,
+        dict(born or {}),
     )
 
 

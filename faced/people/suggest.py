@@ -8,13 +8,14 @@ which shows her already. Never decides whose a face is.
 """
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from faced.model import FaceId, PersonId
 from faced.people.faces import Faces
+from faced.people.years import is_before
 
 __all__ = ["LIMIT", "REACH", "Near", "Standing", "Suggestion", "correct_distance", "suggest_faces"]
 
@@ -49,7 +50,8 @@ class Standing:
 
     owners: (n,) int64, a person's number, 0: nobody's. labels: (n,) cluster (appearance) of each, below 0: none.
     groups: (n,) of near-copies. pinned: rows. rejected: row -> persons that it is not. named: who may be
-    proposed to. known: others whom the user spoke of, whose faces are not proposed.
+    proposed to. known: others whom the user spoke of, whose faces are not proposed. years: (n,) when each face was taken,
+    0: not known; None: of none. born: a person's year; faces from before are not proposed.
     """
 
     owners: NDArray[np.int64]
@@ -59,6 +61,8 @@ class Standing:
     rejected: Mapping[int, frozenset[PersonId]]
     named: frozenset[PersonId]
     known: frozenset[PersonId]
+    years: NDArray[np.int16] | None = None
+    born: Mapping[PersonId, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,11 +167,14 @@ def _near_pairs(
 def _is_refused(
     standing: Standing, rows: NDArray[np.intp], persons: NDArray[np.intp], named: NDArray[np.int64]
 ) -> NDArray[np.bool_]:
-    """(p,) whether the user said that this row is not this person."""
+    """(p,) whether the user said that this row is not this person, or it is from before the person's birth."""
     refused = np.zeros(len(rows), dtype=np.bool_)
     spoken_of = np.isin(rows, list(standing.rejected)) & (persons >= 0)
     for place in np.flatnonzero(spoken_of).tolist():
         refused[place] = PersonId(int(named[persons[place]])) in standing.rejected[int(rows[place])]
+    if standing.years is not None and standing.born:
+        births = np.array([standing.born.get(PersonId(int(person)), 0) for person in named], dtype=np.int64)
+        refused |= (persons >= 0) & is_before(standing.years[rows], births[persons])
     return refused
 
 
@@ -239,7 +246,7 @@ def _choose(
             person_before, room = person, LIMIT
             images = {faces.images[row] for row in shown[person]}
         hers = PersonId(int(named[person]))
-        rows = [row for row in rows_of[unit] if hers not in standing.rejected.get(row, ())]
+        rows = [row for row in rows_of[unit] if not _is_denied(standing, row, hers)]
         theirs = [faces.images[row] for row in rows]
         against = len(rows_of[unit]) - len(rows)
         if against >= len(rows) or not images.isdisjoint(theirs) or len({*theirs}) < len(theirs) or not room:
@@ -250,6 +257,13 @@ def _choose(
         nearest = [rows[place] for place in np.argsort(far, kind="stable").tolist()][:room]
         room -= len(nearest)
         yield Suggestion(hers, tuple(FaceId(int(faces.ids[row])) for row in nearest), distance)
+
+
+def _is_denied(standing: Standing, row: int, person: PersonId) -> bool:
+    if person in standing.rejected.get(row, ()):
+        return True
+    born = standing.born.get(person, 0)
+    return standing.years is not None and bool(is_before(standing.years[[row]], born)[0])
 
 
 def _group(keys: NDArray[np.intp], wanted: Collection[int]) -> dict[int, list[int]]:

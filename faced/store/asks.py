@@ -49,15 +49,15 @@ class Ask:
 
 
 class Undecided(NamedTuple):
-    """Something of base that is missing on disk, and is not acted upon yet.
+    """Something of base that is missing on disk, or a link more than base has, and is not acted upon yet.
 
-    path: as base has it. image: None for a folder or face picture. first_seen, due: UTC nanoseconds. Either `due`, when a second
+    path: as base has it, or of the copy. person: whose it is, or whose folder a copy is in. image: None for a folder or face picture. first_seen, due: UTC nanoseconds. Either `due`, when a second
     look may decide, or `ask`, the question that holds it.
     """
 
     path: bytes
-    what: Literal["link", "folder", "picture"]
-    person: PersonId
+    what: Literal["link", "folder", "copy", "picture"]
+    person: PersonId | None
     image: ImageId | None
     first_seen: int
     due: int | None

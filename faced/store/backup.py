@@ -20,7 +20,7 @@ from sqlite_utils import Database
 
 from faced.model import Box, ImageKey, PersonId
 from faced.store.database import Store, open_reader, raise_full
-from faced.store.edits import Draft, FaceRef, format_time
+from faced.store.edits import Draft, FaceRef, Json, format_time
 from faced.store.journal import add_edits, last_edit
 from faced.store.migrations import back_up, read_version
 from faced.store.settings import read_installation, save_setting
@@ -150,6 +150,11 @@ def _describe(statements: Statements) -> Iterator[dict[str, Any]]:
             "image": spot.image,
             "box": [box.left, box.top, box.width, box.height],
         }
+    for image, person in sorted(statements.tags):
+        yield {"kind": "tag", "person": person, "image": image}
+    for (image, person), said in sorted(statements.link_names.items()):
+        name = said.name.decode("utf-8", "surrogateescape")
+        yield {"kind": "name_link", "person": person, "image": image, "name": name}
 
 
 def _write_whole(path: Path, lines: Iterable[dict[str, Any]]) -> None:
@@ -202,6 +207,11 @@ def _to_drafts(rows: list[dict[str, Any]]) -> Iterator[Draft]:
         if row["kind"] in ("pin", "reject", "anchor"):
             face = FaceRef(ImageKey(row["image"]), Box(*row["box"]), ENGINE)
             yield Draft(row["kind"], PersonId(row["person"]), (face,))
+        elif row["kind"] == "tag":
+            yield Draft("tag", PersonId(row["person"]), value={"image": row["image"], "on": True})
+        elif row["kind"] == "name_link":
+            value: Json = {"image": row["image"], "name": row["name"]}
+            yield Draft("name_link", PersonId(row["person"]), value=value)
 
 
 def restore_export(db: Database, export: Export, now: datetime) -> int:

@@ -3,7 +3,7 @@
 SQLite before 3.51.3 can corrupt a WAL database when two connections write or checkpoint at the same
 moment (sqlite.org/wal.html#walresetbug), so every write and every checkpoint happens under one flock.
 Closing any descriptor of a file takes this process's POSIX locks on it away, those of another connection too:
-the database's files are opened by SQLite only. This module knows no table.
+the database's files are opened by SQLite only. This module knows no table but for the count of changes.
 """
 
 import errno
@@ -28,6 +28,7 @@ __all__ = [
     "DATABASE",
     "Store",
     "is_damage",
+    "load_changes",
     "open_reader",
     "open_store",
     "prepare_state",
@@ -41,6 +42,12 @@ DAMAGED = "damaged"
 """The folder in which databases lie that were set aside."""
 CHECK = "faced.check"
 """A file that asks the next start to look whether the database is sound."""
+CHANGES = "changes"
+"""Setting: how many transactions have changed something."""
+COUNT = (
+    f"INSERT INTO settings (key, value) VALUES ('{CHANGES}', '1')"
+    " ON CONFLICT (key) DO UPDATE SET value = CAST(CAST(value AS INTEGER) + 1 AS TEXT)"
+)
 PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON")
 SORT_IN_MEMORY = "temp_store=MEMORY"
 """Large sorts would spill into /var/tmp or /tmp: faces do not belong there, and the kernel's guard forbids it."""
@@ -77,8 +84,11 @@ class Store:
                 raise_full(self.folder, error)
                 raise
             try:
+                before = self._connection.total_changes
                 with transaction(self._connection):
                     yield self.db
+                    if self._connection.total_changes != before:
+                        self._connection.execute(COUNT)
             except sqlite3.DatabaseError as error:
                 raise_full(self.folder, error)
                 raise
@@ -195,6 +205,12 @@ def raise_full(folder: Path, error: Exception) -> None:
         raise StorageFull(
             f"{folder} cannot be written to ({error}); nothing is lost: put that right, and it goes on from there"
         ) from error
+
+
+def load_changes(db: Database) -> int:
+    """Grows with every transaction that changes something; while it is the same, everything is."""
+    row = db.execute("SELECT value FROM settings WHERE key = ?", [CHANGES]).fetchone()
+    return 0 if row is None else int(row[0])
 
 
 def is_damage(error: Exception) -> bool:

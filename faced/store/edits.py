@@ -81,6 +81,8 @@ class Draft:
 
     value, by kind: name: text, or None for no name any more. born: year or None. place: folder path as text
     (os.fsdecode), relative to the people folder, or None. merge: id of the person it is merged into.
+    tag: {"image": key, "on": bool}. name_link: {"image": key, "name": text, or None for none of its own}. pin of a
+    link that was moved: {"from": id of the person whose it was}.
     forget: see store.forgetting. undo has `undoes`; hide, show, anchor, pin and reject need no value.
     """
 
@@ -241,6 +243,27 @@ def _is_merge(edit: Edit) -> bool:
     return _has_person(edit) and _is_person(edit.value)
 
 
+def _is_tag(edit: Edit) -> bool:
+    match edit.value:
+        case {"image": str(image), "on": bool()} if image and image.isascii():
+            return _has_person(edit)
+    return False
+
+
+def _is_link_name(edit: Edit) -> bool:
+    match edit.value:
+        case {"image": str(image), "name": None | str() as name} if image and image.isascii():
+            return _has_person(edit) and (name is None or _is_file_name(name))
+    return False
+
+
+def _is_file_name(name: str) -> bool:
+    try:
+        return name.encode("utf-8", "surrogateescape") != b"" and "/" not in name and "\0" not in name
+    except UnicodeEncodeError:
+        return False
+
+
 def _is_undo(edit: Edit) -> bool:
     return edit.undoes is not None
 
@@ -277,14 +300,14 @@ KINDS: dict[str, Callable[[Edit], bool]] = {
     "pin": _is_about_faces,
     "reject": _is_about_faces,
     "merge": _is_merge,
+    "tag": _is_tag,
+    "name_link": _is_link_name,
     "undo": _is_undo,
     "begin": _is_begin,
     "persons": _is_count,
     # Not folded into persons and faces; who writes them says what their values are.
     "album": _is_anything,
     "hide_link": _is_anything,
-    "name_link": _is_anything,
-    "tag": _is_anything,
     "seed": _is_anything,
     "answer": _is_anything,
     "forget": _is_forget,

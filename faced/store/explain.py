@@ -10,7 +10,14 @@ from faced.errors import Damaged
 from faced.model import EngineId, FaceId, ImageKey, PersonId
 from faced.store.edits import BrokenLine, Edit, from_line
 
-__all__ = ["load_edits_of", "load_engine_text", "load_paths_of", "load_proposed_person"]
+__all__ = [
+    "load_births",
+    "load_edits_of",
+    "load_engine_text",
+    "load_paths_of",
+    "load_proposed_person",
+    "load_year",
+]
 
 
 def load_engine_text(db: Database, engine: EngineId) -> str | None:
@@ -42,6 +49,22 @@ def load_paths_of(db: Database, keys: Collection[ImageKey]) -> dict[ImageKey, li
     for key, root, path in rows:
         found.setdefault(ImageKey(key), []).append(os.path.join(root, path))
     return found
+
+
+def load_births(db: Database) -> dict[PersonId, int]:
+    """The year in which each person was born, where that was said."""
+    rows = db.execute("SELECT person, born FROM person_words WHERE born IS NOT NULL AND merged_into IS NULL")
+    return {PersonId(person): int(year) for person, year in rows}
+
+
+def load_year(db: Database, image: ImageKey) -> int | None:
+    """The year in which an image was taken, by the earliest dated photo of a listed library."""
+    row = db.execute(
+        """SELECT min(taken) FROM images JOIN photos ON photos.image = images.id
+           JOIN libraries ON libraries.id = photos.library WHERE listed AND images.key = ?""",
+        [image],
+    ).fetchone()
+    return None if row is None or row[0] is None else int(row[0][:4])
 
 
 def load_proposed_person(db: Database, face: FaceId) -> tuple[PersonId, float] | None:

@@ -17,6 +17,7 @@ __all__ = [
     "count_unencoded",
     "find_damaged",
     "forget_encodings",
+    "load_dated_faces",
     "load_embeddings",
     "load_engines",
     "load_face_ids",
@@ -63,6 +64,24 @@ def load_face_ids(db: Database, engine: EngineId) -> NDArray[np.int64]:
         [engine],
     )
     return np.fromiter((row[0] for row in rows), dtype=np.int64)
+
+
+def load_dated_faces(db: Database, engine: EngineId) -> tuple[NDArray[np.int64], NDArray[np.int16]]:
+    """(n,) int64, as load_face_ids, and (n,) int16: the year in which each photo was taken, 0: not known.
+
+    Of several photos of one image the earliest that is dated.
+    """
+    rows = db.execute(
+        """SELECT id, (SELECT min(coalesce(taken, '9999')) FROM photos JOIN libraries ON libraries.id = photos.library
+                       WHERE photos.image = faces.image AND libraries.listed)
+           FROM faces WHERE engine = ?
+             AND EXISTS (SELECT 1 FROM encodings WHERE image = faces.image AND engine = faces.engine)
+           ORDER BY id""",
+        [engine],
+    )
+    found = [(face, 0 if taken == "9999" else int(taken[:4])) for face, taken in rows if taken is not None]
+    ids = np.fromiter((face for face, _ in found), dtype=np.int64, count=len(found))
+    return ids, np.fromiter((year for _, year in found), dtype=np.int16, count=len(found))
 
 
 def load_faces(db: Database, engine: EngineId) -> FaceColumns:

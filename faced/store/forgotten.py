@@ -12,6 +12,7 @@ from sqlite_utils import Database
 from faced.model import Box, FaceId, ImageKey, PersonId, PhotoId
 from faced.store.edits import FaceRef, Spot
 from faced.store.forgetting import Forgotten, is_same_place
+from faced.store.seen import forget_seen
 
 __all__ = [
     "count_faces_in",
@@ -174,6 +175,7 @@ def delete_pictures(db: Database, images: Iterable[ImageKey]) -> None:
 
 def forget_folders(db: Database, persons: Collection[PersonId]) -> None:
     """What is remembered of folders that left the tree, and what waits or is asked about these persons."""
+    forget_seen(db)
     for person in persons:
         db.execute("DELETE FROM away_folders WHERE person = ?", [person])
         db.execute("DELETE FROM undecided WHERE person = ?", [person])

@@ -14,6 +14,7 @@ from datetime import datetime
 from sqlite_utils import Database
 
 from faced.errors import Damaged
+from faced.model import ImageKey, PersonId
 from faced.store.edits import (
     BOOKS,
     BrokenLine,
@@ -49,6 +50,7 @@ __all__ = [
     "load_last_id",
     "load_lines",
     "load_log",
+    "load_moved_to",
     "load_recent",
     "load_undone_merges",
     "rebuild_word",
@@ -155,7 +157,12 @@ def _load_touched(db: Database, edits: Sequence[Edit]) -> Statements:
     if any(edit.kind in ("merge", "undo") for edit in edits):
         return load_statements(db)
     persons = {edit.person for edit in edits if edit.person is not None}
-    return load_some_statements(db, persons, {face.spot for edit in edits for face in edit.faces})
+    images = {
+        ImageKey(str(edit.value["image"]))
+        for edit in edits
+        if edit.kind in ("tag", "name_link") and isinstance(edit.value, dict)
+    }
+    return load_some_statements(db, persons, {face.spot for edit in edits for face in edit.faces}, images)
 
 
 def _find_replaced(statements: Statements, edit: Edit) -> Json:
@@ -242,6 +249,15 @@ def load_counting(db: Database, kinds: Sequence[str]) -> list[Edit]:
     found = _sound(rows)
     undone = _load_undone(db) if found else frozenset[str]()
     return [_parse(key, line) for key, line in found if key not in undone]
+
+
+def load_moved_to(db: Database, person: PersonId) -> frozenset[PersonId]:
+    """To whom links of this person were moved, one by one, as said; moves that still count."""
+    undone = _load_undone(db)
+    rows = db.execute(
+        "SELECT id, person FROM edits WHERE kind = 'pin' AND json_extract(line, '$.value.from') = ?", [person]
+    )
+    return frozenset(PersonId(to) for key, to in rows if key not in undone)
 
 
 def _load_undone(db: Database) -> frozenset[str]:
@@ -351,7 +367,7 @@ def _undo(db: Database, targets: Sequence[Edit], origin: str, time: datetime) ->
 
 def rebuild_word(db: Database) -> None:
     """Make the tables of names, pins, rejections and anchors anew, within a transaction of the caller."""
-    for table in ("person_words", "pins", "rejections", "anchors"):
+    for table in ("person_words", "pins", "rejections", "anchors", "tags", "link_names"):
         db.execute(f"DELETE FROM {table}")
     edits = load_edits(db)
     save_difference(db, Statements(), fold_statements(edits))
@@ -368,5 +384,7 @@ def check_word(db: Database) -> list[str]:
         "rejections": is_.rejections == should.rejections,
         "anchors": is_.anchors == should.anchors,
         "forgotten": is_forgotten_kept(db, find_forgotten(edits)),
+        "tags": is_.tags == should.tags,
+        "link_names": is_.link_names == should.link_names,
     }
     return [table for table, same in pairs.items() if not same]

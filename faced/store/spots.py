@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from sqlite_utils import Database
 
+from faced.errors import Damaged
 from faced.model import Box, EngineId, FaceId, Floats, ImageId, ImageKey, PersonId
+from faced.store.faces import DIMENSIONS
 
 __all__ = [
     "StoredFace",
@@ -15,6 +17,8 @@ __all__ = [
     "load_engine_key",
     "load_faces_of_images",
     "load_free_faces",
+    "load_image_ids",
+    "load_keys",
     "load_owned_faces",
     "load_owned_images",
 ]
@@ -89,6 +93,23 @@ def load_engine_key(db: Database, engine: EngineId) -> str:
     return "" if row is None else str(row[0])
 
 
+def load_keys(db: Database, images: Collection[ImageId]) -> dict[ImageId, ImageKey]:
+    """What journals call these images."""
+    rows = db.execute(
+        "SELECT id, key FROM images WHERE id IN (SELECT value FROM json_each(?))",
+        [json.dumps(sorted(images))],
+    )
+    return {ImageId(id_): ImageKey(key) for id_, key in rows}
+
+
+def load_image_ids(db: Database, keys: Collection[ImageKey]) -> dict[ImageKey, ImageId]:
+    """The rows of the images that are known."""
+    rows = db.execute(
+        "SELECT key, id FROM images WHERE key IN (SELECT value FROM json_each(?))", [json.dumps(sorted(keys))]
+    )
+    return {ImageKey(key): ImageId(id_) for key, id_ in rows}
+
+
 def load_became(db: Database, images: Collection[ImageKey]) -> dict[ImageKey, frozenset[ImageKey]]:
     """What files that held these images hold since, over any number of edits."""
     later: dict[ImageKey, set[ImageKey]] = {}
@@ -109,5 +130,7 @@ def load_became(db: Database, images: Collection[ImageKey]) -> dict[ImageKey, fr
 def _face(row: tuple[object, ...]) -> StoredFace:
     face, key, left, top, width, height, orientation, engine, embedding = row
     box = Box(*(float(side) for side in (left, top, width, height)))  # type: ignore[arg-type]
+    if len(embedding) != 4 * DIMENSIONS:  # type: ignore[arg-type]
+        raise Damaged(f"the database is damaged: the stored embedding of face {face} is not what was written")
     vector = np.frombuffer(embedding, dtype="<f4")  # type: ignore[call-overload]
     return StoredFace(FaceId(face), ImageKey(key), box, orientation, engine, vector)  # type: ignore[arg-type]

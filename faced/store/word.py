@@ -1,7 +1,7 @@
 """The user's word: a fold over the journal. Values in, values out: no file, no SQL, no clock.
 
 `fold` looks at every edit in order, skips what was undone, and says what stands: names, pins, rejections,
-anchors. Undo, un-merge and rebuilding the tables are nothing but folding again.
+anchors, and of whole pictures tags and the names of links. Undo, un-merge and rebuilding the tables are nothing but folding again.
 
 The rules:
 * Of a pin and a rejection of the same face and person the later one stands. A face has one pin, the last.
@@ -13,12 +13,13 @@ The rules:
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple, cast
+from typing import NamedTuple, TypeAlias, cast
 
-from faced.model import PersonId
+from faced.model import ImageKey, PersonId
 from faced.store.edits import Edit, Spot, find_undone, is_understood, sort_edits
 
 __all__ = [
+    "NameSaid",
     "PersonWord",
     "Said",
     "Statements",
@@ -56,17 +57,31 @@ class Said(NamedTuple):
     edit: str
 
 
+class NameSaid(NamedTuple):
+    """What a link is called, and the id of the edit that said so."""
+
+    name: bytes
+    edit: str
+
+
+Placed: TypeAlias = tuple[ImageKey, PersonId]
+"""A person's link to a picture, whoever is on it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Word:
-    """What the user's word is now. Nobody in pins, rejections and anchors is merged into another.
+    """What the user's word is now. Nobody in pins, rejections, anchors, tags and link_names is merged into another.
 
-    persons: those about whom something was said, merged ones too.
+    persons: those about whom something was said, merged ones too. tags: pictures that persons belong to, whoever is
+    on them. link_names: file names.
     """
 
     persons: Mapping[PersonId, PersonWord] = field(default_factory=dict)
     pins: Mapping[Spot, PersonId] = field(default_factory=dict)
     rejections: Mapping[Spot, frozenset[PersonId]] = field(default_factory=dict)
     anchors: Mapping[Spot, PersonId] = field(default_factory=dict)
+    tags: frozenset[Placed] = frozenset()
+    link_names: Mapping[Placed, bytes] = field(default_factory=dict)
 
     def resolve(self, person: PersonId) -> PersonId:
         """Who stands for the person now: itself, unless it was merged."""
@@ -83,16 +98,26 @@ class Statements:
 
     Only what is told apart by key: a part of it, holding all keys that an edit touches, changes as the whole
     would. rejections: the id of the edit for each (face, person). anchors: as said, those that do not count too.
+    tags: the id of the edit for each (image, person).
     """
 
     persons: dict[PersonId, PersonWord] = field(default_factory=dict)
     pins: dict[Spot, Said] = field(default_factory=dict)
     rejections: dict[tuple[Spot, PersonId], str] = field(default_factory=dict)
     anchors: dict[Spot, Said] = field(default_factory=dict)
+    tags: dict[Placed, str] = field(default_factory=dict)
+    link_names: dict[Placed, NameSaid] = field(default_factory=dict)
 
     def copy(self) -> "Statements":
         """Another one, that changes by itself."""
-        return Statements(dict(self.persons), dict(self.pins), dict(self.rejections), dict(self.anchors))
+        return Statements(
+            dict(self.persons),
+            dict(self.pins),
+            dict(self.rejections),
+            dict(self.anchors),
+            dict(self.tags),
+            dict(self.link_names),
+        )
 
     def person(self, person: PersonId) -> PersonWord:
         """What was said about the person, if anything."""
@@ -118,6 +143,8 @@ class Statements:
             {spot: said.person for spot, said in self.pins.items()},
             {spot: frozenset(persons) for spot, persons in rejected.items()},
             anchors,
+            frozenset(self.tags),
+            {place: said.name for place, said in self.link_names.items()},
         )
 
 
@@ -167,6 +194,8 @@ def apply_edit(statements: Statements, edit: Edit) -> None:
                     del statements.pins[face.spot]
         case "merge":
             _merge(statements, person, statements.resolve(PersonId(cast("int", edit.value))))
+        case "tag" | "name_link":
+            _say_of_picture(statements, person, edit)
 
 
 def find_installation(edits: Iterable[Edit]) -> str | None:
@@ -201,6 +230,21 @@ def _say(statements: Statements, person: PersonId, **change: str | int | bytes |
         statements.persons[person] = changed
 
 
+def _say_of_picture(statements: Statements, person: PersonId, edit: Edit) -> None:
+    value = cast("dict[str, str | bool | None]", edit.value)
+    place = ImageKey(cast("str", value["image"])), person
+    if edit.kind == "tag":
+        if value["on"]:
+            statements.tags[place] = edit.id
+        else:
+            statements.tags.pop(place, None)
+    elif value["name"] is None:
+        statements.link_names.pop(place, None)
+    else:
+        name = cast("str", value["name"]).encode("utf-8", "surrogateescape")
+        statements.link_names[place] = NameSaid(name, edit.id)
+
+
 def _merge(statements: Statements, merged: PersonId, into: PersonId) -> None:
     if merged == into:
         return
@@ -214,6 +258,13 @@ def _merge(statements: Statements, merged: PersonId, into: PersonId) -> None:
         if word.merged_into == merged:
             _say(statements, person, merged_into=into)
     _merge_faces(statements, merged, into)
+    for image, person in [place for place in statements.tags if place[1] == merged]:
+        tagged = statements.tags.pop((image, person))
+        statements.tags[image, into] = max(tagged, statements.tags.get((image, into), ""))
+    for image, person in [place for place in statements.link_names if place[1] == merged]:
+        named = statements.link_names.pop((image, person))
+        other = statements.link_names.get((image, into), named)
+        statements.link_names[image, into] = max(named, other, key=lambda said: said.edit)
 
 
 def _merge_faces(statements: Statements, merged: PersonId, into: PersonId) -> None:

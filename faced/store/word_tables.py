@@ -11,7 +11,7 @@ from sqlite_utils import Database
 
 from faced.model import Box, ImageKey, PersonId
 from faced.store.edits import Spot
-from faced.store.word import NOTHING, PersonWord, Said, Statements, Word
+from faced.store.word import NOTHING, NameSaid, PersonWord, Said, Statements, Word
 
 __all__ = [
     "decode_name",
@@ -48,11 +48,15 @@ def load_statements(db: Database) -> Statements:
         dict(_read_said(db, "pins", "", ())),
         dict(_read_rejections(db, "", ())),
         dict(_read_said(db, "anchors", "", ())),
+        dict(_read_tags(db, "", ())),
+        dict(_read_link_names(db, "", ())),
     )
 
 
-def load_some_statements(db: Database, persons: Iterable[PersonId], spots: Iterable[Spot]) -> Statements:
-    """What stands about these persons, those whom they were merged into, and these faces."""
+def load_some_statements(
+    db: Database, persons: Iterable[PersonId], spots: Iterable[Spot], images: Iterable[ImageKey]
+) -> Statements:
+    """What stands about these persons, those whom they were merged into, these faces, and these whole pictures."""
     some = Statements()
     for person in persons:
         some.persons.update(_read_persons(db, "WHERE person = ?", (person,)))
@@ -64,6 +68,9 @@ def load_some_statements(db: Database, persons: Iterable[PersonId], spots: Itera
         some.pins.update(_read_said(db, "pins", f"WHERE {THIS_BOX}", here))
         some.rejections.update(_read_rejections(db, f"WHERE {THIS_BOX}", here))
         some.anchors.update(_read_said(db, "anchors", f"WHERE {THIS_BOX}", here))
+    for image in images:
+        some.tags.update(_read_tags(db, "WHERE image = ?", (image,)))
+        some.link_names.update(_read_link_names(db, "WHERE image = ?", (image,)))
     return some
 
 
@@ -87,6 +94,7 @@ def save_difference(db: Database, before: Statements, after: Statements) -> None
             f"INSERT OR REPLACE INTO {table} ({BOX}, person, edit) VALUES (?, ?, ?, ?, ?, ?, ?)",
             [(spot.image, *_numbers(spot.box), *said) for spot, said in changes if said is not None],
         )
+    _save_pictures(db, before, after)
     rejections = _differences(before.rejections, after.rejections)
     db.conn.executemany(
         f"DELETE FROM rejections WHERE {THIS_BOX} AND person = ?",
@@ -99,6 +107,25 @@ def save_difference(db: Database, before: Statements, after: Statements) -> None
             for (spot, person), edit in rejections
             if edit is not None
         ],
+    )
+
+
+def _save_pictures(db: Database, before: Statements, after: Statements) -> None:
+    tags, names = _differences(before.tags, after.tags), _differences(before.link_names, after.link_names)
+    db.conn.executemany(
+        "DELETE FROM tags WHERE image = ? AND person = ?", [place for place, edit in tags if edit is None]
+    )
+    db.conn.executemany(
+        "INSERT OR REPLACE INTO tags (image, person, edit) VALUES (?, ?, ?)",
+        [(*place, edit) for place, edit in tags if edit is not None],
+    )
+    db.conn.executemany(
+        "DELETE FROM link_names WHERE image = ? AND person = ?",
+        [place for place, said in names if said is None],
+    )
+    db.conn.executemany(
+        "INSERT OR REPLACE INTO link_names (image, person, name, edit) VALUES (?, ?, ?, ?)",
+        [(*place, *said) for place, said in names if said is not None],
     )
 
 
@@ -126,6 +153,21 @@ def _read_said(
 ) -> Iterator[tuple[Spot, Said]]:
     for image, *box, person, edit in db.execute(f"SELECT {BOX}, person, edit FROM {table} {where}", values):
         yield Spot(ImageKey(image), Box(*box)), Said(PersonId(person), edit)
+
+
+def _read_tags(
+    db: Database, where: str, values: tuple[object, ...]
+) -> Iterator[tuple[tuple[ImageKey, PersonId], str]]:
+    for image, person, edit in db.execute(f"SELECT image, person, edit FROM tags {where}", values):
+        yield (ImageKey(image), PersonId(person)), edit
+
+
+def _read_link_names(
+    db: Database, where: str, values: tuple[object, ...]
+) -> Iterator[tuple[tuple[ImageKey, PersonId], NameSaid]]:
+    rows = db.execute(f"SELECT image, person, name, edit FROM link_names {where}", values)
+    for image, person, name, edit in rows:
+        yield (ImageKey(image), PersonId(person)), NameSaid(name, edit)
 
 
 def _read_rejections(

@@ -251,7 +251,9 @@ def test_a_name_that_is_not_the_photos_stays(model):
     """Base may hold a name that a user gave: it stays when the photo moves on."""
     model.links = [link._replace(name=b"mine.jpg") if link.name == b"b.jpg" else link for link in model.links]
     model.entries[b"Person 1/mine.jpg"] = model.entries.pop(b"Person 1/b.jpg")
-    operations = plan(model, [person(1, 1, 2, 3)], {**PHOTOS, 2: at(b"oma.jpg")})
+    operations = plan(
+        model, [replace(person(1, 1, 2, 3), link_names={2: b"mine.jpg"})], {**PHOTOS, 2: at(b"oma.jpg")}
+    )
     assert [(o.op, o.name, o.new) for o in operations] == [("retarget", b"mine.jpg", b"/photos/oma.jpg")]
 
 

@@ -30,10 +30,11 @@ def model(edits: list[Edit]) -> Word:
         return not any(counts(u) for u in undos)
 
     said: list[list] = []  # [kind, spot, person, edit number], in order
+    pictures: list[list] = []  # [kind, image, person, value], the last of one place and kind stands
     words: dict[int, dict] = {}
     into: dict[int, int] = {}
     for number, one in enumerate(edits):
-        if not counts(one) or one.kind in ("undo", "tag"):
+        if not counts(one) or one.kind == "undo":
             continue
         person = into.get(one.person, one.person)
         mine = words.setdefault(person, {"name": None, "born": None, "place": None, "hidden": False})
@@ -55,6 +56,11 @@ def model(edits: list[Edit]) -> Word:
             into = {p: other if q == person else q for p, q in into.items()} | {person: other}
             said = [[k, s, other if p == person else p, n] for k, s, p, n in said]
             said = [a for a in said if not any(beats(b, a) for b in said)]
+            pictures = [[k, i, other if p == person else p, v] for k, i, p, v in pictures]
+        elif one.kind in ("tag", "name_link"):
+            value = one.value["on"] or None if one.kind == "tag" else one.value["name"]
+            pictures = [a for a in pictures if a[:3] != [one.kind, one.value["image"], person]]
+            pictures += [[one.kind, one.value["image"], person, value]] if value is not None else []
         else:
             said += [[one.kind, face.spot, person, number] for face in one.faces]
             said = [a for a in said if not any(beats(b, a) for b in said)]
@@ -72,7 +78,9 @@ def model(edits: list[Edit]) -> Word:
         words.setdefault(person, {})
     persons = {p: PersonWord(**w, merged_into=into.get(p)) for p, w in words.items()}
     persons = {p: w for p, w in persons.items() if w != PersonWord()}
-    return Word(persons, pins, rejections, anchors)
+    tags = frozenset((i, p) for k, i, p, _ in pictures if k == "tag")
+    names = {(i, p): os.fsencode(v) for k, i, p, v in pictures if k == "name_link"}
+    return Word(persons, pins, rejections, anchors, tags, names)
 
 
 def beats(new: list, old: list) -> bool:

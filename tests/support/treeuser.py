@@ -9,13 +9,25 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from faced.folders.disk import Disk, DiskFolder, join_path, parent_of
-from faced.folders.edits import FolderEdit, Hidden, Named, Placed, Rejected, Shown
+from faced.folders.edits import (
+    Copied,
+    FolderEdit,
+    Gathered,
+    Hidden,
+    LinkNamed,
+    Merged,
+    Moved,
+    Named,
+    Placed,
+    Rejected,
+    Shown,
+)
 from faced.folders.hold import hold_tree
 from faced.folders.interpret import Context, Understood, interpret_tree
 from faced.folders.plan import PhotoPath, ShownPerson, plan_tree
 from faced.model import FolderId, ImageId, PersonId
 from faced.store.asks import Ask, Undecided
-from faced.store.follow import AwayFolder, FoundLink, UserChange
+from faced.store.follow import AwayFolder, FoundLink, KnownCopy, UserChange
 from faced.store.tree import BaseFolder, BaseLink
 from tests.support.treemodel import TreeModel
 
@@ -39,6 +51,14 @@ class UserTree(TreeModel):
         self.places: dict[PersonId, bytes] = {}
         self.hidden: set[PersonId] = set()
         self.rejected: dict[tuple[PersonId, ImageId], int] = {}
+        self.given: dict[PersonId, set[ImageId]] = {}
+        self.taken: set[tuple[PersonId, ImageId]] = set()
+        self.merged: dict[PersonId, PersonId] = {}
+        self.moved_to: dict[PersonId, set[PersonId]] = {}
+        self.link_names: dict[tuple[PersonId, ImageId], bytes] = {}
+        self.copies: frozenset[KnownCopy] = frozenset()
+        self.in_common = False
+        self.made: dict[bytes, PersonId] = {}
         self.anchors: dict[ImageId, PersonId] = {}
         self.excused: frozenset[ImageId] = frozenset()
         self.edits: list[FolderEdit] = []
@@ -70,11 +90,13 @@ class UserTree(TreeModel):
             ShownPerson(
                 person,
                 self.names.get(person),
-                frozenset(image for image in images if (person, image) not in self.rejected),
+                self.images_of(person),
                 self.places.get(person, b""),
+                person in self.hidden,
+                {image: name for (whose, image), name in self.link_names.items() if whose == person},
             )
-            for person, images in self.on.items()
-            if person not in self.hidden
+            for person in self.on
+            if person not in self.merged
         ]
         images = {image for found in self.on.values() for image in found}
         photos = {image: (PhotoPath(b"/photos", b"%d.jpg" % image, 7),) for image in images}
@@ -83,6 +105,14 @@ class UserTree(TreeModel):
         for operation in plan_tree(shown, photos, base, disk, hold_tree(base, disk)):
             self.apply(operation)
 
+    def images_of(self, person: PersonId) -> frozenset[ImageId]:
+        """Whom the user's word leaves the images that she is on, and gives others."""
+        found: set[ImageId] = set()
+        for one in (person, *(p for p, into in self.merged.items() if into == person)):
+            found |= {image for image in self.on[one] if not {(one, image), (person, image)} & self.taken}
+            found |= self.given.get(one, set())
+        return frozenset(image for image in found if (person, image) not in self.rejected)
+
     def understand(self, **changes: object) -> Understood:
         """What a look makes of the tree; nothing is changed."""
         lately = Counter(p for (p, _), when in self.rejected.items() if when > self.now - 86400 * SECOND)
@@ -90,6 +120,12 @@ class UserTree(TreeModel):
             now_ns=self.now,
             names=self.names,
             hidden=frozenset(self.hidden),
+            merged=self.merged,
+            rejected=frozenset(person for person, _ in self.rejected),
+            copies=self.copies,
+            link_names=self.link_names,
+            moved_to=lambda person: frozenset(self.moved_to.get(person, ())),
+            in_common=lambda sources: self.in_common,
             excused=self.excused,
             rejected_lately=lately,
             undecided=self.undecided,
@@ -103,9 +139,10 @@ class UserTree(TreeModel):
         """One look, `wait` seconds later; what was understood is kept, as the step does."""
         self.now += wait * SECOND
         understood = self.understand()
-        self.follow(understood.change)
         for edit in understood.edits:
             self.say(edit)
+        self.follow(understood.change)
+        self.copies = understood.copies
         rows = list(understood.waiting)
         for id_ in understood.over:
             del self.asks[id_]
@@ -132,19 +169,70 @@ class UserTree(TreeModel):
                 self.anchors.update(dict.fromkeys(images, person))
             case Placed(person, path, _):
                 self.places[person] = path
+            case Gathered(path, name, sources, _, emptied, names):
+                person = PersonId(max(self.on) + 1)
+                self.made[path] = person
+                self.on[person] = frozenset()
+                self.names[person], self.places[person] = name, path
+                self.link_names.update({(person, image): called for image, called in names.items()})
+                for image, source in sources:
+                    self.give(person, image, source)
+                for source in emptied:
+                    self.merge(source, person)
+            case Moved(person, image, source, _):
+                self.give(person, image, source)
+            case Copied(person, image, _):
+                self.give(person, image, None)
+            case LinkNamed(person, image, None, _):
+                self.link_names.pop((self.merged.get(person, person), image), None)
+            case LinkNamed(person, image, bytes(called), _):
+                self.link_names[self.merged.get(person, person), image] = called
+            case Merged(person, into, _):
+                self.merge(person, into)
             case Hidden(person, _):
                 self.hidden.add(person)
             case Shown(person, _):
                 self.hidden.discard(person)
             case Rejected(person, image, _):
-                self.rejected[person, image] = self.now
+                self.rejected[self.merged.get(person, person), image] = self.now
+
+    def give(self, person: PersonId, image: ImageId, source: PersonId | None) -> None:
+        """She is on that image, as she is pinned there; what it was of `source` it is no more."""
+        person = self.merged.get(person, person)
+        if source is not None:
+            self.taken.add((source, image))
+            self.given.get(source, set()).discard(image)
+            self.moved_to.setdefault(source, set()).add(person)
+            if source in self.names:
+                self.rejected[source, image] = self.now
+        self.rejected.pop((person, image), None)
+        self.given.setdefault(person, set()).add(image)
+
+    def merge(self, person: PersonId, into: PersonId) -> None:
+        """As the fold does."""
+        person, into = self.merged.get(person, person), self.merged.get(into, into)
+        if person == into:
+            return
+        if into not in self.names and person in self.names:
+            self.names[into] = self.names[person]
+        self.names.pop(person, None)
+        self.merged = {p: into if q == person else q for p, q in self.merged.items()} | {person: into}
+        for whose, image in [key for key in self.link_names if key[0] == person]:
+            name = self.link_names.pop((whose, image))
+            self.link_names.setdefault((into, image), name)
+        self.rejected = {(into if p == person else p, i): when for (p, i), when in self.rejected.items()}
 
     def follow(self, change: UserChange) -> None:
         """Base becomes what was seen."""
         for id_ in change.away:
             folder = next(f for f in self.folders if f.id == id_)
             assert folder.person is not None
-            links = [FoundLink(x.name, x.text, x.image) for x in sorted(self.links) if x.folder == id_]
+            paths = {f.id: f.path[len(folder.path) + 1 :] for f in self.folders if f.person == folder.person}
+            links = [
+                FoundLink(join_path(paths[x.folder], x.name), x.text, x.image)
+                for x in sorted(self.links)
+                if x.folder in paths
+            ]
             self.away[folder.person] = AwayFolder(folder.person, folder.path, folder.ino, tuple(links))
         left = {*change.away, *change.removed}
         gone = set(change.gone)
@@ -161,9 +249,16 @@ class UserTree(TreeModel):
         ]
         for found in change.returned:
             id_ = FolderId(self.next_number())
-            del self.away[found.person]
+            self.away.pop(found.person, None)
             self.folders.append(BaseFolder(id_, found.path, found.person, found.ino))
             self.links += [BaseLink(id_, x.name, x.text, x.image, found.person) for x in found.links]
+        for found in change.adopted:
+            id_ = FolderId(self.next_number())
+            person = found.person or self.made[found.path]
+            self.folders.append(BaseFolder(id_, found.path, person, found.ino))
+            self.links += [BaseLink(id_, x.name, x.text, x.image, person) for x in found.links]
+        self.links += change.arrived
+        assert {link.folder for link in self.links} <= {folder.id for folder in self.folders}
         paths = [folder.path for folder in self.folders]
         assert len(paths) == len(set(paths)), "base would have two folders of one path"
 

@@ -13,21 +13,28 @@ from pathlib import Path
 from sqlite_utils import Database
 
 from faced.folders.edits import (
+    Copied,
     FacePinned,
     FaceRejected,
     FolderEdit,
+    Gathered,
     Hidden,
+    LinkNamed,
+    Merged,
+    Moved,
     Named,
     Placed,
     Rejected,
     Shown,
 )
+from faced.folders.plan import ShownPerson
 from faced.folders.read import Known, ReadReport, read_user_edits
 from faced.folders.writer import TreeWriter
 from faced.model import Box, ImageId, ImageKey, PersonId
 from faced.store.database import Store, open_store
 from faced.store.edits import Draft, FaceRef
-from faced.store.journal import add_edits, load_edits
+from faced.store.journal import add_edits, load_edits, load_moved_to
+from faced.store.persons import add_persons
 from faced.store.pictures import parse_face
 from faced.store.word import Word, fold
 from faced.store.word_tables import load_word
@@ -60,18 +67,46 @@ class WordWorld(TreeWorld):
             hidden=frozenset(p for p, said in word.persons.items() if said.hidden),
             excused=self.excused,
             rejected_lately=Counter(p for persons in word.rejections.values() for p in persons),
+            merged={p: said.merged_into for p, said in word.persons.items() if said.merged_into is not None},
+            rejected=frozenset(p for persons in word.rejections.values() for p in persons),
+            link_names={(p, self._image(key)): name for (key, p), name in word.link_names.items()},
+            moved_to=lambda person: load_moved_to(self.store.db, person),
         )
         root = str(self.people).encode()
         return read_user_edits(self.store, root, known, self.record, now_ns=self.now, **options)  # type: ignore[arg-type]
 
     def record(self, db: Database, edits: Sequence[FolderEdit]) -> Mapping[bytes, PersonId]:
         """Write edits to the journal."""
-        drafts = [draft for edit in edits for draft in self._drafts(edit)]
+        made: dict[bytes, PersonId] = {}
+        for edit in edits:
+            if isinstance(edit, Gathered):
+                (made[edit.path],) = add_persons(db, 1)
+                self.persons[made[edit.path]] = ShownPerson(made[edit.path], None, frozenset())
+        drafts = [draft for edit in edits for draft in self._drafts(edit, made)]
         add_edits(db, drafts, origin="folder", time=datetime(2026, 11, 24, tzinfo=UTC))
-        return {}
+        return made
 
-    def _drafts(self, edit: FolderEdit) -> Iterator[Draft]:
+    def _drafts(self, edit: FolderEdit, made: Mapping[bytes, PersonId]) -> Iterator[Draft]:
         match edit:
+            case Gathered(path, name, sources, _, emptied, names):
+                person = made[path]
+                yield Draft("name", person, value=name)
+                yield Draft("place", person, value=path.decode("utf-8", "surrogateescape"))
+                for image, source in sources:
+                    yield from self._give(person, image, source)
+                for image, called in names.items():
+                    yield from self._drafts(LinkNamed(person, image, called, ""), made)
+                for source in emptied:
+                    yield Draft("merge", source, value=person)
+            case Moved(person, image, source, _):
+                yield from self._give(person, image, source)
+            case Copied(person, image, _):
+                yield from self._give(person, image, None)
+            case LinkNamed(person, image, called, _):
+                text = None if called is None else called.decode("utf-8", "surrogateescape")
+                yield Draft("name_link", person, value={"image": _key(image), "name": text})
+            case Merged(person, into, _):
+                yield Draft("merge", person, value=into)
             case Named(person, name, images, _):
                 yield Draft("name", person, value=name)
                 if images:
@@ -91,19 +126,30 @@ class WordWorld(TreeWorld):
             case _:
                 raise AssertionError(f"no user of these tests does that: {edit}")
 
+    def _give(self, person: PersonId, image: ImageId, source: PersonId | None) -> Iterator[Draft]:
+        if source is None:
+            yield Draft("tag", person, value={"image": _key(image), "on": True})
+            return
+        yield Draft("pin", person, (_face(image, source),), value={"from": source})
+        if self.word().person(source).name is not None:
+            yield Draft("reject", source, (_face(image, source),))
+
     def follow(self, **options: object) -> object:
         """Bring the tree up to date with the word."""
         word, everybody = self.word(), self.persons
-        rejected = {(p, spot.image) for spot, persons in word.rejections.items() for p in persons}
         self.persons = {
             number: replace(
                 person,
                 name=word.person(person.id).name,
                 place=word.person(person.id).place or b"",
-                images=frozenset(i for i in person.images if (person.id, _key(i)) not in rejected),
+                images=self._images_of(person.id, word),
+                hidden=word.person(person.id).hidden,
+                link_names={
+                    self._image(key): name for (key, p), name in word.link_names.items() if p == person.id
+                },
             )
             for number, person in everybody.items()
-            if not word.person(person.id).hidden
+            if word.person(person.id).merged_into is None
         }
         proposed = self.faces
         if proposed is not None:
@@ -119,6 +165,20 @@ class WordWorld(TreeWorld):
     def _is_said(self, word: Word, face: str) -> bool:
         spot = parse_face(face)
         return spot in word.pins or spot in word.rejections
+
+    def _images_of(self, person: PersonId, word: Word) -> frozenset[ImageId]:
+        """By who is on them, each with the face of that person, and by pins, rejections and tags."""
+        found = {self._image(key) for key, tagged in word.tags if tagged == person}
+        for other in self.persons.values():
+            for image in other.images:
+                spot = _face(image, other.id).spot
+                owner = word.pins.get(spot, word.resolve(other.id))
+                if owner == person and person not in word.rejections.get(spot, ()):
+                    found.add(image)
+        return frozenset(found)
+
+    def _image(self, key: ImageKey) -> ImageId:
+        return ImageId(int(key[3:]))
 
     def run(self, wait: float = 0, writer: TreeWriter | None = None) -> ReadReport:
         """A look, and what follows from it."""

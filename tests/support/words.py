@@ -66,6 +66,7 @@ names = st.one_of(
         ["Anna", "ab\ncd", "\u202eannA", "👩‍👧", "e\u0301", "\udcff", ".x", " ", "0", "NULL", "\ud800"]
     ),
 )
+link_names = file_names.filter(lambda name: "/" not in name and "\0" not in name)
 boxes = st.builds(
     Box,
     *[st.floats(-2, 3, allow_subnormal=True) for _ in range(4)],
@@ -80,7 +81,18 @@ statements = st.one_of(
         lambda k, p, f: (k, p, f, None), st.sampled_from(["anchor", "pin", "reject"]), persons, some_faces
     ),
     st.builds(lambda p, v: ("merge", p, (), v), persons, persons),
-    st.just(("tag", 1, (), {"x": 1})),
+    st.builds(
+        lambda p, i, on: ("tag", p, (), {"image": f"b1:{i:032x}", "on": on}),
+        persons,
+        st.integers(1, 3),
+        st.booleans(),
+    ),
+    st.builds(
+        lambda p, i, n: ("name_link", p, (), {"image": f"b1:{i:032x}", "name": n}),
+        persons,
+        st.integers(1, 3),
+        st.none() | link_names,
+    ),
 )
 """What is said: (kind, person, faces, value)."""
 

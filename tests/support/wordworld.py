@@ -18,11 +18,12 @@ from faced.config import Config
 from faced.folders import adopt, read, sync
 from faced.folders.writer import KernelWriter
 from faced.passes import steps
+from faced.passes.gestures import take_back_gestures
 from faced.passes.places import Places, Run
 from faced.store.asks import TREE_KINDS, answer_ask, load_asks, load_undecided
 from faced.store.database import Store
 from faced.store.edits import BOOKS, Edit
-from faced.store.journal import load_edits, undo_last
+from faced.store.journal import load_edits
 from faced.store.photos import set_libraries
 from faced.store.tree import BaseFolder, load_base, load_intents
 from tests.support.wordphotos import Picture, engine_record, person_at, read_new_photos, read_picture
@@ -292,9 +293,7 @@ class World:
 
     def undo(self) -> None:
         """`faced undo`, without a look at the tree before: there is to be nothing new in it."""
-        with self.store.write() as db:
-            undone = undo_last(db, time=datetime.now(UTC))
-        steps.keep_journal(self.store)
+        undone = self.take_back()
         self.journal_length += len(undone)
         if not self.said:
             assert undone == []
@@ -307,6 +306,13 @@ class World:
                 # She gets a new folder; the old one is nobody's from now on.
                 del self.away[edit.person]
                 self._empty_trash(edit.person)
+
+    def take_back(self) -> list[Edit]:
+        """`faced undo`, and nothing else."""
+        with self.store.write() as db:
+            undone = take_back_gestures(db, steps.shown_engine(db), 1, datetime.now(UTC))
+        steps.keep_journal(self.store)
+        return undone
 
     def lose_database(self) -> None:
         """Nothing but journal.jsonl and the trees is left."""

@@ -1,0 +1,175 @@
+"""The people folder against `find`: a sync with nothing changed, and one with a hundred changes, in one run.
+
+    python bench/folders.py [--folders N] [--links N] [--rounds N] [--json] [--smoke]
+
+A people folder (500 folders of 200 links, the targets do not exist) is made in a temporary folder by faced itself.
+Then in turns: `find -type l | wc -l` over it; the folder's part of a pass in this process (reading what the user
+did, planning, changing), which finds nothing to do; the same after something else was written to the store; and after
+a hundred photos have moved in the library. The figures are medians, the ratio is the median of the rounds' ratios.
+Deciding who is who and looking at the library are other benches (growth, scan).
+"""
+
+import argparse
+import json
+import os
+import platform
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import faced
+from faced.folders.plan import PhotoPath, ShownPerson
+from faced.folders.read import Known, ReadReport, read_user_edits
+from faced.folders.sync import TreeReport, sync_tree
+from faced.model import ImageId, PersonId
+from faced.store.database import Store, open_store
+from faced.store.seen import is_at_rest
+
+KEY = "bench"
+CHANGES = 100
+TIME = 1_500_000_000_000_000_000
+
+
+class Bench:
+    """A people folder with its state. moved: how often photos have moved."""
+
+    def __init__(self, root: Path, store: Store, folders: int, links: int) -> None:
+        self.root, self.store, self.folders, self.links = root, store, folders, links
+        self.moved = 0
+        self.photos = {ImageId(number): self._photo(number) for number in range(1, folders * links + 1)}
+        with store.write() as db:
+            db.conn.executemany(
+                "INSERT INTO images (id, key, format, width, height) VALUES (?, ?, 'JPEG', 1, 1)",
+                [(number, f"b1:{number}") for number in self.photos],
+            )
+            db.conn.executemany("INSERT INTO persons (id) VALUES (?)", [(n + 1,) for n in range(folders)])
+
+    def _photo(self, number: int, folder: str = "2019") -> tuple[PhotoPath, ...]:
+        return (PhotoPath(b"/photos", b"%b/IMG_%06d.jpg" % (folder.encode(), number), TIME),)
+
+    def shown(self) -> list[ShownPerson]:
+        """Everybody, on as many photos each."""
+        numbers = sorted(self.photos)
+        return [
+            ShownPerson(PersonId(n + 1), None, frozenset(numbers[n * self.links : (n + 1) * self.links]))
+            for n in range(self.folders)
+        ]
+
+    def find(self) -> None:
+        """What a sync is measured by."""
+        with subprocess.Popen(["find", self.root, "-type", "l"], stdout=subprocess.PIPE) as find:
+            found = subprocess.run(["wc", "-l"], stdin=find.stdout, check=True, capture_output=True)
+        assert int(found.stdout) == self.folders * self.links, found.stdout
+
+    def sync(self) -> tuple[ReadReport, TreeReport | None]:
+        """The folder's part of a pass. None: nothing has changed, so nothing was planned."""
+        root = os.fsencode(self.root)
+        read = read_user_edits(
+            self.store,
+            root,
+            Known(),
+            lambda db, edits: None,
+            now_ns=time.time_ns(),
+            trust_first=True,
+            key=KEY,
+        )
+        if read.rests and is_at_rest(self.store.db, KEY):
+            return read, None
+        tree = sync_tree(self.store, root, self.shown(), self.photos, seen=read.seen, key=KEY)
+        assert tree.frozen is None, tree.frozen
+        return read, tree
+
+    def settle(self) -> None:
+        """Until no folder is young any more and a sync has nothing to do."""
+        time.sleep(2.1)
+        while self.sync()[1] is not None:
+            pass
+
+    def move_photos(self) -> None:
+        """A hundred photos have another path in the library."""
+        self.moved += 1
+        step = max(1, len(self.photos) // CHANGES)
+        for number in sorted(self.photos)[::step][:CHANGES]:
+            self.photos[number] = self._photo(number, f"moved {self.moved}")
+
+
+def timed(work: Callable[[], object]) -> float:
+    """Seconds."""
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def measure(base: Path, folders: int, links: int, rounds: int) -> dict[str, object]:
+    """Make the people folder, and take turns."""
+    with open_store(base / "state") as store:
+        bench = Bench(base / "people", store, folders, links)
+        first = timed(bench.sync)
+        bench.settle()
+        find, rest, full, changed = [], [], [], []
+        for _ in range(rounds):
+            find.append(timed(bench.find))
+            rest.append(timed(bench.sync))
+            with store.write() as db:
+                db.execute("UPDATE persons SET id = id WHERE id = 1")  # something else was written
+            full.append(timed(bench.sync))
+            bench.move_photos()
+            with store.write() as db:
+                db.execute("UPDATE persons SET id = id WHERE id = 1")
+            changed.append(timed(bench.sync))
+            bench.settle()
+        assert bench.sync()[1] is None
+    return {
+        "links": folders * links,
+        "folders": folders,
+        "rounds": rounds,
+        "first_sync_ms": round(1e3 * first, 1),
+        "find_ms": round(1e3 * statistics.median(find), 1),
+        "nothing_changed_ms": round(1e3 * statistics.median(rest), 1),
+        "ratio": round(statistics.median(s / f for s, f in zip(rest, find, strict=True)), 2),
+        "no_folder_changed_ms": round(1e3 * statistics.median(full), 1),
+        "hundred_changes_ms": round(1e3 * statistics.median(changed), 1),
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}",
+        "faced": faced.__version__,
+    }
+
+
+def show(figures: dict[str, object]) -> None:
+    """A few lines for people."""
+    print(f"{figures['links']} links in {figures['folders']} folders; {figures['machine']}")
+    print(f"find -type l | wc -l            {figures['find_ms']:>9} ms")
+    print(
+        f"sync, nothing changed           {figures['nothing_changed_ms']:>9} ms   {figures['ratio']} x find"
+    )
+    print(f"sync, the store has changed     {figures['no_folder_changed_ms']:>9} ms")
+    print(f"sync, a hundred photos moved    {figures['hundred_changes_ms']:>9} ms")
+    print(f"sync, the first                 {figures['first_sync_ms']:>9} ms")
+
+
+def main() -> int:
+    """See the top of this file."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--folders", type=int, default=500)
+    parser.add_argument("--links", type=int, default=200, help="in each folder")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--smoke", action="store_true", help="a small tree, one round: does it run at all?")
+    options = parser.parse_args()
+    if shutil.which("find") is None:
+        print("find is not installed; install findutils", file=sys.stderr)
+        return 1
+    if options.smoke:
+        options.folders, options.links, options.rounds = 20, 20, 1
+    with tempfile.TemporaryDirectory(prefix="faced-bench-") as base:
+        figures = measure(Path(base), options.folders, options.links, options.rounds)
+    print(json.dumps(figures, indent=1)) if options.json else show(figures)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,88 @@
+"""What an interpretation of the people folder depends on beside base and disk, and what it comes to. Values only."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from faced.folders.brake import BRAKE, Brake
+from faced.folders.edits import FolderEdit
+from faced.folders.missing import AskDraft
+from faced.folders.pictures import Pictures
+from faced.model import ImageId, PersonId
+from faced.store.asks import Ask, Undecided
+from faced.store.follow import AwayFolder, KnownCopy, UserChange
+from faced.store.pictures import PictureChange
+
+__all__ = ["Context", "Sources", "Understood"]
+
+Sources = Sequence[tuple[ImageId, PersonId | None]]
+"""Images of links in one folder, each with whose link was moved there, or None: it was copied."""
+
+
+def _nobody(sources: Sources) -> bool:
+    return False
+
+
+def _nowhere(person: PersonId) -> frozenset[PersonId]:
+    return frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What else an interpretation depends on.
+
+    now_ns, second_look_ns: UTC nanoseconds and nanoseconds. trust_first: no second look is waited for.
+    names: of the persons and albums that have one; persons: of persons only. albums: all that are
+    none. hidden: of both. merged: a person -> who stands for it. rejected: persons of
+    whom something was rejected. excused: images with no photo that is there (offline, dangling, gone): a missing link
+    to them is no rejection. rejected_lately: images by person, in 24 hours. undecided, asks: of earlier looks; asks
+    only those of TREE_KINDS. images_of_texts: of texts found on disk that base does not have: those that faced once
+    wrote, and the paths of photos. away: folders of hidden persons when they left. copies: links that an earlier look
+    found to be the user's affair. link_names: what links are called by the user.
+    moved_to: to whom links of a person were moved before. in_common: whether such links show one person.
+    pictures: face pictures, as found; understood_pictures: path to face, of those that an earlier look has understood.
+    """
+
+    now_ns: int
+    names: Mapping[PersonId, str] = field(default_factory=dict)
+    persons: Mapping[PersonId, str] = field(default_factory=dict)
+    albums: frozenset[PersonId] = frozenset()
+    hidden: frozenset[PersonId] = frozenset()
+    merged: Mapping[PersonId, PersonId] = field(default_factory=dict)
+    rejected: frozenset[PersonId] = frozenset()
+    excused: frozenset[ImageId] = frozenset()
+    rejected_lately: Mapping[PersonId, int] = field(default_factory=dict)
+    brake: Brake = BRAKE
+    undecided: tuple[Undecided, ...] = ()
+    asks: tuple[Ask, ...] = ()
+    images_of_texts: Mapping[bytes, ImageId] = field(default_factory=dict)
+    away: tuple[AwayFolder, ...] = ()
+    copies: frozenset[KnownCopy] = frozenset()
+    link_names: Mapping[tuple[PersonId, ImageId], bytes] = field(default_factory=dict)
+    moved_to: Callable[[PersonId], frozenset[PersonId]] = _nowhere
+    in_common: Callable[[Sources], bool] = _nobody
+    pictures: Pictures = field(default_factory=Pictures)
+    understood_pictures: Mapping[bytes, str] = field(default_factory=dict)
+    second_look_ns: int = 10_000_000_000
+    trust_first: bool = False
+
+    def resolve(self, person: PersonId) -> PersonId:
+        """Who stands for the person."""
+        return self.merged.get(person, person)
+
+
+@dataclass(frozen=True, slots=True)
+class Understood:
+    """edits: what the user did. change: base's, that goes with them. waiting: what a second look will decide.
+    asks: open questions, with the rows that each holds; over: ids of those that are no longer asked.
+    left_alone: path to reason, of what is held or not understood, where more can be said than that.
+    copies: links that are the user's affair, known from now on. pictures: base's change of face pictures.
+    """
+
+    edits: tuple[FolderEdit, ...]
+    change: UserChange
+    waiting: tuple[Undecided, ...]
+    asks: tuple[AskDraft, ...]
+    over: tuple[int, ...]
+    left_alone: Mapping[bytes, str]
+    copies: frozenset[KnownCopy] = frozenset()
+    pictures: PictureChange = field(default_factory=PictureChange)

@@ -1,0 +1,146 @@
+"""What has not changed is not read again, and what has is seen."""
+
+import os
+
+import pytest
+
+from faced.folders import tree
+from faced.folders.read import Known, ReadReport, read_user_edits
+from faced.folders.rest import load_known
+from faced.folders.tree import list_folder, read_tree
+from faced.store.database import load_changes
+from faced.store.seen import forget_seen, load_seen, save_seen
+from tests.support.treeworld import TreeWorld
+
+KEY = "k"
+
+
+@pytest.fixture
+def calm(world: TreeWorld, monkeypatch: pytest.MonkeyPatch) -> TreeWorld:
+    """Three folders, in which nothing was to be done the last time. No folder is too young to be remembered."""
+    monkeypatch.setattr(tree, "YOUNG_NS", 0)
+    for image in range(1, 6):
+        world.photo(image, f"{image}.jpg")
+    world.person(1, [1, 2, 3], "Anna", place=b"Family/Anna")
+    world.person(2, [3, 4], "Ben")
+    world.person(3, [5], "Carl")
+    world.sync()
+    world.sync(key=KEY)
+    return world
+
+
+def look(world: TreeWorld, key: str | None = KEY) -> ReadReport:
+    return read_user_edits(
+        world.store, os.fsencode(world.people), Known(), lambda db, edits: None, now_ns=10**18, key=key
+    )
+
+
+class Listed(list[int]):
+    """The inodes of the folders that were read."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def listing(handle, device=None):
+            self.append(os.fstat(handle).st_ino)
+            return list_folder(handle, device)
+
+        monkeypatch.setattr(tree, "list_folder", listing)
+
+
+def test_where_nothing_changed_no_folder_is_read(calm, monkeypatch):
+    """Not one, and base is not loaded; with other settings it is looked at again."""
+    listed = Listed(monkeypatch)
+    changes = load_changes(calm.store.db)
+    assert look(calm).rests
+    assert listed == []
+    assert not look(calm, "other").rests
+    assert listed == [], "no folder has changed"
+    assert load_changes(calm.store.db) == changes
+
+
+def test_only_the_folders_that_changed_are_read(calm, monkeypatch):
+    """A link gone, a folder renamed, one more, another one closed: each is seen, and nothing else is read."""
+    listed = Listed(monkeypatch)
+    (calm.people / "Ben" / "4.jpg").unlink()
+    assert not look(calm).rests
+    assert listed == [os.lstat(calm.people / "Ben").st_ino]
+    listed.clear()
+    calm.sync(key=KEY, seen=look(calm).seen)
+    calm.sync(key=KEY)
+    listed.clear()
+    (calm.people / "Family" / "Anna").rename(calm.people / "Family" / "Hanna")
+    found = look(calm).seen
+    assert b"Family/Hanna" in found
+    assert b"Family/Anna" not in found
+    inodes = {name: os.lstat(calm.people / name).st_ino for name in ("Family", "Family/Hanna", "Carl", "Ben")}
+    assert inodes["Carl"] not in listed
+    assert set(listed) <= {inodes["Family"], inodes["Family/Hanna"], inodes["Ben"]}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda people: (people / "new").mkdir(),
+        lambda people: (people / "Carl" / "5.jpg").rename(people / "Carl" / "6.jpg"),
+        lambda people: (people / "Family" / "Anna" / "note").write_text("mine"),
+        lambda people: (people / "Ben").chmod(0o750),
+        lambda people: os.replace(people / "Ben" / "3.jpg", people / "Ben" / "4.jpg"),
+    ],
+)
+def test_any_change_ends_the_rest(calm, change):
+    """What is read then is what is there."""
+    change(calm.people)
+    assert not look(calm).rests
+    handle = os.open(calm.people, os.O_RDONLY)
+    try:
+        assert read_tree(handle, load_known(calm.store.db)) == read_tree(handle)
+    finally:
+        os.close(handle)
+
+
+def test_a_change_of_the_store_ends_the_rest_until_nothing_is_to_be_done(calm):
+    """Whatever was written."""
+    calm.photo(6, "6.jpg")
+    assert not look(calm).rests
+    calm.sync(key=KEY, seen=look(calm).seen)
+    assert look(calm).rests
+    with calm.store.write() as db:
+        forget_seen(db)
+    assert not look(calm).rests
+
+
+def test_a_folder_that_changed_just_now_is_not_remembered(calm, monkeypatch):
+    """Within one tick of the clock it may change again without looking otherwise."""
+    monkeypatch.setattr(tree, "YOUNG_NS", 2_000_000_000)
+    (calm.people / "Ben" / "mine").write_text("1")
+    calm.sync(key=KEY, seen=look(calm).seen)
+    assert not look(calm).rests
+    assert b"Ben" not in load_seen(calm.store.db)
+
+
+def test_what_is_undecided_does_not_rest(calm):
+    """A link that is gone waits for its second look, whatever is or is not touched meanwhile."""
+    (calm.people / "Ben" / "4.jpg").unlink()
+    read = look(calm)
+    assert read.undecided == 1
+    calm.sync(key=KEY, seen=read.seen)
+    assert not look(calm).rests
+
+
+def test_names_of_any_bytes_come_back(calm):
+    """As they were read: no UTF-8, line breaks, and links that say nothing sensible."""
+    strange = os.fsencode(calm.people / "Ben")
+    os.symlink(b"/x/\xff\n", strange + b"/a\xfe\nb")
+    os.mkdir(strange + b"/\x01")
+    calm.sync(key=KEY)
+    handle = os.open(calm.people, os.O_RDONLY)
+    try:
+        known = load_known(calm.store.db)
+        assert known == read_tree(handle)
+        assert {path: folder.stamp for path, folder in known.items()} == {
+            path: folder.stamp for path, folder in read_tree(handle).items()
+        }
+    finally:
+        os.close(handle)
+    with calm.store.write() as db:
+        save_seen(db, {})
+    assert load_seen(calm.store.db) == {}
