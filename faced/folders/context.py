@@ -31,20 +31,21 @@ class Context:
     """What else an interpretation depends on.
 
     now_ns, second_look_ns: UTC nanoseconds and nanoseconds. trust_first: no second look is waited for.
-    names: of the persons and albums that have one; persons: of persons only. hidden: of both. merged: a person -> who stands for it. rejected: persons of
+    names: of the persons and albums that have one; persons: of persons only. albums: all that are none. hidden: of both. merged: a person -> who stands for it. rejected: persons of
     whom something was rejected. excused: images with no photo that is there (offline, dangling, gone): a missing link
     to them is no rejection. rejected_lately: images by person, in 24 hours. undecided, asks: of earlier looks; asks
     only those of TREE_KINDS. images_of_texts: of texts found on disk that base does not have: those that faced once
     wrote, and the paths of photos. away: folders of hidden persons when they left. copies: links that an earlier look
     found to be the user's affair. files: copies of photos by path: a mark that changes with the file, and the image;
-    None: it is among `copies`. link_names: what links are called by the user. pictures: face pictures, as found;
-    understood_pictures: path to face, of those that an earlier look has understood.
+    None: it is among `copies`. link_names: what links are called by the user.
     moved_to: to whom links of a person were moved before. in_common: whether such links show one person.
+    pictures: face pictures, as found; understood_pictures: path to face, of those that an earlier look has understood.
     """
 
     now_ns: int
     names: Mapping[PersonId, str] = field(default_factory=dict)
     persons: Mapping[PersonId, str] = field(default_factory=dict)
+    albums: frozenset[PersonId] = frozenset()
     hidden: frozenset[PersonId] = frozenset()
     merged: Mapping[PersonId, PersonId] = field(default_factory=dict)
     rejected: frozenset[PersonId] = frozenset()
@@ -75,7 +76,7 @@ class Understood:
     """edits: what the user did. change, pictures: base's, that go with them. waiting: what a second look will decide.
     asks: open questions, with the rows that each holds; over: ids of those that are no longer asked.
     left_alone: path to reason, of what is held or not understood, where more can be said than that.
-    copies: links that are the user's affair, known from now on.
+    copies: links that are the user's affair, known from now on. pictures: base's change of face pictures.
     """
 
     edits: tuple[FolderEdit, ...]

@@ -212,7 +212,7 @@ ORDER = (
 
 
 def sort_edits(edits: Iterable[FolderEdit]) -> tuple[FolderEdit, ...]:
-    """By kind, person and image or face, whatever the order in which they were found."""
+    """By kind, person and image, whatever the order in which they were found."""
     return tuple(sorted(edits, key=_rank))
 
 

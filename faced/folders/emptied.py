@@ -36,6 +36,7 @@ def find_emptied(
         if not moved or None in moved or person in context.rejected:
             continue
         places = {*moved, *(context.resolve(other) for other in context.moved_to(person))}
-        if len(places) == 1 and (place := places.pop()) is not None and place != person:
+        place = places.pop()
+        if not places and place is not None and place != person and place not in context.albums:
             found[person] = place
     return found

@@ -10,7 +10,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from faced.errors import shown
-from faced.folders.albums import find_albums
 from faced.folders.arrived import (
     Arrivals,
     Outcome,
@@ -23,13 +22,12 @@ from faced.folders.edits import FolderEdit, Hidden, Named, Placed, Shown, sort_e
 from faced.folders.emptied import find_emptied
 from faced.folders.hold import OWN_FOLDERS, is_ignored
 from faced.folders.identify import Looks, identify_folders
-from faced.folders.interpret_pictures import PicturesRead, interpret_pictures
 from faced.folders.links import is_there, look_at_links
 from faced.folders.merged import Nested, find_nested, with_merges
 from faced.folders.missing import Decided, Missing, decide_missing
-from faced.folders.missing_pictures import PICTURES
 from faced.folders.moved import Pairs, pair_links
 from faced.folders.names import is_same_name, name_of_folder
+from faced.folders.newcomers import about_links, read_newcomers
 from faced.model import FolderId, ImageId, PersonId
 from faced.store.follow import FoundFolder, FoundLink, UserChange
 from faced.store.tree import Base, BaseFolder, BaseLink
@@ -109,7 +107,7 @@ class _Reader:
             self.base,
             frozenset(unread | held),
             len(self.homes),
-            self._about_links(),
+            about_links(self.context),
             self._path_of,
         )
         self._carry_out(decided)
@@ -120,56 +118,19 @@ class _Reader:
         self._follow_folders(held | waiting)
         self._see_returned(held | waiting)
         self._say_copies()
-        founded = self._see_albums()
-        pictures = self._read_pictures(held | waiting)
-        for path, ino in sorted((founded | pictures.founded).items()):
-            self.change.adopted.append(FoundFolder(path, PersonId(0), ino, ()))
+        adopted = {found.path for found in self.change.adopted}
+        new = read_newcomers(self.base, self.disk, self.context, self.identity, held | waiting, adopted)
+        new.follow(self.change, self.disk)
         return Understood(
-            edits=sort_edits([*self.edits, *pictures.edits]),
+            edits=sort_edits([*self.edits, *new.albums, *new.pictures.edits]),
             change=self.change,
-            pictures=pictures.change,
-            waiting=(*decided.waiting, *arrivals.waiting, *pictures.waiting),
-            asks=(*decided.asks, *pictures.asks),
-            over=(*decided.over, *pictures.over),
-            left_alone={**self.left_alone, **pictures.left_alone},
+            pictures=new.pictures.change,
+            waiting=(*decided.waiting, *arrivals.waiting, *new.pictures.waiting),
+            asks=(*decided.asks, *new.pictures.asks),
+            over=(*decided.over, *new.pictures.over),
+            left_alone={**self.left_alone, **new.left_alone},
             copies=frozenset(self.copies),
         )
-
-    # What else a new folder may be.
-
-    def _see_albums(self) -> dict[bytes, int]:
-        """Albums that a user has made. Returns their inodes by path."""
-        found, returned = self.identity.found, self.identity.returned
-        theirs = {path for id_, path in found.items() if self.folders[id_].person is not None}
-        theirs |= {*returned.values(), *(folder.path for folder in self.base.picture_folders)}
-        lost = {self.folders[id_].ino for id_ in self.identity.unclear}
-        known = {*theirs, *found.values(), *(folder.path for folder in self.base.folders)}
-        known |= {path for path, here in self.disk.items() if here.ino in lost}
-        albums, left_alone = find_albums(self.disk, known, theirs, self.context.persons)
-        self.edits += albums
-        self.left_alone |= left_alone
-        return {album.path: self.disk[album.path].ino for album in albums}
-
-    # Face pictures.
-
-    def _about_links(self) -> Context:
-        return replace(self.context, asks=tuple(ask for ask in self.context.asks if ask.kind != PICTURES))
-
-    def _read_pictures(self, held: set[FolderId]) -> PicturesRead:
-        """Pictures in a person's folder speak of that person, unless it is not known what became of the folder."""
-        owners: dict[bytes, PersonId | None] = {}
-        for id_, path in self.identity.found.items():
-            owners[path] = None if id_ in held else self.folders[id_].person
-        owners.update((path, None) for path in self.identity.returned.values())
-        context = self.context
-        asks = tuple(ask for ask in context.asks if ask.kind == PICTURES)
-        about = replace(context, asks=asks)
-        read = interpret_pictures(
-            self.base, self.disk, context.pictures, context.understood_pictures, owners, about
-        )
-        self.change.moved |= read.moved
-        self.change.removed += read.removed
-        return read
 
     # Folders.
 

@@ -53,6 +53,7 @@ def find_nested(
     | of several with names                  | ambiguous: held; but one without a name that is in  |
     |                                        | one with a name, and has none in it, is that one    |
     | of one merged into the other already   | followed                                            |
+    | of an album and of a person            | held                                                |
     Nothing of this depends on which of them was put into the other first.
     """
     nested = Nested()
@@ -65,6 +66,10 @@ def find_nested(
         assert owner.person is not None
         if context.resolve(folder.person) == context.resolve(owner.person):
             nested.followed.add(folder.id)
+        elif context.albums & {folder.person, owner.person}:
+            nested.held[folder.id] = (
+                "an album and a person's folder are inside each other; move one of them out"
+            )
         else:
             pairs.append(_Pair(path, folder, above, owner))
     nested.inside = {pair.folder.id for pair in pairs}

@@ -63,6 +63,7 @@ class Known:
 
     names: Mapping[PersonId, str] = field(default_factory=dict)
     persons: Mapping[PersonId, str] = field(default_factory=dict)
+    albums: frozenset[PersonId] = frozenset()
     hidden: frozenset[PersonId] = frozenset()
     excused: frozenset[ImageId] = frozenset()
     rejected_lately: Mapping[PersonId, int] = field(default_factory=dict)
@@ -188,6 +189,7 @@ def _understand(
         now_ns=now_ns,
         names=known.names,
         persons=known.persons,
+        albums=known.albums,
         hidden=known.hidden,
         excused=known.excused,
         rejected_lately=known.rejected_lately,

@@ -131,9 +131,10 @@ def sync_tree(
 
     root: absolute path. photos: as for plan_tree; those of a library that is only offline must be among them.
     reasons: better ones for what is left alone (path to sentence). rebuild: as for open_place. A tree whose
-    database was lost is adopted first. seen: the folders as they were read just now. faces: those to have pictures;
-    None: what there is of them stays. key: says by which settings all this was made; when nothing is to be done, that is
-    noted with it, so that nothing need be read while nothing changes. None: it is not.
+    database was lost is adopted first. seen: the folders as they were read just now.
+    key: says by which settings all this was made; when nothing is to be done, that is noted with it, so that nothing
+    need be read while nothing changes. None: it is not.
+    faces: those to have pictures; None: what there is of them stays.
     Raises UsageError when `root` cannot be a people folder, FacedError when it could not be written (disk full):
     then nothing is lost, and the next run goes on from there.
     """
@@ -150,11 +151,12 @@ def sync_tree(
         if is_adopting(store.db):
             adopt_in_hand(store, held, *what_adopting_takes(persons, photos))
         sync = _Sync(store, held, writer, batch, report)
-        left_alone, calm = sync.run(persons, photos, seen if held.dates_folders else None)
+        calm, left_alone = sync.run(persons, photos, seen if held.dates_folders else None)
+        is_calm = calm is not None and held.dates_folders
         if faces is not None:
-            sync.show_faces(faces)
+            is_calm &= sync.show_faces(faces)
         sync.say(left_alone, reasons)
-        if calm is not None and key is not None and held.dates_folders and not report.pictures_left:
+        if calm is not None and is_calm and key is not None and not report.pictures_left:
             note_rest(store, calm, key)
     except Frozen as frozen:
         return _freeze(store, report, frozen)
@@ -263,9 +265,9 @@ class _Sync:
         shown: list[ShownPerson],
         photos: Mapping[ImageId, Sequence[PhotoPath]],
         seen: Mapping[bytes, DiskFolder] | None,
-    ) -> tuple[Mapping[bytes, str], Disk | None]:
-        """Bring folders and links up to date. Returns what was left alone, path to reason; and the disk when nothing was
-        to be done.
+    ) -> tuple[Disk | None, Mapping[bytes, str]]:
+        """Bring folders and links up to date. Returns the disk when nothing was to be done, and what was left alone,
+        path to reason.
         """
         left_alone: Mapping[bytes, str] = {}
         calm = None
@@ -281,7 +283,7 @@ class _Sync:
                 calm = disk
             if not operations or not (self._make(operations) | is_again):
                 break
-        return left_alone, calm
+        return calm, left_alone
 
     def say(self, left_alone: Mapping[bytes, str], reasons: Mapping[bytes, str]) -> None:
         """Keep what was left alone for `faced status`, with better reasons where there are some."""
@@ -336,8 +338,12 @@ class _Sync:
 
     # Face pictures.
 
-    def show_faces(self, faces: FacesToShow) -> None:
-        """Make and take away face pictures. Those that cannot be had now are left out, as are all above `most`."""
+    def show_faces(self, faces: FacesToShow) -> bool:
+        """Make and take away face pictures. Those that cannot be had now are left out, as are all above `most`.
+
+        Says whether nothing was to be done.
+        """
+        is_calm = True
         for _ in range(ROUNDS):
             base = load_base(self.store.db, with_links=False)
             understood = load_understood_pictures(self.store.db)
@@ -349,8 +355,10 @@ class _Sync:
             operations = plan_pictures(
                 faces.shown, base, disk, pictures, understood, name_max=self.held.name_max
             )
+            is_calm &= not operations
             if not self._make_pictures(operations, faces):
                 break
+        return is_calm
 
     def _make_pictures(self, operations: Sequence[Operation], faces: FacesToShow) -> bool:
         """As _make. A folder is made with the first picture that goes into it."""

@@ -3,7 +3,7 @@ looked up here, and what was done in one go is one gesture, so that it is undone
 """
 
 import os
-from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -32,13 +32,13 @@ from faced.folders.edits import (
 from faced.model import EngineId, ImageId, PersonId
 from faced.passes.albums import draft_for_album
 from faced.passes.meant import choose_copied, choose_gathered, find_faces_of_links, find_tags
+from faced.passes.pictured import draft_faces
 from faced.passes.word import part_again
 from faced.store.albums import Album, draft_album, load_albums
-from faced.store.edits import Draft, Edit, FaceRef, Json, Spot
+from faced.store.edits import Draft, Edit, FaceRef, Json
 from faced.store.journal import add_edits, load_moved_faces, undo_last
 from faced.store.persons import add_persons, load_images_of_persons, load_names
-from faced.store.pictures import parse_face
-from faced.store.spots import load_engine_key, load_faces_of_images, load_keys
+from faced.store.spots import load_keys
 from faced.store.word_tables import load_word
 
 __all__ = ["draft_hide", "draft_merge", "draft_name", "record_edits", "take_back_gestures"]
@@ -53,29 +53,25 @@ def record_edits(
     """
     gestures: dict[Hashable, list[FolderEdit]] = {}
     made: dict[bytes, PersonId] = {}
-    drafts: dict[Hashable, list[Draft]] = {}
     albums = dict(load_albums(db))
     for edit in _without_albums(edits, albums):
-        if isinstance(edit, Gathered | Founded | AlbumMade):
-            [made[edit.path]] = add_persons(db, 1)
-        gesture = _gesture_of(edit)
-        gestures.setdefault(gesture, []).append(edit)
-        if (album := _album_of(edit, albums)) is not None:
-            said, albums[album.id] = draft_for_album(db, album, edit)
-            drafts.setdefault(gesture, []).extend(said)
-        elif not isinstance(edit, Moved | Copied):
-            drafts.setdefault(gesture, []).extend(_draft(db, engine, edit, made))
-    for gesture, together in gestures.items():
+        gestures.setdefault(_gesture_of(edit), []).append(edit)
+    for together in gestures.values():
+        drafts: list[Draft] = []
+        for edit in together:
+            if isinstance(edit, Gathered | Founded | AlbumMade):
+                (made[edit.path],) = add_persons(db, 1)
+                drafts += _draft_new(db, engine, edit, made[edit.path])
+            elif isinstance(edit, FacePinned | FaceAccepted | FaceRejected | Ignored):
+                drafts += draft_faces(db, engine, edit)
+            elif edit.person in albums:
+                said, albums[edit.person] = draft_for_album(db, albums[edit.person], edit)
+                drafts += said
+            elif not isinstance(edit, Moved | Copied):
+                drafts += _draft(db, engine, edit)
         links = [edit for edit in together if isinstance(edit, Moved | Copied)]
-        said = [*_draft_links(db, engine, links), *drafts.get(gesture, ())]
-        add_edits(db, said, origin="folder", time=time)
+        add_edits(db, [*_draft_links(db, engine, links), *drafts], origin="folder", time=time)
     return made
-
-
-def _album_of(edit: FolderEdit, albums: Mapping[PersonId, Album]) -> Album | None:
-    if isinstance(edit, Gathered | Founded | AlbumMade | Ignored | Moved | Copied):
-        return None
-    return albums.get(edit.person)
 
 
 def _without_albums(edits: Sequence[FolderEdit], albums: Mapping[PersonId, Album]) -> Iterator[FolderEdit]:
@@ -117,7 +113,19 @@ def _gesture_of(edit: FolderEdit) -> Hashable:
             return edit.person, "folder"
 
 
-def _draft(db: Database, engine: EngineId, edit: FolderEdit, made: Mapping[bytes, PersonId]) -> list[Draft]:
+def _draft_new(
+    db: Database, engine: EngineId, edit: Gathered | Founded | AlbumMade, person: PersonId
+) -> list[Draft]:
+    match edit:
+        case Gathered():
+            return _gather(db, engine, edit, person)
+        case Founded():
+            return draft_faces(db, engine, edit, person)
+        case AlbumMade(path, persons):
+            return [draft_album(Album(person, persons, path))]
+
+
+def _draft(db: Database, engine: EngineId, edit: FolderEdit) -> list[Draft]:
     match edit:
         case Named(person, name, images):
             return _name(db, engine, person, name, images)
@@ -133,27 +141,6 @@ def _draft(db: Database, engine: EngineId, edit: FolderEdit, made: Mapping[bytes
             return [_name_link(db, person, image, name)]
         case Rejected(person, image):
             return _reject(db, engine, person, image)
-        case FacePinned(person, pictured):
-            return [Draft("pin", person, _pictured(db, engine, pictured))]
-        case FaceAccepted(person, pictured):
-            return [Draft("anchor", person, _pictured(db, engine, pictured))] if pictured else []
-        case FaceRejected(person, face):
-            return [Draft("reject", person, _pictured(db, engine, [face]))]
-        case Ignored(face):
-            [person] = add_persons(db, 1)
-            return [Draft("hide", person), Draft("pin", person, _pictured(db, engine, [face]))]
-        case AlbumMade(path, persons):
-            return [draft_album(Album(made[path], persons, path))]
-        case Founded(path, name, pictured):
-            person = made[path]
-            place = [Draft("place", person, value=os.fsdecode(path))] if b"/" in path else []
-            return [
-                Draft("name", person, value=name),
-                *place,
-                Draft("pin", person, _pictured(db, engine, pictured)),
-            ]
-        case Gathered(path):
-            return _gather(db, engine, edit, made[path])
     raise AssertionError(f"no draft is made of {edit}")
 
 
@@ -162,15 +149,6 @@ def _reject(db: Database, engine: EngineId, person: PersonId, image: ImageId) ->
     drafts = _untag(db, person, frozenset([image]))
     faces = find_faces_of_links(db, engine, person, frozenset([image]))
     return [*drafts, *([Draft("reject", person, faces)] if faces else [])]
-
-
-def _pictured(db: Database, engine: EngineId, faces: Collection[str]) -> tuple[FaceRef, ...]:
-    """The faces that face pictures name. One that is known no more is kept too: a word outlives its face."""
-    spots = [spot for face in sorted(faces) if (spot := parse_face(face)) is not None]
-    known = load_faces_of_images(db, {spot.image for spot in spots})
-    engines = {Spot(face.image, face.box): face.engine for face in known}
-    ours = load_engine_key(db, engine)
-    return tuple(FaceRef(spot.image, spot.box, engines.get(spot, ours)) for spot in spots)
 
 
 def _anchor_moved(db: Database, person: PersonId, into: PersonId) -> list[Draft]:

@@ -3,7 +3,7 @@
 import hashlib
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -16,7 +16,7 @@ from faced.faces.engine import EngineRecord
 from faced.folders.plan import PhotoPath, ShownPerson
 from faced.folders.quiet import wait_until_quiet
 from faced.folders.read import Known, ReadReport, read_user_edits
-from faced.folders.sync import FacesToShow, TreeReport, sync_tree
+from faced.folders.sync import TreeReport, sync_tree
 from faced.library.exclude import compile_excludes
 from faced.library.ready import Settling
 from faced.library.step import LibraryReport, scan_library
@@ -190,6 +190,7 @@ def look_at_tree(store: Store, config: Config, root: bytes, options: TreeOptions
     known = Known(
         names={**names, **albums},
         persons={p: name for p, name in names.items() if p not in hidden},
+        albums=over | albums.keys(),
         hidden=hidden | over,
         excused=load_absent_images(store.db),
         rejected_lately={person: len(images) for person, images in rejected.items()},  # type: ignore[misc]
@@ -290,7 +291,11 @@ def show_tree(
     is_calm = not (read.edits or read.undecided or read.asks)
     shown = _shown_persons(store, engine, config.people_min_photos)
     photos = _photo_paths(store)
-    with _faces_to_show(store, config, engine, photos, shown, work) as faces:
+    here = {person.id for person in shown}
+    with ExitStack() as stack:
+        faces = None
+        if work is not None:
+            faces = stack.enter_context(open_faces(store, config, engine, photos, here, work))
         return sync_tree(
             store,
             root,
@@ -301,22 +306,6 @@ def show_tree(
             key=key if is_calm else None,
             faces=faces,
         )
-
-
-@contextmanager
-def _faces_to_show(
-    store: Store,
-    config: Config,
-    engine: EngineId,
-    photos: Mapping[ImageId, tuple[PhotoPath, ...]],
-    shown: list[ShownPerson],
-    work: PictureWork | None,
-) -> Iterator[FacesToShow | None]:
-    if work is None:
-        yield None
-        return
-    with open_faces(store, config, engine, photos, {person.id for person in shown}, work) as faces:
-        yield faces
 
 
 def rest_key(config: Config, engine: EngineId) -> str:

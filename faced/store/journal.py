@@ -244,15 +244,6 @@ def load_recent(db: Database, kind: str, since: datetime) -> list[Edit]:
     return [_parse(key, line) for key, line in _sound(rows) if key not in undone]
 
 
-def load_moved_to(db: Database, person: PersonId) -> frozenset[PersonId]:
-    """To whom links of this person were moved, one by one, as said; moves that still count."""
-    undone = _load_undone(db)
-    rows = db.execute(
-        "SELECT id, person FROM edits WHERE kind = 'pin' AND json_extract(line, '$.value.from') = ?", [person]
-    )
-    return frozenset(PersonId(to) for key, to in rows if key not in undone)
-
-
 def load_counting(db: Database, kinds: Sequence[str]) -> list[Edit]:
     """The edits of these kinds that still count, in order."""
     marks = ", ".join("?" * len(kinds))
@@ -271,6 +262,15 @@ def load_moved_faces(db: Database, person: PersonId) -> tuple[FaceRef, ...]:
     )
     edits = [_parse(key, line) for key, line in _sound(rows) if key not in undone]
     return tuple(dict.fromkeys(face for edit in edits for face in edit.faces))
+
+
+def load_moved_to(db: Database, person: PersonId) -> frozenset[PersonId]:
+    """To whom links of this person were moved, one by one, as said; moves that still count."""
+    undone = _load_undone(db)
+    rows = db.execute(
+        "SELECT id, person FROM edits WHERE kind = 'pin' AND json_extract(line, '$.value.from') = ?", [person]
+    )
+    return frozenset(PersonId(to) for key, to in rows if key not in undone)
 
 
 def _load_undone(db: Database) -> frozenset[str]:

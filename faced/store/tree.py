@@ -247,18 +247,19 @@ def load_person_folders(db: Database) -> dict[PersonId, bytes]:
 def forget_base(db: Database) -> None:
     """Another people folder is used from now on; what was left in the old one is nobody's concern."""
     for table in (
-        *(
-            "intents",
-            "links",
-            "pictures",
-            "folders",
-            "left_alone",
-            "undecided",
-            "copies",
-            "away_links",
-            "away_folders",
-        ),
-        *("understood_pictures", "put_off", "put_off_faces", "seen_folders"),
+        "intents",
+        "links",
+        "pictures",
+        "folders",
+        "left_alone",
+        "undecided",
+        "copies",
+        "away_links",
+        "away_folders",
+        "seen_folders",
+        "understood_pictures",
+        "put_off",
+        "put_off_faces",
     ):
         db.execute(f"DELETE FROM {table}")
     db.execute("DELETE FROM asks WHERE kind IN ('folders', 'rejections', 'pictures')")
