@@ -24,7 +24,6 @@ from faced.people.recluster import ReclusterReport
 from faced.store.asks import Ask, finish_requests, load_questions, load_requests
 from faced.store.database import Store, prepare_state
 from faced.store.locks import PASS, hold_lock, hold_run
-from faced.store.persons import load_names
 
 __all__ = ["Observer", "PassReport", "engine_settings", "run_pass"]
 
@@ -40,7 +39,7 @@ class Observer:
 
 @dataclass(frozen=True, slots=True)
 class PassReport:
-    """What each step did. names: of the persons who have one. asks: questions to the user.
+    """What each step did. names: of the persons, and albums, that have one. asks: questions to the user.
 
     seconds: scan, encode, read, decide, show -> what that step took.
     """
@@ -138,7 +137,7 @@ def _run_steps(
         read,
         clustering,
         tree,
-        load_names(store.db),
+        steps.load_shown_names(store.db),
         tuple(load_questions(store.db)),
         clock.stop(),
     )

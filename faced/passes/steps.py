@@ -36,7 +36,7 @@ from faced.store.health import check_health, is_check_due, mend, open_sound_stor
 from faced.store.jobs import ensure_engine
 from faced.store.journal import load_last_id, load_moved_to, load_recent
 from faced.store.journal_file import append_journal
-from faced.store.persons import load_images_of_persons
+from faced.store.persons import load_images_of_persons, load_names
 from faced.store.photos import load_absent_images, load_libraries, load_photos_of_images
 from faced.store.seen import is_at_rest
 from faced.store.settings import load_setting, save_setting
@@ -52,6 +52,7 @@ __all__ = [
     "decide_persons",
     "keep_journal",
     "keep_safe",
+    "load_shown_names",
     "look_at_tree",
     "open_state",
     "read_tree",
@@ -330,6 +331,11 @@ def _shown_persons(store: Store, engine: EngineId, min_photos: int) -> list[Show
             place, called = said.place or b"", names.get(person, {})
             shown.append(ShownPerson(person, said.name, hers, place, said.hidden, called))
     return [*shown, *show_albums(store.db, word, images)]
+
+
+def load_shown_names(db: Database) -> dict[PersonId, str]:
+    """What persons with a name, and albums, are called."""
+    return {**load_names(db), **load_album_names(db, load_word(db))[0]}
 
 
 def _photo_paths(store: Store) -> dict[ImageId, tuple[PhotoPath, ...]]:
