@@ -122,8 +122,7 @@ def ensure(store: Store, name: str) -> EngineId:
         return ensure_engine(db, name, "{}")
 
 
-@pytest.mark.parametrize("length", [0, 4, 511, 508, 516])
-@pytest.mark.parametrize("is_named", [False, True])
+@pytest.mark.parametrize(("length", "is_named"), [(0, False), (511, True), (516, False), (508, True)])
 def test_a_vector_of_another_length_is_damage_and_is_encoded_again(
     store: Store, length: int, is_named: bool
 ) -> None:
