@@ -336,7 +336,8 @@ class WordMachine(RuleBasedStateMachine):
         for person in sorted({*word.names, *(person for person, _ in owned)}):
             images = {key for whose, key in owned if whose == person and key in reachable}
             is_shown = person in word.names or len(images) >= world.min_photos
-            if person in word.hidden or not is_shown:
+            is_ignored = person in base and base[person].path.startswith(b"_Ignored/")
+            if not (is_ignored if person in word.hidden else is_shown):
                 images = set()
             links = self._links_of(os.fsdecode(base[person].path)) if person in base else {}
             assert set(links.values()) == images, f"person {person}"
