@@ -161,7 +161,7 @@ def spread(points, number):
 
 def test_promise_6_killed_at_any_system_call(points, tmp_path):
     """kill -9 just before the call."""
-    chosen = spread([point for point in points if point[0] in WRITING], 32)
+    chosen = spread([point for point in points if point[0] in WRITING], 18)
     assert len(chosen) >= 30
     for call, nth in chosen:
         folder = tmp_path / f"{call}-{nth}"
@@ -182,7 +182,7 @@ def test_promise_6_killed_at_any_system_call(points, tmp_path):
 def test_promise_6_refused_at_any_system_call(points, tmp_path, error):
     """An I/O error or a full disk at one call: the run may end, the next one finds no false state."""
     calls = WRITING if error == "ENOSPC" else WRITING + READING
-    for call, nth in spread([point for point in points if point[0] in calls], 8):
+    for call, nth in spread([point for point in points if point[0] in calls], 6):
         folder = tmp_path / f"{call}-{nth}"
         make_strangers(folder / "people")
         done = run_driver(
@@ -199,7 +199,7 @@ def test_promise_6_refused_at_any_system_call(points, tmp_path, error):
 
 def test_promise_6_no_edit_is_invented_or_lost(user_points, tmp_path):
     """kill -9 at a call of a pass with renames, moves and deleted links in it, or of the user's own."""
-    chosen = spread([point for point in user_points if point[0] in WRITING], 32)
+    chosen = spread([point for point in user_points if point[0] in WRITING], 18)
     assert len(chosen) >= 30
     for call, nth in chosen:
         folder = tmp_path / f"{call}-{nth}"

@@ -21,7 +21,7 @@ from tests.stories.test_sync import people_of
 from tests.support.app import App
 
 CALLS = "symlinkat,renameat2,renameat,rename,unlinkat,unlink,mkdirat,rmdir,utimensat,syncfs,pwrite64,fsync,fdatasync,write"
-POINTS = 30
+POINTS = 14
 LONG = bool(os.environ.get("FACED_LONG"))
 
 

@@ -171,7 +171,7 @@ def test_promise_1_the_names_survive_any_eps(app: App, demo: DemoLibrary) -> Non
     naming = app.folders()
     names = set(naming)
     assert len(names) == len({person for people in demo.photos.values() for person in people})
-    steps = [0.30, 0.35, 0.40, 0.45, 0.50, 0.55, 0.60, 0.65]
+    steps = [0.30, 0.35, 0.40, 0.45, 0.50, 0.55, 0.60, 0.65] if LONG else [0.30, 0.42, 0.54, 0.65]
     for eps in [*steps, *reversed(steps)]:
         config = app.home / "eps.yaml"
         config.write_text(f"cluster: {{eps: {eps}}}\n{QUICK}")
@@ -331,7 +331,7 @@ def test_promise_6_killed_in_a_pass_with_a_rename_no_edit_is_invented_and_none_l
     known.sync(under=strace(f"trace={CALLS}", output=str(trace)), status=None)
     calls = read_calls(trace)
     names = [other]
-    wanted = calls if LONG else calls[:: max(1, len(calls) // 15)]
+    wanted = calls if LONG else calls[:: max(1, len(calls) // 7)]
     for call, when in wanted:
         new = f"Anna {len(names)}"
         (known.people / names[-1]).rename(known.people / new)
