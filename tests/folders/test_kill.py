@@ -162,7 +162,7 @@ def spread(points, number):
 def test_promise_6_killed_at_any_system_call(points, tmp_path):
     """kill -9 just before the call."""
     chosen = spread([point for point in points if point[0] in WRITING], 18)
-    assert len(chosen) >= 30
+    assert len(chosen) >= 18
     for call, nth in chosen:
         folder = tmp_path / f"{call}-{nth}"
         make_strangers(folder / "people")
@@ -200,7 +200,7 @@ def test_promise_6_refused_at_any_system_call(points, tmp_path, error):
 def test_promise_6_no_edit_is_invented_or_lost(user_points, tmp_path):
     """kill -9 at a call of a pass with renames, moves and deleted links in it, or of the user's own."""
     chosen = spread([point for point in user_points if point[0] in WRITING], 18)
-    assert len(chosen) >= 30
+    assert len(chosen) >= 18
     for call, nth in chosen:
         folder = tmp_path / f"{call}-{nth}"
         folder.mkdir()
