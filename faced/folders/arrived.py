@@ -16,6 +16,7 @@ from faced.folders.edits import Copied, FolderEdit, Gathered, LinkNamed, Merged,
 from faced.folders.hold import OWN_FOLDERS
 from faced.folders.moved import Lost, Pairs, Strange
 from faced.folders.names import is_form_of, name_of_folder
+from faced.folders.second_look import find_due, first_seen
 from faced.model import FolderId, ImageId, PersonId
 from faced.store.asks import Undecided
 from faced.store.follow import FoundFolder, FoundLink, KnownCopy, UserChange
@@ -152,14 +153,14 @@ class _Sorter:
 
     def _is_due(self, there: Strange) -> bool:
         """Whether an earlier look saw this copy, long enough ago; else it waits."""
-        context = self.context
-        seen = self.seen.get(there.path, context.now_ns)
-        seen = min(seen, context.now_ns)
-        if context.trust_first or context.now_ns >= seen + context.second_look_ns:
+        seen = self._first_seen(there)
+        if (due := find_due(seen, self.context)) is None:
             return True
-        due = seen + context.second_look_ns
         self.arrivals.waiting.append(Undecided(there.path, "copy", there.owner, there.image, seen, due, None))
         return False
+
+    def _first_seen(self, there: Strange) -> int:
+        return first_seen(self.seen.get(there.path), self.context.now_ns)
 
     def _sort_new(self, path: bytes, new: _New) -> None:
         arrivals = self.arrivals
@@ -185,13 +186,10 @@ class _Sorter:
         arrivals.known += due
 
     def _wait_for_all(self, due: list[Strange]) -> None:
-        now = self.context.now_ns
+        again = self.context.now_ns + self.context.second_look_ns
         for there in due:
-            seen = min(self.seen.get(there.path, now), now)
-            row = Undecided(
-                there.path, "copy", None, there.image, seen, now + self.context.second_look_ns, None
-            )
-            self.arrivals.waiting.append(row)
+            seen = self._first_seen(there)
+            self.arrivals.waiting.append(Undecided(there.path, "copy", None, there.image, seen, again, None))
 
     def _is_whole_copy(self, copies: list[Strange]) -> bool:
         """Whether all links of somebody are in it once more."""

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from faced.errors import shown
 from faced.folders.brake import Brake, Losses, is_too_many_folders, must_ask
 from faced.folders.edits import Rejected
+from faced.folders.second_look import Looking, find_due, first_seen
 from faced.model import FolderId, ImageId, PersonId
 from faced.store.asks import Ask, Undecided
 from faced.store.tree import Base, BaseFolder, BaseLink
@@ -58,11 +59,9 @@ class Decided:
     over: tuple[int, ...] = ()
 
 
-class Situation(Protocol):
+class Situation(Looking, Protocol):
     """What of the context counts here (see interpret.Context)."""
 
-    @property
-    def now_ns(self) -> int: ...
     @property
     def names(self) -> Mapping[PersonId, str]: ...
     @property
@@ -75,10 +74,6 @@ class Situation(Protocol):
     def undecided(self) -> tuple[Undecided, ...]: ...
     @property
     def asks(self) -> tuple[Ask, ...]: ...
-    @property
-    def second_look_ns(self) -> int: ...
-    @property
-    def trust_first(self) -> bool: ...
 
 
 def decide_missing(
@@ -138,13 +133,10 @@ class _Decider:
             ask = self.asks.get(row.ask) if row is not None and row.ask is not None else None
             if ask is None:
                 seen = self._first_seen(row)
-                if (
-                    self.situation.trust_first
-                    or self.situation.now_ns >= seen + self.situation.second_look_ns
-                ):
+                if (at := find_due(seen, self.situation)) is None:
                     due.append(missing)
                 else:
-                    waiting.append(self._row(missing, seen, due=seen + self.situation.second_look_ns))
+                    waiting.append(self._row(missing, seen, due=at))
             elif ask.answer is None:
                 assert row is not None
                 self.holding[ask.id].append(self._row(missing, row.first_seen, ask=ask.id))
@@ -160,9 +152,7 @@ class _Decider:
         return self.decided
 
     def _first_seen(self, row: Undecided | None) -> int:
-        """A clock that was set back begins anew."""
-        now = self.situation.now_ns
-        return row.first_seen if row is not None and row.first_seen <= now else now
+        return first_seen(None if row is None else row.first_seen, self.situation.now_ns)
 
     def _row(
         self, missing: Missing, seen: int, *, due: int | None = None, ask: int | None = None

@@ -12,6 +12,7 @@ from faced.folders.brake import is_too_many_links
 from faced.folders.disk import join_path
 from faced.folders.edits import FaceRejected
 from faced.folders.missing import AskDraft, Situation
+from faced.folders.second_look import find_due, first_seen
 from faced.model import FolderId, PersonId
 from faced.store.asks import Undecided
 from faced.store.tree import BaseFolder, BasePicture
@@ -84,10 +85,10 @@ class _Decider:
                     self._carry_out(lost)
                 else:
                     self.decided.gone.append((lost.folder.id, lost.picture.name))
-            elif situation.trust_first or situation.now_ns >= seen + situation.second_look_ns:
+            elif (at := find_due(seen, situation)) is None:
                 due[lost.folder].append(lost)
             else:
-                waiting.append(self._row(lost, due=seen + situation.second_look_ns))
+                waiting.append(self._row(lost, due=at))
         new = [draft for folder, found in due.items() for draft in self._brake(folder, found)]
         kept = [
             AskDraft(id_, PICTURES, _question(rows), self.asks[id_].details, tuple(rows))
@@ -98,9 +99,8 @@ class _Decider:
         return self.decided
 
     def _first_seen(self, lost: MissingPicture) -> int:
-        """A clock that was set back begins anew."""
-        row, now = self.rows.get(lost.path), self.situation.now_ns
-        return row.first_seen if row is not None and row.first_seen <= now else now
+        row = self.rows.get(lost.path)
+        return first_seen(None if row is None else row.first_seen, self.situation.now_ns)
 
     def _row(self, lost: MissingPicture, *, due: int | None = None, ask: int | None = None) -> Undecided:
         return Undecided(lost.path, "picture", lost.person, None, self._first_seen(lost), due, ask)

@@ -17,17 +17,14 @@ from faced.folders.names import (
     fold_name,
     folder_name,
     is_form_of,
-    is_junk,
     name_of_folder,
     person_folder_name,
 )
+from faced.folders.removal import plan_removals
 from faced.model import FolderId, ImageId, PersonId
 from faced.store.tree import Base, BaseFolder, BaseLink, Operation
 
-__all__ = ["JUNK_FOLDER", "PhotoPath", "ShownPerson", "plan_tree"]
-
-JUNK_FOLDER = b".faced/junk"
-"""Where a folder goes that holds nothing but a desktop's junk, which is not faced's to delete."""
+__all__ = ["PhotoPath", "ShownPerson", "plan_tree"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,26 +226,13 @@ class _Planner:
     def _remove_folders(self) -> tuple[list[Operation], frozenset[bytes]]:
         """Folders that faced made for somebody who is not shown any more, once nothing is left in them."""
         staying = {folder.path for folder, _ in self.links}
-        operations, removed = [], set[bytes]()
-        for folder in sorted(self.folders.values(), key=lambda f: (-f.path.count(b"/"), f.path)):
+        unwanted = []
+        for folder in self.folders.values():
             gone = self.dropped.get(folder.id, {})
             is_emptied = len(gone) == len(self.links_of[folder.id]) and folder.path not in staying
-            if not is_emptied or self._is_needed(folder):
-                continue
-            found = self.disk[folder.path]
-            others = {name for name in (*found.links, *found.others) if name not in gone}
-            inside = {join_path(folder.path, name) for name in found.folders}
-            if any(not is_junk(name) for name in others) or not inside <= removed:
-                continue
-            removed.add(folder.path)
-            if others:
-                away = join_path(JUNK_FOLDER, b"%d" % folder.id)
-                operations.append(Operation("movedir", folder.path, new=away, ino=folder.ino))
-            else:
-                operations.append(Operation("rmdir", folder.path, ino=folder.ino))
-        # Removed first, then moved away: a batch holds moves only, or none.
-        operations.sort(key=lambda o: o.op == "movedir")
-        return operations, frozenset(removed)
+            if is_emptied and not self._is_needed(folder):
+                unwanted.append((folder, gone))
+        return plan_removals(unwanted, self.disk)
 
     def _is_needed(self, folder: BaseFolder) -> bool:
         """An empty folder stays when it is a named person's, or of one with photos, or nobody's."""

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from faced.folders.disk import Disk, join_path, parent_of
-from faced.folders.names import NAME_BYTES, TakenNames, folder_name, is_form_of, is_junk
+from faced.folders.names import NAME_BYTES, TakenNames, folder_name, is_form_of
 from faced.folders.pictures import Pictures
-from faced.folders.plan import JUNK_FOLDER
+from faced.folders.removal import plan_removals
 from faced.model import FolderId, PersonId
 from faced.store.pictures import NOBODY
 from faced.store.tree import Base, BaseFolder, BasePicture, Operation
@@ -160,24 +160,12 @@ class _Planner:
         needed = {self.homes[person].path for person in self.shown if person in self.homes}
         if any(person != NOBODY for person in self.shown):
             needed.add(SUGGESTIONS)
-        removed = set[bytes]()
-        operations = []
-        for folder in sorted(self.base.picture_folders, key=lambda f: (-f.path.count(b"/"), f.path)):
-            if folder.path in needed or folder.path in self.held:
-                continue
-            found = self.disk[folder.path]
-            others = {*found.links, *found.others} - self.dropped[folder.path]
-            inside = {join_path(folder.path, name) for name in found.folders}
-            if any(not is_junk(name) for name in others) or not inside <= removed:
-                continue
-            removed.add(folder.path)
-            if others:
-                away = join_path(JUNK_FOLDER, b"%d" % folder.id)
-                operations.append(Operation("movedir", folder.path, new=away, ino=folder.ino))
-            else:
-                operations.append(Operation("rmdir", folder.path, ino=folder.ino))
-        operations.sort(key=lambda o: o.op == "movedir")
-        return operations, frozenset(removed)
+        unwanted = [
+            (folder, self.dropped[folder.path])
+            for folder in self.base.picture_folders
+            if folder.path not in needed and folder.path not in self.held
+        ]
+        return plan_removals(unwanted, self.disk)
 
     def _rename_folders(self, removed: Collection[bytes]) -> tuple[list[Operation], dict[PersonId, bytes]]:
         """A folder of suggestions is called as the person's own folder is. Also where each person's is to be."""

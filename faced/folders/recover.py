@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from faced.folders.disk import Disk, parent_of
 from faced.folders.names import is_junk
 from faced.folders.picture_file import read_picture
-from faced.folders.plan import JUNK_FOLDER
+from faced.folders.removal import JUNK_FOLDER
 from faced.folders.tree import (
     SCRATCH,
     is_made_so,

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from faced.folders.disk import Disk, DiskFolder, join_path, parent_of
 from faced.folders.names import is_junk, is_passed_over, restored_name
 from faced.folders.picture_file import read_picture
-from faced.folders.plan import JUNK_FOLDER
+from faced.folders.removal import JUNK_FOLDER
 from faced.folders.writer import TreeWriter
 from faced.store.seen import FolderStamp
 from faced.store.tree import Intent, Operation
