@@ -237,40 +237,33 @@ def load_log(db: Database, limit: int | None = None) -> list[LogEntry]:
 
 def load_recent(db: Database, kind: str, since: datetime) -> list[Edit]:
     """The edits of one kind from then on that still count, in order."""
-    undone = _load_undone(db)
-    rows = db.execute(
-        "SELECT id, line, crc FROM edits WHERE kind = ? AND time >= ? ORDER BY id", [kind, format_time(since)]
-    )
-    return [_parse(key, line) for key, line in _sound(rows) if key not in undone]
+    return _load_counting(db, "kind = ? AND time >= ?", [kind, format_time(since)])
 
 
 def load_counting(db: Database, kinds: Sequence[str]) -> list[Edit]:
     """The edits of these kinds that still count, in order."""
-    marks = ", ".join("?" * len(kinds))
-    rows = db.execute(f"SELECT id, line, crc FROM edits WHERE kind IN ({marks}) ORDER BY id", list(kinds))
-    found = _sound(rows)
-    undone = _load_undone(db) if found else frozenset[str]()
-    return [_parse(key, line) for key, line in found if key not in undone]
+    return _load_counting(db, f"kind IN ({', '.join('?' * len(kinds))})", kinds)
 
 
 def load_moved_faces(db: Database, person: PersonId) -> tuple[FaceRef, ...]:
     """The faces of this person's links that were moved to others, one by one, by edits that still count."""
-    undone = _load_undone(db)
-    rows = db.execute(
-        "SELECT id, line, crc FROM edits WHERE kind = 'pin' AND json_extract(line, '$.value.from') = ? ORDER BY id",
-        [person],
-    )
-    edits = [_parse(key, line) for key, line in _sound(rows) if key not in undone]
-    return tuple(dict.fromkeys(face for edit in edits for face in edit.faces))
+    return tuple(dict.fromkeys(face for edit in _load_moves(db, person) for face in edit.faces))
 
 
 def load_moved_to(db: Database, person: PersonId) -> frozenset[PersonId]:
     """To whom links of this person were moved, one by one, as said; moves that still count."""
-    undone = _load_undone(db)
-    rows = db.execute(
-        "SELECT id, person FROM edits WHERE kind = 'pin' AND json_extract(line, '$.value.from') = ?", [person]
-    )
-    return frozenset(PersonId(to) for key, to in rows if key not in undone)
+    return frozenset(edit.person for edit in _load_moves(db, person) if edit.person is not None)
+
+
+def _load_moves(db: Database, person: PersonId) -> list[Edit]:
+    return _load_counting(db, "kind = 'pin' AND json_extract(line, '$.value.from') = ?", [person])
+
+
+def _load_counting(db: Database, which: str, values: Sequence[object]) -> list[Edit]:
+    """which: a condition on `edits`, for which the undos are looked up only if there is such an edit."""
+    found = _sound(db.execute(f"SELECT id, line, crc FROM edits WHERE {which} ORDER BY id", list(values)))
+    undone = _load_undone(db) if found else frozenset[str]()
+    return [_parse(key, line) for key, line in found if key not in undone]
 
 
 def _load_undone(db: Database) -> frozenset[str]:
