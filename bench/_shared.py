@@ -4,6 +4,8 @@ import io
 import os
 import platform
 import sys
+import time
+from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,13 @@ from faced.model import Box, Pixels
 
 SIZE = 800
 """px, longer side of the picture that face_recognition searches."""
+
+
+def timed(work: Callable[[], object]) -> float:
+    """Seconds."""
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
 
 
 def use_one_processor() -> None:

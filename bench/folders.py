@@ -19,8 +19,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
+
+from _shared import timed
 
 import faced
 from faced.folders.plan import PhotoPath, ShownPerson
@@ -96,13 +97,6 @@ class Bench:
         step = max(1, len(self.photos) // CHANGES)
         for number in sorted(self.photos)[::step][:CHANGES]:
             self.photos[number] = self._photo(number, f"moved {self.moved}")
-
-
-def timed(work: Callable[[], object]) -> float:
-    """Seconds."""
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
 
 
 def measure(base: Path, folders: int, links: int, rounds: int) -> dict[str, object]:

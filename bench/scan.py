@@ -18,8 +18,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
+
+from _shared import timed
 
 import faced
 from faced.library.step import LibraryReport, scan_library
@@ -42,13 +43,6 @@ def make_tree(root: Path, folders: int, files: int) -> None:
 def folder_name(number: int) -> str:
     """Relative to the library."""
     return f"{2000 + number // FOLDERS_A_YEAR}/{number:03}"
-
-
-def timed(work: Callable[[], object]) -> float:
-    """Seconds."""
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
 
 
 class Bench:
