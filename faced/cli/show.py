@@ -237,6 +237,8 @@ def log_line(edit: "Edit", *, undone: bool) -> str:
                 words += f" (was {_plain(edit.replaced)})"
         case "anchor":
             words = f"{faces} were in the folder of {who} then"
+        case "seed":
+            words = f"{faces} on a portrait {'is' if len(edit.faces) == 1 else 'are'} {who}"
         case "reject":
             words = f"{faces} not {who}"
         case "pin":

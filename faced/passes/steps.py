@@ -1,6 +1,7 @@
 """The steps of a pass, each of which reads what the ones before it wrote."""
 
 import hashlib
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
@@ -28,6 +29,7 @@ from faced.passes.losses import find_ask, follow_losses
 from faced.passes.meant import have_one_in_common
 from faced.passes.pictures import PictureWork, open_faces
 from faced.passes.places import Places, Run
+from faced.passes.portraits import Looking, follow_portraits
 from faced.passes.word import load_said_of_pictures, pass_on_numbers
 from faced.people.recluster import Clustering, ReclusterReport, write_decision
 from faced.store.database import Store
@@ -66,7 +68,7 @@ __all__ = [
 SHOWN_ENGINE = "engine"
 DAY_NS = 86_400 * 10**9
 ROUNDS = 3
-TREE_RULES = 1
+TREE_RULES = 2
 """Counts up when the rules of reading or planning the people folder change."""
 
 
@@ -212,6 +214,10 @@ def look_at_tree(store: Store, config: Config, root: bytes, options: TreeOptions
         rebuild=options.rebuild,
         key=None if options.rebuild else rest_key(config, engine),
     )
+    looking = Looking(
+        now, int(config.people_second_look * 1e9), options.now, known.albums, known.hidden - known.albums
+    )
+    report = follow_portraits(store, os.path.abspath(root), engine, report, looking)
     if report.edits:
         keep_journal(store)
     return report

@@ -54,6 +54,7 @@ __all__ = [
     "load_moved_faces",
     "load_moved_to",
     "load_recent",
+    "load_seeds_of",
     "load_undone_merges",
     "rebuild_word",
     "strike_lines",
@@ -181,8 +182,8 @@ def _find_replaced(statements: Statements, edit: Edit) -> Json:
             return None if word.place is None else word.place.decode("utf-8", "surrogateescape")
         case "hide" | "show":
             return word.hidden
-        case "pin" | "reject" | "anchor":
-            said = statements.anchors if edit.kind == "anchor" else statements.pins
+        case "pin" | "reject" | "anchor" | "seed":
+            said = statements.anchors if edit.kind in ("anchor", "seed") else statements.pins
             persons = [said[face.spot].person if face.spot in said else None for face in edit.faces]
             return list(persons) if any(persons) else None
     return None
@@ -243,6 +244,13 @@ def load_recent(db: Database, kind: str, since: datetime) -> list[Edit]:
 def load_counting(db: Database, kinds: Sequence[str]) -> list[Edit]:
     """The edits of these kinds that still count, in order."""
     return _load_counting(db, f"kind IN ({', '.join('?' * len(kinds))})", kinds)
+
+
+def load_seeds_of(db: Database, image: ImageKey) -> list[Edit]:
+    """The edits that named somebody by a face on this portrait, undone or not, in order."""
+    rows = db.execute("SELECT id, line, crc FROM edits WHERE kind = 'seed' ORDER BY id")
+    edits = [_parse(key, line) for key, line in _sound(rows)]
+    return [edit for edit in edits if any(face.image == image for face in edit.faces)]
 
 
 def load_moved_faces(db: Database, person: PersonId) -> tuple[FaceRef, ...]:
