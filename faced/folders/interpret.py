@@ -291,12 +291,23 @@ class _Reader:
                 continue
             self.edits += [merged for by, merged in self.nested.merged if by == id_]
             if id_ not in self.nested.followed and folder.person not in self.merged_away:
-                images = frozenset(
-                    link.image for link in self.links_of[id_] if is_there(link, self.disk[path], self.looks)
-                )
                 self._see_move(
-                    folder.person, folder.path, path, images, is_placed=id_ not in self.nested.inside
+                    folder.person,
+                    folder.path,
+                    path,
+                    self._images_of(folder.person),
+                    is_placed=id_ not in self.nested.inside,
                 )
+
+    def _images_of(self, person: PersonId) -> frozenset[ImageId]:
+        """Of the links that are there, in her folder and in those inside it."""
+        return frozenset(
+            link.image
+            for path, folder in self.owner_at.items()
+            if folder.person == person
+            for link in self.links_of[folder.id]
+            if is_there(link, self.disk[path], self.looks)
+        )
 
     def _see_move(
         self, person: PersonId, old: bytes, new: bytes, images: frozenset[ImageId], *, is_placed: bool = True

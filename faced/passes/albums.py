@@ -27,7 +27,7 @@ def show_albums(db: Database, word: Word, images: Mapping[PersonId, frozenset[Im
         found = [images.get(p, frozenset()) for p in persons if not word.person(p).hidden]
         both = frozenset.intersection(*found) if len(found) == len(persons) else frozenset()
         both -= load_ids_of_images(db, album.hidden)
-        shown.append(ShownPerson(album.id, _name(album, word), both, album.place))
+        shown.append(ShownPerson(album.id, _name(album, word), both, album.place, may_divide=False))
     return shown
 
 

@@ -14,6 +14,7 @@ import faced
 from faced.config import Config
 from faced.errors import Damaged, StorageFull
 from faced.faces.engine import EngineRecord
+from faced.folders.linking import Layout, Years
 from faced.folders.plan import PhotoPath, ShownPerson
 from faced.folders.quiet import wait_until_quiet
 from faced.folders.read import Known, ReadReport, read_user_edits
@@ -66,6 +67,8 @@ __all__ = [
 ]
 
 SHOWN_ENGINE = "engine"
+DIVIDED = "tree.divided"
+"""Setting: 1 while folders are, or may still be, divided by years."""
 DAY_NS = 86_400 * 10**9
 ROUNDS = 3
 TREE_RULES = 2
@@ -297,13 +300,14 @@ def show_tree(
         return TreeReport(left_alone=len(load_left_alone(store.db)))
     is_calm = not (read.edits or read.undecided or read.asks)
     shown = _shown_persons(store, engine, config.people_min_photos)
-    photos = _photo_paths(store)
+    layout = _choose_layout(store, config, root)
+    photos = _photo_paths(store, is_real=layout.root is not None)
     here = {person.id for person in shown}
     with ExitStack() as stack:
         faces = None
         if work is not None:
             faces = stack.enter_context(open_faces(store, config, engine, photos, here, work))
-        return sync_tree(
+        report = sync_tree(
             store,
             root,
             shown,
@@ -312,7 +316,12 @@ def show_tree(
             seen=read.seen,
             key=key if is_calm else None,
             faces=faces,
+            layout=layout,
         )
+    if layout.years is Years.GATHER and report.frozen is None and not (report.made or report.dropped):
+        with store.write() as db:
+            save_setting(db, DIVIDED, "0")
+    return report
 
 
 def rest_key(config: Config, engine: EngineId) -> str:
@@ -344,12 +353,33 @@ def load_shown_names(db: Database) -> dict[PersonId, str]:
     return {**load_names(db), **load_album_names(db, load_word(db))[0]}
 
 
-def _photo_paths(store: Store) -> dict[ImageId, tuple[PhotoPath, ...]]:
+def _choose_layout(store: Store, config: Config, root: bytes) -> Layout:
+    """As configured; folders that were divided by years before are put together again first."""
+    was_divided = load_setting(store.db, DIVIDED) == "1"
+    if config.people_by_year and not was_divided:
+        with store.write() as db:
+            save_setting(db, DIVIDED, "1")
+    years = Years.DIVIDE if config.people_by_year else Years.GATHER if was_divided else Years.KEEP
+    return Layout(os.path.realpath(root) if config.people_links == "relative" else None, years)
+
+
+def _photo_paths(store: Store, *, is_real: bool) -> dict[ImageId, tuple[PhotoPath, ...]]:
+    """is_real: the roots without links in them, for what two paths have in common must be one and the same."""
+    found = load_photos_of_images(store.db)
+    roots = {photo.root: photo.root for photos in found.values() for photo in photos}
+    if is_real:
+        roots = {root: os.path.realpath(root) for root in roots}
     return {
         image: tuple(
-            PhotoPath(photo.root, photo.path, _taken_ns(photo.taken) or photo.mtime_ns) for photo in photos
+            PhotoPath(
+                roots[photo.root],
+                photo.path,
+                _taken_ns(photo.taken) or photo.mtime_ns,
+                None if photo.taken is None else int(photo.taken[:4]),
+            )
+            for photo in photos
         )
-        for image, photos in load_photos_of_images(store.db).items()
+        for image, photos in found.items()
     }
 
 

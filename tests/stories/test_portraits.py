@@ -45,7 +45,9 @@ def test_promise_1_a_name_by_a_portrait_survives_a_lost_database(carl: Home) -> 
     carl.world.lose_database()
     carl.look()
     after = carl.settled()
-    assert [path for path in after if path[:6] != "Person"] == [path for path in before if path[:6] != "Person"]
+    assert [path for path in after if path[:6] != "Person"] == [
+        path for path in before if path[:6] != "Person"
+    ]
     assert [edit for edit in load_edits(carl.world.store.db) if edit.kind != "persons"] == known
     assert "Carl" in load_names(carl.world.store.db).values()
     assert "Carl/carl.png" in carl.left_alone()
