@@ -43,7 +43,7 @@ def interpret_tree(base: Base, disk: Disk, context: Context) -> Understood:
     |                   | it, under another name                          | Named; `Person 7` is no name         |
     |                   | it, in another folder                           | Placed                               |
     |                   | it, in `_Ignored`; out of it again              | Hidden; Shown                        |
-    |                   | it, inside another person's                     | Merged, or ambiguous (merged.py)     |
+    |                   | it, inside another person's                     | Merged, or asked about (merged.py)   |
     |                   | it, where base has one that is not decided      | held until that is                   |
     |                   | no link in it any more: all are another's       | Merged (emptied.py)                  |
     |                   | nothing                                         | undecided; at the second look Hidden |
@@ -126,8 +126,8 @@ class _Reader:
             change=self.change,
             pictures=new.pictures.change,
             waiting=(*decided.waiting, *arrivals.waiting, *new.pictures.waiting),
-            asks=(*decided.asks, *new.pictures.asks),
-            over=(*decided.over, *new.pictures.over),
+            asks=(*decided.asks, *new.pictures.asks, *self.nested.asks),
+            over=(*decided.over, *new.pictures.over, *self.nested.over),
             left_alone={**self.left_alone, **new.left_alone},
             copies=frozenset(self.copies),
         )

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from faced.store.asks import answer_ask, load_asks
 from faced.store.edits import Edit
 from faced.store.journal import load_edits
 from tests.stories.test_gestures import Home
@@ -59,6 +60,12 @@ def do(home: Home, command: str) -> None:
         home.look()
         home.world.take_back()
     elif command == "faced sync":
+        home.look()
+    elif command.startswith("faced accept"):
+        home.look()
+        with home.world.store.write() as db:
+            for ask in load_asks(db):
+                assert answer_ask(db, ask.id, command == "faced accept")
         home.look()
     else:
         places = {
