@@ -20,7 +20,7 @@ from faced.folders.context import Context, Understood
 from faced.folders.disk import Disk, join_path, parent_of
 from faced.folders.edits import FolderEdit, Hidden, Named, Placed, Shown, sort_edits
 from faced.folders.emptied import find_emptied
-from faced.folders.hold import OWN_FOLDERS, is_ignored
+from faced.folders.hold import OWN_FOLDERS, is_ignored, is_strangers_place
 from faced.folders.identify import Looks, identify_folders
 from faced.folders.links import is_there, look_at_links
 from faced.folders.merged import Nested, find_nested, with_merges
@@ -42,7 +42,8 @@ def interpret_tree(base: Base, disk: Disk, context: Context) -> Understood:
     | a person's folder | it, where it was                                | nothing                              |
     |                   | it, under another name                          | Named; `Person 7` is no name         |
     |                   | it, in another folder                           | Placed                               |
-    |                   | it, in `_Ignored`; out of it again              | Hidden; Shown                        |
+    |                   | it, in `_Ignored` (or as `_Ignored`, when there | Hidden                               |
+    |                   | was none); out of it again                      | Shown                                |
     |                   | it, inside another person's                     | Merged, or asked about (merged.py)   |
     |                   | it, where base has one that is not decided      | held until that is                   |
     |                   | no link in it any more: all are another's       | Merged (emptied.py)                  |
@@ -161,7 +162,7 @@ class _Reader:
             folder = self.folders[id_]
             if path == folder.path or folder.person is None or self.homes[folder.person] != id_:
                 continue
-            if (why := _own_place_reason(path)) is None:
+            if is_strangers_place(path) or (why := _own_place_reason(path)) is None:
                 put[path] = folder
             else:
                 self._hold_folder(held, folder, path, why)
@@ -313,6 +314,10 @@ class _Reader:
         self, person: PersonId, old: bytes, new: bytes, images: frozenset[ImageId], *, is_placed: bool = True
     ) -> None:
         """A folder's last part is its person's name, what is before it her place."""
+        if is_strangers_place(new):
+            if person not in self.context.hidden:
+                self.edits.append(Hidden(person, f"the folder {shown(old)} was moved to {shown(new)}"))
+            return
         was, is_now = old[len(parent_of(old)) :].lstrip(b"/"), new[len(parent_of(new)) :].lstrip(b"/")
         if was != is_now:
             name = name_of_folder(is_now)

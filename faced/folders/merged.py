@@ -8,6 +8,7 @@ from faced.errors import shown
 from faced.folders.context import Context
 from faced.folders.disk import parent_of
 from faced.folders.edits import Merged
+from faced.folders.hold import is_strangers_place
 from faced.folders.missing import AskDraft
 from faced.folders.names import is_same_name, name_of_folder
 from faced.model import FolderId, PersonId
@@ -71,7 +72,8 @@ def find_nested(
     nested = Nested()
     pairs = []
     for path, folder in sorted(folders.items()):
-        above = next((above for above in folders_above(path) if _is_hers(owner_at.get(above))), None)
+        around = (above for above in folders_above(path) if not is_strangers_place(above))
+        above = next((above for above in around if _is_hers(owner_at.get(above))), None)
         if above is None or folder.person is None or owner_at[above].person == folder.person:
             continue
         owner = owner_at[above]

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from faced.folders.disk import Disk, join_path, parent_of
-from faced.folders.hold import IGNORED, Held, is_ignored, is_usable_parent
+from faced.folders.hold import IGNORED, Held, is_ignored, is_strangers_place, is_usable_parent
 from faced.folders.linking import Layout, Years
 from faced.folders.names import (
     NAME_BYTES,
@@ -322,6 +322,8 @@ class _Planner:
             parent, _, name = folder.path.rpartition(b"/")
             target = self._wanted_parent(person, removed, parent)
             wanted = self._wanted_name(person)
+            if is_strangers_place(folder.path):
+                target = b""  # out of the way first, so that the folder of strangers can be made
             if not _is_named(name, wanted, person.name):
                 pending[folder.path] = (folder, target, wanted)
             elif target != parent:

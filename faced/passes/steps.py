@@ -3,7 +3,7 @@
 import hashlib
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -37,14 +37,14 @@ from faced.store.database import Store
 from faced.store.faces import count_unencoded
 from faced.store.health import check_health, is_check_due, mend, open_sound_store
 from faced.store.jobs import ensure_engine
-from faced.store.journal import load_last_id, load_moved_to, load_recent
+from faced.store.journal import load_founded_and_undone, load_last_id, load_moved_to, load_recent
 from faced.store.journal_file import append_journal
 from faced.store.persons import load_images_of_persons, load_names
 from faced.store.photos import load_absent_images, load_libraries, load_photos_of_images
 from faced.store.seen import is_at_rest
 from faced.store.settings import load_setting, save_setting
 from faced.store.traces import are_traces_left, clear_traces
-from faced.store.tree import load_left_alone
+from faced.store.tree import load_left_alone, load_person_folders
 from faced.store.upkeep import is_due, run_daily
 from faced.store.word_tables import load_word
 
@@ -345,7 +345,19 @@ def _shown_persons(store: Store, engine: EngineId, min_photos: int) -> list[Show
         if said.hidden or said.name is not None or len(hers) >= min_photos or person in pictures.tags:
             place, called = said.place or b"", names.get(person, {})
             shown.append(ShownPerson(person, said.name, hers, place, said.hidden, called))
-    return [*shown, *show_albums(store.db, word, images)]
+    shown += show_albums(store.db, word, images)
+    return [*shown, *_keep_folders(store, {person.id for person in shown})]
+
+
+def _keep_folders(store: Store, shown: Collection[PersonId]) -> list[ShownPerson]:
+    """Whoever was taken back is shown no more, but a folder that the user made for him stays as it is."""
+    folders = load_person_folders(store.db)
+    gone = folders.keys() - shown
+    gone = gone & load_founded_and_undone(store.db) if gone else gone
+    return [
+        ShownPerson(person, os.fsdecode(folders[person].rpartition(b"/")[2]), frozenset(), folders[person])
+        for person in sorted(gone)
+    ]
 
 
 def load_shown_names(db: Database) -> dict[PersonId, str]:

@@ -47,6 +47,7 @@ __all__ = [
     "last_edit",
     "load_counting",
     "load_edits",
+    "load_founded_and_undone",
     "load_gesture",
     "load_last_id",
     "load_lines",
@@ -67,10 +68,11 @@ NOT_BOOKS = f"kind NOT IN ({', '.join(repr(kind) for kind in sorted(BOOKS))})"
 
 @dataclass(frozen=True, slots=True)
 class LogEntry:
-    """An edit as `faced log` shows it. undone: it does not count any more."""
+    """An edit as `faced log` shows it. undone: it does not count any more. album: its name, if it is about one."""
 
     edit: Edit
     undone: bool
+    album: str | None = None
 
 
 # ---- adding ----
@@ -251,6 +253,25 @@ def load_seeds_of(db: Database, image: ImageKey) -> list[Edit]:
     rows = db.execute("SELECT id, line, crc FROM edits WHERE kind = 'seed' ORDER BY id")
     edits = [_parse(key, line) for key, line in _sound(rows)]
     return [edit for edit in edits if any(face.image == image for face in edit.faces)]
+
+
+def load_founded_and_undone(db: Database) -> frozenset[PersonId]:
+    """Persons and albums that a user made by a folder of his own, and of whom nothing that was said counts any more."""
+    counting: set[PersonId] = set()
+    kinds: dict[tuple[str, PersonId], set[str]] = {}
+    for entry in load_log(db):
+        edit = entry.edit
+        if edit.person is None or edit.kind == "undo":
+            continue
+        if not entry.undone:
+            counting.add(edit.person)
+        kinds.setdefault((edit.gesture, edit.person), set()).add(edit.kind)
+    founded = {
+        person
+        for (_, person), said in kinds.items()
+        if "album" in said or ("name" in said and said & {"pin", "seed"})
+    }
+    return frozenset(founded - counting)
 
 
 def load_moved_faces(db: Database, person: PersonId) -> tuple[FaceRef, ...]:
