@@ -26,6 +26,8 @@ class Config:
     people_min_photos: int = 3
     people_settle: float = 3.0
     people_second_look: float = 10.0
+    people_links: str = "absolute"
+    people_by_year: bool = False
     library_exclude: tuple[str, ...] = ()
     library_settle: float = 2.0
     library_rescan: float = 6 * 3600.0
@@ -205,6 +207,8 @@ KEYS: dict[str, Key] = {
     "people.second_look": Key(
         "people_second_look", _with_unit(_SECONDS, 0, 3600), "a time above 0, such as 10 s"
     ),
+    "people.links": Key("people_links", _choice("absolute", "relative"), "absolute or relative"),
+    "people.by_year": Key("people_by_year", _truth, "true or false"),
     "library.exclude": Key("library_exclude", _list_of(_text), "a list of patterns"),
     "library.settle": Key("library_settle", _with_unit(_SECONDS, 0, 3600), "a time above 0, such as 2 s"),
     "library.rescan": Key(

@@ -216,7 +216,7 @@ def said_lines(said: "Said") -> list[str]:
 def log_lines(log: "Sequence[LogEntry]") -> list[str]:
     """A line an edit, the latest first."""
     return [
-        f"#{entry.edit.number}  {entry.edit.time}  {log_line(entry.edit, undone=entry.undone)}"
+        f"#{entry.edit.number}  {entry.edit.time}  {log_line(entry.edit, undone=entry.undone, album=entry.album)}"
         for entry in log
     ]
 
@@ -224,9 +224,11 @@ def log_lines(log: "Sequence[LogEntry]") -> list[str]:
 BOOKS = ("begin", "persons")
 
 
-def log_line(edit: "Edit", *, undone: bool) -> str:
-    """One edit in plain words."""
+def log_line(edit: "Edit", *, undone: bool, album: str | None = None) -> str:
+    """One edit in plain words. album: what the album is called that it is about."""
     who = f"Person {edit.person}" if edit.person is not None else ""
+    if album is not None:
+        who = f"the album {_plain(album)}"
     faces = count(len(edit.faces), "face")
     match edit.kind:
         case "name":
@@ -237,6 +239,8 @@ def log_line(edit: "Edit", *, undone: bool) -> str:
                 words += f" (was {_plain(edit.replaced)})"
         case "anchor":
             words = f"{faces} were in the folder of {who} then"
+        case "seed":
+            words = f"{faces} on a portrait {'is' if len(edit.faces) == 1 else 'are'} {who}"
         case "reject":
             words = f"{faces} not {who}"
         case "pin":
@@ -261,11 +265,20 @@ def log_line(edit: "Edit", *, undone: bool) -> str:
             words = _forget_words(edit)
         case "tag" | "name_link":
             words = _picture_words(edit, who)
+        case "album":
+            words = _album_words(edit, who)
+        case "hide_link":
+            words = f"a link is not shown in {who}"
         case "undo":
             words = f"taken back: #{edit.undoes_number}" + (f", of {who}" if who else "")
         case _:
             words = f"{edit.kind} {who} {_plain(edit.value)}"
     return f"{words} ({edit.origin})" + (", undone" if undone else "")
+
+
+def _album_words(edit: "Edit", who: str) -> str:
+    value = edit.value if isinstance(edit.value, dict) else {}
+    return f"{who} is no more" if value.get("over") else f"{who} is kept in {_plain(value.get('place'))}"
 
 
 def _forget_words(edit: "Edit") -> str:
@@ -306,6 +319,7 @@ def log_json(log: "Sequence[LogEntry]") -> list[Json]:
             "replaced": entry.edit.replaced,
             "undoes": entry.edit.undoes,
             "undone": entry.undone,
+            "album": entry.album,
         }
         for entry in log
     ]

@@ -323,6 +323,8 @@ class Service:
         self._schedule.passed(began)
         if is_more := is_settled and tree.pictures_left > 0:
             self._schedule.want_pass(now)
+        if read.to_encode:
+            self._schedule.want_encoding(now)
         self._schedule.second_look(
             None if read.due_ns is None else now + (read.due_ns - time.time_ns()) / 1e9
         )
@@ -332,9 +334,11 @@ class Service:
             _log.info("understood: %s", edit.why)
         steps.keep_safe(store)
         self._finish(
-            wishes, is_done=is_settled and read.due_ns is None and not is_more, is_shown=tree.frozen is None
+            wishes,
+            is_done=is_settled and read.due_ns is None and not (is_more or read.to_encode),
+            is_shown=tree.frozen is None,
         )
-        self._sync_waits = "sync" in kinds and not is_settled
+        self._sync_waits = "sync" in kinds and not (is_settled and not read.to_encode)
         self._tell_status()
 
     def _decide(self, question: Question) -> Decision | None:

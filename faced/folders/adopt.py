@@ -8,13 +8,14 @@ import os
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from faced.errors import FacedError
 from faced.errors import shown as shown_path
 from faced.folders.disk import Disk, join_path, parent_of
-from faced.folders.hold import OWN_FOLDERS
+from faced.folders.hold import OWN_FOLDERS, is_ignored
+from faced.folders.linking import absolute_text, is_year_folder
 from faced.folders.names import fold_name, folder_name, name_of_folder
 from faced.folders.pictures import Pictures, find_pictures
 from faced.folders.place import HeldTree, open_place
@@ -35,10 +36,13 @@ NUMBERED = re.compile(rb" \([0-9]+\)$")
 
 @dataclass(frozen=True, slots=True)
 class Adoptee:
-    """A person with a name. place: the path where she is said to live, relative to the tree."""
+    """A person with a name, or hidden. place: the path where she is said to live, relative to the tree. hidden: her
+    folder is among the strangers', and no other one's.
+    """
 
-    name: str
+    name: str | None
     place: bytes | None = None
+    hidden: bool = False
 
 
 def adopt_tree(
@@ -72,12 +76,16 @@ def adopt_in_hand(
     persons_of_image: Mapping[ImageId, frozenset[PersonId]],
     images_of_text: Mapping[bytes, ImageId],
     named: Mapping[PersonId, Adoptee],
+    relative_to: bytes | None = None,
 ) -> int:
-    """As adopt_tree, with the people folder open."""
+    """As adopt_tree, with the people folder open. relative_to: its path, where links are relative."""
     if not is_adopting(store.db):
         return 0
     disk = read_tree(held.handle)
-    found = match_folders(disk, persons_of_image, images_of_text, named)
+    matched = match_folders(
+        _put_years_together(_make_absolute(disk, relative_to)), persons_of_image, images_of_text, named
+    )
+    found = _part_years(matched, disk)
     pictures = find_pictures(held.handle, load_base(store.db), disk, lambda _: {})
     with store.write() as db:
         taken = {folder.path for folder in load_base(db, with_links=False).folders}
@@ -85,6 +93,47 @@ def adopt_in_hand(
         follow_pictures(db, match_pictures(disk, pictures, found))
         save_adopting(db, False)
     return len(found)
+
+
+def _make_absolute(disk: Disk, root: bytes | None) -> Disk:
+    """With the paths of photos in the place of relative texts. root: of the tree."""
+    if root is None:
+        return disk
+    return Disk(
+        {
+            path: replace(
+                found, links={name: absolute_text(text, root, path) for name, text in found.links.items()}
+            )
+            for path, found in disk.items()
+        }
+    )
+
+
+def _put_years_together(disk: Disk) -> Disk:
+    """With the links of `Anna/2019` in `Anna`, called `2019/a.jpg`, as they are together when it is told whose they are."""
+    together = Disk({})
+    for path, found in sorted(disk.items()):
+        home = parent_of(path)
+        if is_year_folder(path) and home in together and found.problem is None:
+            inside = {join_path(path[len(home) + 1 :], name): text for name, text in found.links.items()}
+            together[home] = replace(together[home], links={**together[home].links, **inside})
+        else:
+            together[path] = found
+    return together
+
+
+def _part_years(found: Iterable[FoundFolder], disk: Disk) -> list[FoundFolder]:
+    """The folders as they are, each with the text that its links have."""
+    parted = []
+    for home in found:
+        inside: dict[bytes, list[FoundLink]] = {home.path: []}
+        for link in home.links:
+            folder, _, name = join_path(home.path, link.name).rpartition(b"/")
+            inside.setdefault(folder, []).append(FoundLink(name, disk[folder].links[name], link.image))
+        parted += [
+            FoundFolder(path, home.person, disk[path].ino, tuple(links)) for path, links in inside.items()
+        ]
+    return parted
 
 
 def match_pictures(disk: Disk, pictures: Pictures, found: Iterable[FoundFolder]) -> PictureChange:
@@ -115,8 +164,8 @@ def what_adopting_takes(
     for person in shown:
         for image in person.images:
             persons[image].add(person.id)
-        if person.name is not None:
-            named[person.id] = Adoptee(person.name, person.place or None)
+        if person.name is not None or person.hidden:
+            named[person.id] = Adoptee(person.name, person.place or None, person.hidden)
     texts = {photo.text: image for image, found in photos.items() for photo in found}
     return {image: frozenset(found) for image, found in persons.items()}, texts, named
 
@@ -141,7 +190,9 @@ def match_folders(
             name: images_of_text[text] for name, text in sorted(found.links.items()) if text in images_of_text
         }
         for path, found in disk.items()
-        if path and found.problem is None and path.split(b"/")[0].lower() not in OWN_FOLDERS
+        if path
+        and found.problem is None
+        and (is_ignored(path) or path.split(b"/")[0].lower() not in OWN_FOLDERS)
     }
     votes = {
         path: Counter(p for image in found.values() for p in persons_of_image.get(image, ()))
@@ -155,7 +206,8 @@ def match_folders(
         _by_links(links, votes, named),
     ):
         for path, person in ranked:
-            if path not in owners and person not in placed:
+            is_stranger = person in named and named[person].hidden
+            if path not in owners and person not in placed and is_ignored(path) == is_stranger:
                 owners[path] = person
                 placed.add(person)
     return tuple(
@@ -207,6 +259,8 @@ def _by_name(links: Links, votes: Votes, named: Mapping[PersonId, Adoptee]) -> l
 
 
 def _names_of(word: Adoptee) -> set[str]:
+    if word.name is None:
+        return set()
     return {fold_name(word.name.encode("utf-8", "surrogateescape")), _folded(word.name)}
 
 
@@ -225,9 +279,13 @@ def _by_links(links: Links, votes: Votes, named: Mapping[PersonId, Adoptee]) -> 
         last = _last(path)
         has_name = name_of_folder(last) is not None
         for person, count in counted.items():
-            if count * 2 > len(links[path]) and (person in named or not has_name):
+            if count * 2 > len(links[path]) and (_has_name(named.get(person)) or not has_name):
                 pairs.append((-Fraction(count, len(links[path])), -count, path, person))
     return [(path, person) for _, _, path, person in sorted(pairs)]
+
+
+def _has_name(word: Adoptee | None) -> bool:
+    return word is not None and word.name is not None
 
 
 def _last(path: bytes) -> bytes:

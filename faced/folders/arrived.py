@@ -22,7 +22,7 @@ from faced.store.asks import Undecided
 from faced.store.follow import FoundFolder, FoundLink, KnownCopy, UserChange
 from faced.store.tree import BaseFolder, BaseLink
 
-__all__ = ["Arrivals", "Places", "sort_arrivals"]
+__all__ = ["Arrivals", "Places", "is_usable_place", "sort_arrivals", "why_nobodys"]
 
 ALBUM = "a folder of your own: links were copied into it, and that names nobody"
 
@@ -169,7 +169,7 @@ class _Sorter:
             self._wait_for_all(due)  # a folder that is being copied is nobody yet
             return
         free = [there for there in due if self._is_of_the_unnamed(there.image)]
-        reason = self._unfit(path)
+        reason = why_nobodys(path, is_above_somebody=self.places.is_above_somebody(path))
         has_copies = bool(new.copied) or path in self.albums
         if reason is None and has_copies and any(one.is_folder_gone for one, _ in new.moved):
             reason = "links of a folder that is gone are in it, and copies of others"
@@ -198,16 +198,6 @@ class _Sorter:
         for person, image in self.places.present:
             whole[person] = whole.get(person, True) and image in images
         return any(whole.values())
-
-    def _unfit(self, path: bytes) -> str | None:
-        last = path.rpartition(b"/")[2]
-        if name_of_folder(last) is None:
-            return "give this folder a name to say who it is"
-        if b" + " in last:
-            return "a folder of several persons; faced leaves it as it is"
-        if self.places.is_above_somebody(path):
-            return "there are persons' folders in this folder, so it is not somebody's"
-        return None
 
     def _is_of_the_unnamed(self, image: ImageId) -> bool:
         holders = self.places.holders.get(image, frozenset())
@@ -385,6 +375,18 @@ def say_known(folder: bytes, name: bytes, owner: PersonId | None) -> tuple[bytes
     if not folder:
         return name, "a link like those of faced; it is yours"
     return folder, ALBUM
+
+
+def why_nobodys(path: bytes, *, is_above_somebody: bool) -> str | None:
+    """Why a new folder cannot be somebody's. is_above_somebody: whether a person's folder lies in it."""
+    last = path.rpartition(b"/")[2]
+    if name_of_folder(last) is None:
+        return "give this folder a name to say who it is"
+    if b" + " in last:
+        return "a folder of several persons; faced leaves it as it is"
+    if is_above_somebody:
+        return "there are persons' folders in this folder, so it is not somebody's"
+    return None
 
 
 def is_usable_place(path: bytes) -> bool:

@@ -28,6 +28,7 @@ __all__ = [
     "Named",
     "Placed",
     "Rejected",
+    "Seeded",
     "Shown",
     "sort_edits",
 ]
@@ -186,9 +187,17 @@ class AlbumMade:
     why: str
 
 
+@dataclass(frozen=True, slots=True)
+class Seeded:
+    """Portraits were put into a person's folder, or into a new one: these show who that is."""
+
+    person: PersonId
+    why: str
+
+
 FaceEdit: TypeAlias = FacePinned | FaceAccepted | FaceRejected | Ignored | Founded
 LinkEdit: TypeAlias = Gathered | Moved | Copied | LinkNamed | Merged
-FolderEdit: TypeAlias = Shown | Named | Placed | AlbumMade | LinkEdit | FaceEdit | Rejected | Hidden
+FolderEdit: TypeAlias = Shown | Named | Placed | AlbumMade | LinkEdit | FaceEdit | Rejected | Hidden | Seeded
 
 # What is said of faces as they are comes before the merge that changes whose they are.
 ORDER = (
@@ -208,6 +217,7 @@ ORDER = (
     Merged,
     Rejected,
     Hidden,
+    Seeded,
 )
 
 

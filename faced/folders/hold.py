@@ -13,7 +13,15 @@ from faced.folders.names import is_junk, is_passed_over
 from faced.model import FolderId
 from faced.store.tree import Base, BaseFolder, BaseLink
 
-__all__ = ["IGNORED", "OWN_FOLDERS", "Held", "hold_tree", "is_ignored", "is_usable_parent"]
+__all__ = [
+    "IGNORED",
+    "OWN_FOLDERS",
+    "Held",
+    "hold_tree",
+    "is_ignored",
+    "is_strangers_place",
+    "is_usable_parent",
+]
 
 IGNORED = b"_Ignored"
 """Where strangers' folders are: they are known, and shown nowhere else."""
@@ -162,6 +170,11 @@ def is_ignored(path: bytes) -> bool:
     """Whether this is a folder of a stranger, by where it is."""
     first, _, below = path.partition(b"/")
     return below != b"" and first.lower() == IGNORED.lower()
+
+
+def is_strangers_place(path: bytes) -> bool:
+    """Whether this is the folder of strangers itself: a person's was moved there before there was one."""
+    return path.lower() == IGNORED.lower()
 
 
 def is_usable_parent(folder: bytes, disk: Disk, taken: Collection[bytes]) -> bool:

@@ -7,7 +7,7 @@ the text that faced once wrote into it, never by its name or by where it leads.
 
 from collections import defaultdict
 from collections.abc import Collection, Hashable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import TypeVar
 
@@ -41,6 +41,7 @@ class Looks:
         self.disk = disk
         self._image_of = {**images_of_texts, **{link.text: link.image for link in base.links}}
         self._images: dict[bytes, frozenset[ImageId]] = {}
+        self._below: dict[bytes, frozenset[ImageId]] = {}
 
     def image_of(self, text: bytes) -> ImageId | None:
         """The image that a link of this text stands for; None: no link of faced's."""
@@ -53,14 +54,33 @@ class Looks:
             self._images[path] = frozenset(image for image in found if image is not None)
         return self._images[path]
 
+    def images_below(self, path: bytes) -> frozenset[ImageId]:
+        """Those of its folders of years, too, or whatever else is in it."""
+        if not self._below:
+            found: dict[bytes, set[ImageId]] = defaultdict(set)
+            for other in self.disk:
+                above = other
+                while above:
+                    found[above] |= self.images_in(other)
+                    above = parent_of(above)
+            self._below = {other: frozenset(images) for other, images in found.items()}
+        return self._below.get(path, frozenset())
+
 
 @dataclass(frozen=True, slots=True)
 class _Sought:
-    """A folder to be found. images: of its links, without those that are known to be missing."""
+    """A folder to be found. images: of its links, without those that are known to be missing. is_deep: all of them are
+    in folders inside it (of years).
+    """
 
     path: bytes
     ino: int
     images: frozenset[ImageId]
+    is_deep: bool = False
+
+    def images_at(self, looks: Looks, path: bytes) -> frozenset[ImageId]:
+        """What is to be compared with those."""
+        return looks.images_below(path) if self.is_deep else looks.images_in(path)
 
 
 def identify_folders(
@@ -85,6 +105,7 @@ def identify_folders(
             images[link.folder].add(link.image)
     folders = {folder.id: folder for folder in base.folders}
     sought = {id_: _Sought(f.path, f.ino, frozenset(images[id_])) for id_, f in folders.items()}
+    _look_deeper(sought, folders)
     identity = Identity()
     disk = looks.disk
     for id_, folder in list(sought.items()):
@@ -103,9 +124,23 @@ def identify_folders(
     return identity
 
 
+def _look_deeper(sought: dict[FolderId, _Sought], folders: Mapping[FolderId, BaseFolder]) -> None:
+    """A person's folder that has no links itself, for all are in folders inside it, is known by those."""
+    for id_, folder in folders.items():
+        if folder.person is None or sought[id_].images:
+            continue
+        inside = [
+            sought[other].images
+            for other, one in folders.items()
+            if one.person == folder.person and one.path.startswith(folder.path + b"/")
+        ]
+        if any(inside):
+            sought[id_] = replace(sought[id_], images=frozenset().union(*inside), is_deep=True)
+
+
 def _agrees(folder: _Sought, looks: Looks, path: bytes) -> bool:
     """Whether the links of a folder with the right inode speak for it: many may have been moved since."""
-    return not folder.images or bool(folder.images & looks.images_in(path))
+    return not folder.images or bool(folder.images & folder.images_at(looks, path))
 
 
 def _find_lost(pending: Mapping[FolderId, _Sought], looks: Looks, identity: Identity) -> None:
@@ -121,7 +156,7 @@ def _find_lost(pending: Mapping[FolderId, _Sought], looks: Looks, identity: Iden
             identity.unclear[id_] = f"it cannot be told whether {shown(path)} is this folder, which was empty"
             del lost[id_]
         elif _agrees(folder, looks, path):
-            claims[path].append((len(folder.images & looks.images_in(path)), id_))
+            claims[path].append((len(folder.images & folder.images_at(looks, path)), id_))
     for path, found in claims.items():
         # Base may have one inode twice: of a folder that is gone, and of one that was made since.
         most = [id_ for count, id_ in found if count == max(found)[0]]
@@ -141,7 +176,15 @@ def _find_away(
     away: Iterable[AwayFolder], looks: Looks, identity: Identity, pending: Mapping[FolderId, _Sought]
 ) -> None:
     """Folders of hidden persons: an empty one only under its old name, for its inode may be another's by now."""
-    sought = {f.person: _Sought(f.path, f.ino, frozenset(link.image for link in f.links)) for f in away}
+    sought = {
+        f.person: _Sought(
+            f.path,
+            f.ino,
+            frozenset(link.image for link in f.links),
+            bool(f.links) and all(b"/" in link.name for link in f.links),
+        )
+        for f in away
+    }
     if not sought:
         return
     taken = {*identity.found.values(), *(folder.path for folder in pending.values())}
@@ -168,20 +211,24 @@ def _match(
     """One to one, by the images of the links alone: most of one are most of the other. Same path first, then same
     name, then most alike. What is no better than another choice is not chosen: the second value.
     """
+    free = [
+        path for path, found in looks.disk.items() if path and found.problem is None and path not in taken
+    ]
     holding: dict[ImageId, list[bytes]] = defaultdict(list)
-    if any(folder.images for folder in sought.values()):
-        for path, found in looks.disk.items():
-            if path and found.problem is None and path not in taken:
-                for image in looks.images_in(path):
-                    holding[image].append(path)
+    if any(folder.images and not folder.is_deep for folder in sought.values()):
+        for path in free:
+            for image in looks.images_in(path):
+                holding[image].append(path)
     pairs: list[tuple[tuple[bool, bool, Fraction], Key, bytes]] = []
     for key, folder in sought.items():
         common: dict[bytes, int] = defaultdict(int)
         for image in folder.images:
             for path in holding.get(image, ()):
                 common[path] += 1
+        if folder.is_deep:
+            common = {path: len(folder.images & looks.images_below(path)) for path in free}
         for path, count in common.items():
-            size = len(looks.disk[path].links)
+            size = len(looks.images_below(path)) if folder.is_deep else len(looks.disk[path].links)
             if count * 2 > len(folder.images) and count * 2 > size:
                 alike = Fraction(count, len(folder.images) + size - count)
                 rank = (path == folder.path, _last(path) == _last(folder.path), alike)

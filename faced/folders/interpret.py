@@ -20,7 +20,7 @@ from faced.folders.context import Context, Understood
 from faced.folders.disk import Disk, join_path, parent_of
 from faced.folders.edits import FolderEdit, Hidden, Named, Placed, Shown, sort_edits
 from faced.folders.emptied import find_emptied
-from faced.folders.hold import OWN_FOLDERS, is_ignored
+from faced.folders.hold import OWN_FOLDERS, is_ignored, is_strangers_place
 from faced.folders.identify import Looks, identify_folders
 from faced.folders.links import is_there, look_at_links
 from faced.folders.merged import Nested, find_nested, with_merges
@@ -42,8 +42,9 @@ def interpret_tree(base: Base, disk: Disk, context: Context) -> Understood:
     | a person's folder | it, where it was                                | nothing                              |
     |                   | it, under another name                          | Named; `Person 7` is no name         |
     |                   | it, in another folder                           | Placed                               |
-    |                   | it, in `_Ignored`; out of it again              | Hidden; Shown                        |
-    |                   | it, inside another person's                     | Merged, or ambiguous (merged.py)     |
+    |                   | it, in `_Ignored` (or as `_Ignored`, when there | Hidden                               |
+    |                   | was none); out of it again                      | Shown                                |
+    |                   | it, inside another person's                     | Merged, or asked about (merged.py)   |
     |                   | it, where base has one that is not decided      | held until that is                   |
     |                   | no link in it any more: all are another's       | Merged (emptied.py)                  |
     |                   | nothing                                         | undecided; at the second look Hidden |
@@ -126,8 +127,8 @@ class _Reader:
             change=self.change,
             pictures=new.pictures.change,
             waiting=(*decided.waiting, *arrivals.waiting, *new.pictures.waiting),
-            asks=(*decided.asks, *new.pictures.asks),
-            over=(*decided.over, *new.pictures.over),
+            asks=(*decided.asks, *new.pictures.asks, *self.nested.asks),
+            over=(*decided.over, *new.pictures.over, *self.nested.over),
             left_alone={**self.left_alone, **new.left_alone},
             copies=frozenset(self.copies),
         )
@@ -161,7 +162,7 @@ class _Reader:
             folder = self.folders[id_]
             if path == folder.path or folder.person is None or self.homes[folder.person] != id_:
                 continue
-            if (why := _own_place_reason(path)) is None:
+            if is_strangers_place(path) or (why := _own_place_reason(path)) is None:
                 put[path] = folder
             else:
                 self._hold_folder(held, folder, path, why)
@@ -291,17 +292,32 @@ class _Reader:
                 continue
             self.edits += [merged for by, merged in self.nested.merged if by == id_]
             if id_ not in self.nested.followed and folder.person not in self.merged_away:
-                images = frozenset(
-                    link.image for link in self.links_of[id_] if is_there(link, self.disk[path], self.looks)
-                )
                 self._see_move(
-                    folder.person, folder.path, path, images, is_placed=id_ not in self.nested.inside
+                    folder.person,
+                    folder.path,
+                    path,
+                    self._images_of(folder.person),
+                    is_placed=id_ not in self.nested.inside,
                 )
+
+    def _images_of(self, person: PersonId) -> frozenset[ImageId]:
+        """Of the links that are there, in her folder and in those inside it."""
+        return frozenset(
+            link.image
+            for path, folder in self.owner_at.items()
+            if folder.person == person
+            for link in self.links_of[folder.id]
+            if is_there(link, self.disk[path], self.looks)
+        )
 
     def _see_move(
         self, person: PersonId, old: bytes, new: bytes, images: frozenset[ImageId], *, is_placed: bool = True
     ) -> None:
         """A folder's last part is its person's name, what is before it her place."""
+        if is_strangers_place(new):
+            if person not in self.context.hidden:
+                self.edits.append(Hidden(person, f"the folder {shown(old)} was moved to {shown(new)}"))
+            return
         was, is_now = old[len(parent_of(old)) :].lstrip(b"/"), new[len(parent_of(new)) :].lstrip(b"/")
         if was != is_now:
             name = name_of_folder(is_now)

@@ -8,23 +8,35 @@ from faced.errors import shown
 from faced.folders.context import Context
 from faced.folders.disk import parent_of
 from faced.folders.edits import Merged
+from faced.folders.hold import is_strangers_place
+from faced.folders.missing import AskDraft
 from faced.folders.names import is_same_name, name_of_folder
 from faced.model import FolderId, PersonId
 from faced.store.tree import BaseFolder
 
-__all__ = ["Nested", "find_nested", "folders_above", "name_now", "with_merges"]
+__all__ = ["NESTED", "Nested", "find_nested", "folders_above", "name_now", "with_merges"]
+
+NESTED = "nested"
+INSIDE = (
+    "the folder of one person with a name is inside that of another, {}: move it out, say `faced merge` if they are one,"
+    " or answer the question"
+)
 
 
 @dataclass(slots=True)
 class Nested:
     """inside: folders inside others. merged: what that means, with the folder that says so. held: why that cannot be said. followed:
-    folders that are inside one of the same person, by a merge that is known.
+    folders that are inside one of the same person, by a merge that is known. asks, over: as in Understood, of those of whom
+    the user is asked. parted: folders that are to be put back.
     """
 
     inside: set[FolderId] = field(default_factory=set)
     merged: list[tuple[FolderId, Merged]] = field(default_factory=list)
     held: dict[FolderId, str] = field(default_factory=dict)
     followed: set[FolderId] = field(default_factory=set)
+    asks: list[AskDraft] = field(default_factory=list)
+    over: tuple[int, ...] = ()
+    parted: set[FolderId] = field(default_factory=set)
 
 
 class _Pair(NamedTuple):
@@ -50,8 +62,9 @@ def find_nested(
     | folders inside each other              | they are                                            |
     | of one with a name, others without     | all the one with a name                             |
     | of nobody with a name                  | each the one that it was put into                   |
-    | of several with names                  | ambiguous: held; but one without a name that is in  |
-    |                                        | one with a name, and has none in it, is that one    |
+    | of several with names                  | asked about: one, or to be put back? But one        |
+    |                                        | without a name that is in one with a name, and has  |
+    |                                        | none in it, is that one                             |
     | of one merged into the other already   | followed                                            |
     | of an album and of a person            | held                                                |
     Nothing of this depends on which of them was put into the other first.
@@ -59,7 +72,8 @@ def find_nested(
     nested = Nested()
     pairs = []
     for path, folder in sorted(folders.items()):
-        above = next((above for above in folders_above(path) if _is_hers(owner_at.get(above))), None)
+        around = (above for above in folders_above(path) if not is_strangers_place(above))
+        above = next((above for above in around if _is_hers(owner_at.get(above))), None)
         if above is None or folder.person is None or owner_at[above].person == folder.person:
             continue
         owner = owner_at[above]
@@ -75,6 +89,8 @@ def find_nested(
     nested.inside = {pair.folder.id for pair in pairs}
     for together in _connect(pairs):
         _judge(together, context, nested)
+    open_asks = {ask.id for ask in context.asks if ask.kind == NESTED}
+    nested.over = tuple(sorted(open_asks - {draft.id for draft in nested.asks}))
     return nested
 
 
@@ -106,10 +122,17 @@ def _judge(pairs: list[_Pair], context: Context, nested: Nested) -> None:
         else:
             over = next((above for above in _chain(pair.folder.id, up) if above in named), None)
             if over is None or pair.folder.id in named | above_named:
-                nested.held[pair.folder.id] = (
-                    f"the folder of one person with a name is inside that of another, {shown(pair.above)}:"
-                    " move it out, or say `faced merge` if they are one"
-                )
+                if (
+                    over is None
+                    or pair.folder.id not in named
+                    or not _ask(pair, at[over][0], context, nested)
+                ):
+                    nested.held.setdefault(pair.folder.id, INSIDE.format(shown(pair.above)))
+                    continue
+                into = over
+                if pair.folder.id in nested.parted:
+                    continue
+                nested.merged.append((pair.folder.id, Merged(*_both(pair.folder, at[over][0]), pair.why)))
                 continue
             into = over
         target = at[into][0].person
@@ -118,6 +141,29 @@ def _judge(pairs: list[_Pair], context: Context, nested: Nested) -> None:
             if folder.id != into and folder.person is not None and folder.person not in done:
                 done.add(folder.person)
                 nested.merged.append((pair.folder.id, Merged(folder.person, target, pair.why)))
+
+
+def _ask(pair: _Pair, over: BaseFolder, context: Context, nested: Nested) -> bool:
+    """Ask whether two with names are one; True when that was answered. With a no the folder is in `parted`."""
+    person, into = _both(pair.folder, over)
+    details = {"person": int(person), "into": int(into)}
+    known = next((ask for ask in context.asks if ask.kind == NESTED and dict(ask.details) == details), None)
+    if known is not None and known.answer is not None:
+        if not known.answer:
+            nested.parted.add(pair.folder.id)
+        return True
+    text = (
+        f"the folder {shown(pair.folder.path)} was put into {shown(over.path)}, and both have names: are the two one"
+        " person? With a no it is put back"
+    )
+    nested.asks.append(AskDraft(None if known is None else known.id, NESTED, text, details, ()))
+    return False
+
+
+def _both(folder: BaseFolder, over: BaseFolder) -> tuple[PersonId, PersonId]:
+    assert folder.person is not None
+    assert over.person is not None
+    return folder.person, over.person
 
 
 def _chain(folder: FolderId, up: Mapping[FolderId, FolderId]) -> Iterator[FolderId]:

@@ -12,6 +12,7 @@ from faced.folders.disk import Disk
 from faced.folders.edits import AlbumMade
 from faced.folders.identify import Identity
 from faced.folders.interpret_pictures import PicturesRead, interpret_pictures
+from faced.folders.merged import NESTED
 from faced.folders.missing_pictures import PICTURES
 from faced.model import FolderId, PersonId
 from faced.store.follow import FoundFolder, UserChange
@@ -37,8 +38,8 @@ class Newcomers:
 
 
 def about_links(context: Context) -> Context:
-    """Without the questions about face pictures."""
-    return replace(context, asks=tuple(ask for ask in context.asks if ask.kind != PICTURES))
+    """Without the questions about face pictures, and about folders inside others."""
+    return replace(context, asks=tuple(ask for ask in context.asks if ask.kind not in (PICTURES, NESTED)))
 
 
 def read_newcomers(

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from faced.folders.disk import Disk, join_path, parent_of
-from faced.folders.hold import IGNORED, Held, is_ignored, is_usable_parent
+from faced.folders.hold import IGNORED, Held, is_ignored, is_strangers_place, is_usable_parent
+from faced.folders.linking import Layout, Years
 from faced.folders.names import (
     NAME_BYTES,
     TakenNames,
@@ -24,7 +25,9 @@ from faced.folders.removal import plan_removals
 from faced.model import FolderId, ImageId, PersonId
 from faced.store.tree import Base, BaseFolder, BaseLink, Operation
 
-__all__ = ["PhotoPath", "ShownPerson", "plan_tree"]
+__all__ = ["ABSOLUTE", "PhotoPath", "ShownPerson", "plan_tree"]
+
+ABSOLUTE = Layout()
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +38,7 @@ class ShownPerson:
     place: the path where she is said to live. Her folder belongs into the folder that this one lies in, which is
     the people folder itself for b""; its own last part only counts while it says her name. None: nothing is said,
     a folder stays where it is. hidden: a stranger: she has a folder only if base has one, and that in `_Ignored`.
-    link_names: what the user called her links, by image.
+    link_names: what the user called her links, by image. may_divide: by years, see Layout; an album is as it is.
     """
 
     id: PersonId
@@ -44,20 +47,23 @@ class ShownPerson:
     place: bytes | None = None
     hidden: bool = False
     link_names: Mapping[ImageId, bytes] = field(default_factory=dict)
+    may_divide: bool = True
 
 
 class PhotoPath(NamedTuple):
     """A photo that a link may lead to. root: of its library, absolute; path: relative to it; time_ns: the photo's
-    own date, UTC nanoseconds since 1970 (EXIF as local time, else mtime), which becomes the link's.
+    own date, UTC nanoseconds since 1970 (EXIF as local time, else mtime), which becomes the link's. year: of the EXIF
+    date.
     """
 
     root: bytes
     path: bytes
     time_ns: int
+    year: int | None = None
 
     @property
     def text(self) -> bytes:
-        """What a link to it says."""
+        """Its absolute path."""
         return self.root.rstrip(b"/") + b"/" + self.path
 
     @property
@@ -77,6 +83,7 @@ def plan_tree(
     held: Held,
     *,
     name_max: int = NAME_BYTES,
+    layout: Layout = ABSOLUTE,
 ) -> tuple[Operation, ...]:
     """What is to be done, in this order: drops, removed folders, folders above others, moved folders, new folders,
     links.
@@ -85,7 +92,7 @@ def plan_tree(
     disk and held: of the same look. name_max: bytes, the longest name that the file system takes.
     Up to the moved folders, operations name folders as base has them; after them, by their new paths.
     """
-    return _Planner(shown, photos, base, disk, held, name_max).plan()
+    return _Planner(shown, photos, base, disk, held, name_max, layout).plan()
 
 
 class _Planner:
@@ -99,7 +106,9 @@ class _Planner:
         disk: Disk,
         held: Held,
         name_max: int,
+        layout: Layout,
     ) -> None:
+        self.layout = layout
         self.shown = {person.id: person for person in sorted(shown, key=lambda person: person.id)}
         self.photos = photos
         self.base = base
@@ -120,6 +129,11 @@ class _Planner:
         self.leaving: frozenset[bytes] = frozenset()
         self.removed: frozenset[bytes] = frozenset()
         self.taken: dict[bytes, TakenNames] = {}
+        self.home_of: dict[PersonId, BaseFolder] = {}
+        for folder in sorted(self.folders.values(), key=lambda f: (len(f.path), f.path)):
+            if folder.person is not None:
+                self.home_of.setdefault(folder.person, folder)
+        self.at = {folder.path: folder for folder in base.folders}
 
     def plan(self) -> tuple[Operation, ...]:
         self._follow_links()
@@ -148,7 +162,13 @@ class _Planner:
             is_held = link.folder in self.held_folders or (link.folder, link.name) in self.held_links
             is_double = (link.person, link.image) in linked
             if is_wanted and (
-                is_held or (not is_double and self._is_named_right(link) and self._is_kept(link))
+                is_held
+                or (
+                    not is_double
+                    and self._is_named_right(link)
+                    and self._is_in_place(link)
+                    and self._is_kept(link)
+                )
             ):
                 linked.add((link.person, link.image))
             elif not is_held:
@@ -172,36 +192,75 @@ class _Planner:
         """A link stays while its photo does; else it leads to another photo of its image, under its old name
         unless the user did not give it that and the new photo has another: then False.
         """
-        photos = self.photos[link.image]
-        if any(photo.text == link.text for photo in photos):
+        folder = self.folders[link.folder]
+        photo = self._photo_of(link)
+        text = self.layout.text(photo, folder.path)
+        if text == link.text:
             return True
-        photo = min(photos)
         is_ours = link.image not in self.shown[link.person].link_names
         if is_ours and not is_form_of(link.name, photo.name, is_file=True, limit=self.name_max):
             return False
         operation = Operation(
-            "retarget", b"", link.name, photo.text, link.text, None, link.image, link.person, photo.time_ns
+            "retarget", b"", link.name, text, link.text, None, link.image, link.person, photo.time_ns
         )
-        self.links.append((self.folders[link.folder], operation))
+        self.links.append((folder, operation))
         return True
+
+    def _photo_of(self, link: BaseLink) -> PhotoPath:
+        """The one that it leads to, if that is there; else the one that it is to lead to."""
+        photos = self.photos[link.image]
+        return self.layout.find_photo(link.text, self.folders[link.folder].path, photos) or min(photos)
+
+    def _is_in_place(self, link: BaseLink) -> bool:
+        home = self.home_of.get(link.person)
+        if home is None or self.layout.years is Years.KEEP or not self.shown[link.person].may_divide:
+            return True
+        photo = self._photo_of(link)
+        if self.layout.is_right(self.folders[link.folder].path, home.path, photo):
+            return True
+        return self.layout.years is Years.DIVIDE and self._folder_for(link.person, photo) == home.path
+
+    def _folder_for(self, person: PersonId, photo: PhotoPath) -> bytes | None:
+        """Where base has the folder for a new link, or would have it; None: she has none. One of a year that cannot be
+        made is done without.
+        """
+        home = self.home_of.get(person)
+        if home is None or not self.shown[person].may_divide:
+            return None if home is None else home.path
+        wanted = self.layout.folder_of(home.path, photo)
+        if wanted == home.path or wanted not in self.at:
+            here = self.disk[home.path]
+            name = wanted.rpartition(b"/")[2]
+            is_used = name in here.links or name in here.folders or name in here.others
+            return home.path if is_used else wanted
+        year = self.at[wanted]
+        return wanted if year.person == person and year.id in self.folders else home.path
 
     def _relabel(self, homes: Mapping[PersonId, BaseFolder]) -> None:
         """A photo that holds another picture now: the link to it stays untouched and stands for that one."""
         for person, wishes in self.wishes.items():
-            if (home := homes.get(person)) is None or not self.dropped.get(home.id):
+            hers = [self.folders[id_] for id_, gone in self.dropped.items() if gone]
+            hers = [folder for folder in hers if folder.person == person]
+            if person not in homes or not hers:
                 continue
-            by_text = {link.text: link for link in self.dropped[home.id].values() if link.person == person}
+            by_text = {
+                (folder.id, link.text): link
+                for folder in hers
+                for link in self.dropped[folder.id].values()
+                if link.person == person
+            }
             left = []
             for photo, image in wishes:
-                link = by_text.pop(photo.text, None)
-                if link is None or link.image == image:  # none, or it has a wrong name
+                keys = [(folder.id, self.layout.text(photo, folder.path)) for folder in hers]
+                found = next((by_text.pop(key) for key in keys if key in by_text), None)
+                if found is None or found.image == image:  # none, or it has a wrong name, or place
                     left.append((photo, image))
                     continue
-                del self.dropped[home.id][link.name]
+                del self.dropped[found.folder][found.name]
                 operation = Operation(
-                    "retarget", b"", link.name, link.text, link.text, None, image, person, None
+                    "retarget", b"", found.name, found.text, found.text, None, image, person, None
                 )
-                self.links.append((home, operation))
+                self.links.append((self.folders[found.folder], operation))
             self.wishes[person] = left
 
     # Folders.
@@ -211,21 +270,17 @@ class _Planner:
 
         Somebody whose folder is held has neither: what the user did with it is not known yet.
         """
-        homes: dict[PersonId, BaseFolder] = {}
         owners = {folder.person for folder in self.base.folders}
-        for folder in sorted(self.folders.values(), key=lambda f: (len(f.path), f.path)):
-            if folder.person is not None:
-                homes.setdefault(folder.person, folder)
         homeless = [
             id_
             for id_, person in self.shown.items()
             if id_ not in owners and self.wishes.get(id_) and not person.hidden
         ]
-        return homes, homeless
+        return self.home_of, homeless
 
     def _remove_folders(self) -> tuple[list[Operation], frozenset[bytes]]:
         """Folders that faced made for somebody who is not shown any more, once nothing is left in them."""
-        staying = {folder.path for folder, _ in self.links}
+        staying = {folder.path for folder, _ in self.links} | self._find_wanted_years()
         unwanted = []
         for folder in self.folders.values():
             gone = self.dropped.get(folder.id, {})
@@ -234,12 +289,24 @@ class _Planner:
                 unwanted.append((folder, gone))
         return plan_removals(unwanted, self.disk)
 
+    def _find_wanted_years(self) -> set[bytes]:
+        """The folders of years that links are about to be put into."""
+        if self.layout.years is not Years.DIVIDE:
+            return set()
+        found = {
+            self._folder_for(person, photo) for person, wishes in self.wishes.items() for photo, _ in wishes
+        }
+        return {path for path in found if path is not None}
+
     def _is_needed(self, folder: BaseFolder) -> bool:
         """An empty folder stays when it is a named person's, or of one with photos, or nobody's."""
         if folder.person is None:
             return True
         person = self.shown.get(folder.person)
         if person is None:
+            return False
+        home = self.home_of.get(folder.person)
+        if home is not None and person.may_divide and self.layout.is_of_year(folder.path, home.path):
             return False
         return person.name is not None or any(self.photos.get(image) for image in person.images)
 
@@ -255,6 +322,8 @@ class _Planner:
             parent, _, name = folder.path.rpartition(b"/")
             target = self._wanted_parent(person, removed, parent)
             wanted = self._wanted_name(person)
+            if is_strangers_place(folder.path):
+                target = b""  # out of the way first, so that the folder of strangers can be made
             if not _is_named(name, wanted, person.name):
                 pending[folder.path] = (folder, target, wanted)
             elif target != parent:
@@ -362,18 +431,44 @@ class _Planner:
             home = homes.get(person)
             if not wishes or (home is None and person not in made):
                 continue
-            folder = made[person] if home is None else self._path_now(home.path)
-            taken = TakenNames(() if home is None else self._names_staying(home), self.name_max)
-            there = set() if home is None else self._strange_texts(home)
+            top = made[person] if home is None else self._path_now(home.path)
             names = self.shown[person].link_names
-            for photo, image in sorted(wishes):
-                if any(other.text in there for other in self.photos[image]):
-                    continue  # what somebody else's link means is for a look to say
-                name = taken.claim(names.get(image, photo.name), is_file=True)
-                operations.append(
-                    Operation("link", folder, name, photo.text, None, None, image, person, photo.time_ns)
-                )
+            there = set() if home is None else self._strange_texts(home)
+            for path, inside in self._sort_by_folder(person, top, wishes):
+                known = None if home is None else self.at.get(join_path(home.path, path[len(top) + 1 :]))
+                if home is not None and path == top:
+                    known = home
+                new = []
+                taken = TakenNames(() if known is None else self._names_staying(known), self.name_max)
+                for photo, image in inside:
+                    if any(self._texts_of(other, home) & there for other in self.photos[image]):
+                        continue  # what somebody else's link means is for a look to say
+                    name = taken.claim(names.get(image, photo.name), is_file=True)
+                    text = self.layout.text(photo, path)
+                    new.append(Operation("link", path, name, text, None, None, image, person, photo.time_ns))
+                if new and known is None and path != top:
+                    operations.append(Operation("mkdir", path, person=person))
+                operations += new
         return operations
+
+    def _sort_by_folder(
+        self, person: PersonId, top: bytes, wishes: Iterable[tuple[PhotoPath, ImageId]]
+    ) -> list[tuple[bytes, list[tuple[PhotoPath, ImageId]]]]:
+        """New links by the folders that they go into, as these are called after the moves; the first one is hers."""
+        home = self.home_of.get(person)
+        inside: dict[bytes, list[tuple[PhotoPath, ImageId]]] = defaultdict(list)
+        for photo, image in sorted(wishes):
+            if home is None:
+                wanted = self.layout.folder_of(top, photo) if self.shown[person].may_divide else top
+            else:
+                path = self._folder_for(person, photo)
+                assert path is not None
+                wanted = top + path[len(home.path) :]
+            inside[wanted].append((photo, image))
+        return sorted(inside.items())
+
+    def _texts_of(self, photo: PhotoPath, home: BaseFolder | None) -> set[bytes]:
+        return {photo.text} if home is None else {photo.text, self.layout.text(photo, home.path)}
 
     def _strange_texts(self, home: BaseFolder) -> set[bytes]:
         ours = {link.name for link in self.links_of[home.id]}

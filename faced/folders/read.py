@@ -48,6 +48,7 @@ from faced.store.follow import (
 )
 from faced.store.photos import is_size_of_photo
 from faced.store.pictures import follow_pictures, load_made_pictures, load_understood_pictures
+from faced.store.portraits import load_portraits_only
 from faced.store.spots import load_image_ids
 from faced.store.tree import Base, load_base
 
@@ -83,6 +84,7 @@ class ReadReport:
     it (UTC nanoseconds). asks: the people folder's open questions. left_alone: reasons for sync_tree. frozen: why
     nothing was read. adopting: nothing was, for the folders are to be recognised first. recovered: as in TreeReport.
     rests: nothing has changed since nothing was to be done, so nothing was read. seen: the folders, as they were read.
+    pictures: paths of face pictures. to_encode: there are portraits that are to be read first.
     """
 
     edits: tuple[FolderEdit, ...] = ()
@@ -95,6 +97,8 @@ class ReadReport:
     recovered: int = 0
     rests: bool = False
     seen: Mapping[bytes, DiskFolder] = field(default_factory=dict, repr=False, compare=False)
+    pictures: frozenset[bytes] = frozenset()
+    to_encode: bool = False
 
 
 def read_user_edits(
@@ -126,12 +130,14 @@ def read_user_edits(
     try:
         recover_tree(store, held, writer, recovered)
         if is_adopting(store.db):
-            return ReadReport(adopting=True)
+            disk = read_tree(held.handle)
+            found = find_pictures(held.handle, Base(), disk, lambda _: {})
+            return ReadReport(adopting=True, seen=disk, pictures=frozenset(found.at))
         if key is not None and held.dates_folders and rests(store.db, held.handle, key):
             return ReadReport(rests=True, recovered=recovered.recovered)
         disk = read_tree(held.handle, load_known(store.db) if held.dates_folders else None)
         files = _find_files(store, held.handle, disk)
-        understood, rows, asks = _understand(
+        understood, rows, asks, pictures = _understand(
             store, held.handle, disk, files, known, now_ns, trust_first, second_look_ns
         )
     except Frozen as frozen:
@@ -152,6 +158,7 @@ def read_user_edits(
         left_alone=understood.left_alone,
         recovered=recovered.recovered,
         seen=disk,
+        pictures=pictures,
     )
 
 
@@ -164,7 +171,8 @@ def _find_files(store: Store, root: int, disk: Disk) -> dict[bytes, tuple[bytes,
     """Copies of photos that are known, by path."""
     db = store.db
     found = find_copied_files(root, disk, load_copies(db), lambda size: is_size_of_photo(db, size))
-    ids = load_image_ids(db, {key for _, key in found.values() if key is not None})
+    keys = {key for _, key in found.values() if key is not None}
+    ids = load_image_ids(db, keys - load_portraits_only(db, keys))
     return {
         path: (mark, None if key is None else ids[key])
         for path, (mark, key) in found.items()
@@ -181,8 +189,9 @@ def _understand(
     now_ns: int,
     trust_first: bool,
     second_look_ns: int,
-) -> tuple[Understood, tuple[Undecided, ...], tuple[Ask, ...]]:
+) -> tuple[Understood, tuple[Undecided, ...], tuple[Ask, ...], frozenset[bytes]]:
     base = load_base(store.db)
+    pictures = find_pictures(root, base, disk, lambda sums: load_made_pictures(store.db, sums))
     rows = load_undecided(store.db)
     asks = tuple(ask for ask in load_asks(store.db) if ask.kind in TREE_KINDS)
     context = Context(
@@ -205,12 +214,12 @@ def _understand(
         in_common=known.in_common,
         images_of_texts=load_images_of_texts(store.db, _strange_texts(base, disk)),
         away=load_away(store.db),
-        pictures=find_pictures(root, base, disk, lambda sums: load_made_pictures(store.db, sums)),
+        pictures=pictures,
         understood_pictures=load_understood_pictures(store.db),
         second_look_ns=second_look_ns,
         trust_first=trust_first,
     )
-    return interpret_tree(base, disk, context), rows, asks
+    return interpret_tree(base, disk, context), rows, asks, frozenset(pictures.at)
 
 
 def _strange_texts(base: Base, disk: Disk) -> set[bytes]:

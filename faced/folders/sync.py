@@ -17,9 +17,10 @@ from faced.folders.adopt import adopt_in_hand, what_adopting_takes
 from faced.folders.clean import plan_leftovers, remove_own_files
 from faced.folders.disk import Disk, DiskFolder, parent_of
 from faced.folders.hold import hold_tree
+from faced.folders.linking import Layout
 from faced.folders.pictures import find_pictures
 from faced.folders.place import HeldTree, ensure_own_folders, open_place, write_marker
-from faced.folders.plan import PhotoPath, ShownPerson, plan_tree
+from faced.folders.plan import ABSOLUTE, PhotoPath, ShownPerson, plan_tree
 from faced.folders.plan_pictures import SUGGESTIONS, ShownFaces, plan_pictures
 from faced.folders.recover import clear_strays, settle_batch
 from faced.folders.rest import note_rest
@@ -126,6 +127,7 @@ def sync_tree(
     seen: Mapping[bytes, DiskFolder] | None = None,
     key: str | None = None,
     faces: FacesToShow | None = None,
+    layout: Layout = ABSOLUTE,
 ) -> TreeReport:
     """Make the people folder show these persons. The caller holds the pass lock; nothing else runs in the tree.
 
@@ -134,7 +136,7 @@ def sync_tree(
     database was lost is adopted first. seen: the folders as they were read just now.
     key: says by which settings all this was made; when nothing is to be done, that is noted with it, so that nothing
     need be read while nothing changes. None: it is not.
-    faces: those to have pictures; None: what there is of them stays.
+    faces: those to have pictures; None: what there is of them stays. layout: as for plan_tree.
     Raises UsageError when `root` cannot be a people folder, FacedError when it could not be written (disk full):
     then nothing is lost, and the next run goes on from there.
     """
@@ -149,8 +151,8 @@ def sync_tree(
         recover_tree(store, held, writer, report)
         persons = list(shown)
         if is_adopting(store.db):
-            adopt_in_hand(store, held, *what_adopting_takes(persons, photos))
-        sync = _Sync(store, held, writer, batch, report)
+            adopt_in_hand(store, held, *what_adopting_takes(persons, photos), layout.root)
+        sync = _Sync(store, held, writer, batch, report, layout)
         calm, left_alone = sync.run(persons, photos, seen if held.dates_folders else None)
         is_calm = calm is not None and held.dates_folders
         if faces is not None:
@@ -251,8 +253,15 @@ class _Sync:
     """One run of the step over a people folder in hand."""
 
     def __init__(
-        self, store: Store, held: HeldTree, writer: TreeWriter, batch: int, report: TreeReport
+        self,
+        store: Store,
+        held: HeldTree,
+        writer: TreeWriter,
+        batch: int,
+        report: TreeReport,
+        layout: Layout = ABSOLUTE,
     ) -> None:
+        self.layout = layout
         self.store = store
         self.held = held
         self.writer = writer
@@ -276,7 +285,9 @@ class _Sync:
             seen = disk = read_tree(self.held.handle, seen)
             held = hold_tree(base, disk)
             left_alone = held.left_alone
-            operations = plan_tree(shown, photos, base, disk, held, name_max=self.held.name_max)
+            operations = plan_tree(
+                shown, photos, base, disk, held, name_max=self.held.name_max, layout=self.layout
+            )
             # A folder that another one left may be empty now.
             is_again = any(operation.op == "movedir" for operation in operations)
             if not operations and number == 0:

@@ -9,12 +9,13 @@ from faced.folders.albums import album_name, read_album_name
 from faced.folders.edits import FolderEdit, Hidden, Named, Placed, Rejected, Shown
 from faced.folders.plan import ShownPerson
 from faced.model import ImageId, PersonId
-from faced.store.albums import Album, draft_album, draft_hidden_link, load_albums
+from faced.store.albums import Album, draft_album, draft_hidden_link, fold_albums, load_albums
 from faced.store.edits import Draft
+from faced.store.journal import load_edits
 from faced.store.persons import load_ids_of_images, load_names
 from faced.store.word import Word
 
-__all__ = ["draft_for_album", "load_album_names", "show_albums"]
+__all__ = ["draft_for_album", "load_album_names", "load_every_album_name", "show_albums"]
 
 
 def show_albums(db: Database, word: Word, images: Mapping[PersonId, frozenset[ImageId]]) -> list[ShownPerson]:
@@ -27,7 +28,7 @@ def show_albums(db: Database, word: Word, images: Mapping[PersonId, frozenset[Im
         found = [images.get(p, frozenset()) for p in persons if not word.person(p).hidden]
         both = frozenset.intersection(*found) if len(found) == len(persons) else frozenset()
         both -= load_ids_of_images(db, album.hidden)
-        shown.append(ShownPerson(album.id, _name(album, word), both, album.place))
+        shown.append(ShownPerson(album.id, _name(album, word), both, album.place, may_divide=False))
     return shown
 
 
@@ -36,6 +37,12 @@ def load_album_names(db: Database, word: Word) -> tuple[dict[PersonId, str], fro
     albums = load_albums(db)
     names = {id_: _name(album, word) for id_, album in albums.items() if not album.over}
     return names, frozenset(id_ for id_, album in albums.items() if album.over)
+
+
+def load_every_album_name(db: Database, word: Word) -> dict[PersonId, str]:
+    """What albums are or were called, those too that were taken back."""
+    edits = [edit for edit in load_edits(db) if edit.kind == "album"]
+    return {id_: _name(album, word) for id_, album in fold_albums(edits).items()}
 
 
 def _name(album: Album, word: Word) -> str:

@@ -5,7 +5,7 @@ A pass that dies anywhere is simply run again.
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from faced.errors import FacedError
@@ -107,17 +107,13 @@ def _run_steps(
     scans = steps.scan_all(store, config, places)
     settings = engine_settings(run)
     clock.begin("encode", "reading new photos")
-    encoding = encode_photos(
-        store,
-        settings,
-        workers=config.encode_workers,
-        timeout=config.encode_timeout,
-        memory=config.encode_memory,
-        cluster=config.encode_cluster,
-        progress=observer.encoding,
-    )
+    encoding = _encode(store, run, observer)
     clock.begin("read", "reading the people folder")
     read = steps.read_tree(store, config, places.people, options)
+    if read.to_encode:
+        _encode(store, run, observer)
+        again = steps.read_tree(store, config, places.people, steps.TreeOptions(now=options.now))
+        read = replace(again, edits=(*read.edits, *again.edits))
     clock.begin("show", "bringing the folders up to date")
     clustering, tree = steps.show_persons(
         store,
@@ -140,6 +136,19 @@ def _run_steps(
         steps.load_shown_names(store.db),
         tuple(load_questions(store.db)),
         clock.stop(),
+    )
+
+
+def _encode(store: Store, run: Run, observer: Observer) -> EncodeReport:
+    config = run.config
+    return encode_photos(
+        store,
+        engine_settings(run),
+        workers=config.encode_workers,
+        timeout=config.encode_timeout,
+        memory=config.encode_memory,
+        cluster=config.encode_cluster,
+        progress=observer.encoding,
     )
 
 

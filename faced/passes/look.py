@@ -1,7 +1,7 @@
 """What commands report, read from the store; nothing here writes."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from sqlite_utils import Database
 from faced.errors import FacedError, Unreadable, shown
 from faced.faces.quality import quality_word
 from faced.model import Box, ImageKey, PersonId
+from faced.passes.albums import load_every_album_name
 from faced.passes.beside import is_paused
 from faced.passes.note import Note, load_note
 from faced.passes.persons import call_by_name
@@ -34,6 +35,7 @@ from faced.store.photos import (
 from faced.store.settings import ENGINE_NOTICE, load_setting
 from faced.store.suggestions import count_suggestions
 from faced.store.tree import LeftAlone, Tree, load_left_alone, load_tree
+from faced.store.word_tables import load_word
 
 __all__ = [
     "FaceView",
@@ -105,7 +107,9 @@ def look_at_status(db: Database, *, is_running: bool = False) -> Status:
 
 def look_at_log(db: Database, count: int) -> list[LogEntry]:
     """For `faced log`: the latest first."""
-    return load_log(db, count)
+    names = load_every_album_name(db, load_word(db))
+    entries = load_log(db, count)
+    return [replace(e, album=names[e.edit.person]) if e.edit.person in names else e for e in entries]
 
 
 def look_at_people(db: Database) -> list[PersonRow]:

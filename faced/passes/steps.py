@@ -1,8 +1,9 @@
 """The steps of a pass, each of which reads what the ones before it wrote."""
 
 import hashlib
+import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -13,6 +14,7 @@ import faced
 from faced.config import Config
 from faced.errors import Damaged, StorageFull
 from faced.faces.engine import EngineRecord
+from faced.folders.linking import Layout, Years
 from faced.folders.plan import PhotoPath, ShownPerson
 from faced.folders.quiet import wait_until_quiet
 from faced.folders.read import Known, ReadReport, read_user_edits
@@ -28,20 +30,21 @@ from faced.passes.losses import find_ask, follow_losses
 from faced.passes.meant import have_one_in_common
 from faced.passes.pictures import PictureWork, open_faces
 from faced.passes.places import Places, Run
+from faced.passes.portraits import Looking, follow_portraits
 from faced.passes.word import load_said_of_pictures, pass_on_numbers
 from faced.people.recluster import Clustering, ReclusterReport, write_decision
 from faced.store.database import Store
 from faced.store.faces import count_unencoded
 from faced.store.health import check_health, is_check_due, mend, open_sound_store
 from faced.store.jobs import ensure_engine
-from faced.store.journal import load_last_id, load_moved_to, load_recent
+from faced.store.journal import load_founded_and_undone, load_last_id, load_moved_to, load_recent
 from faced.store.journal_file import append_journal
 from faced.store.persons import load_images_of_persons, load_names
 from faced.store.photos import load_absent_images, load_libraries, load_photos_of_images
 from faced.store.seen import is_at_rest
 from faced.store.settings import load_setting, save_setting
 from faced.store.traces import are_traces_left, clear_traces
-from faced.store.tree import load_left_alone
+from faced.store.tree import load_left_alone, load_person_folders
 from faced.store.upkeep import is_due, run_daily
 from faced.store.word_tables import load_word
 
@@ -64,9 +67,11 @@ __all__ = [
 ]
 
 SHOWN_ENGINE = "engine"
+DIVIDED = "tree.divided"
+"""Setting: 1 while folders are, or may still be, divided by years."""
 DAY_NS = 86_400 * 10**9
 ROUNDS = 3
-TREE_RULES = 1
+TREE_RULES = 2
 """Counts up when the rules of reading or planning the people folder change."""
 
 
@@ -212,6 +217,10 @@ def look_at_tree(store: Store, config: Config, root: bytes, options: TreeOptions
         rebuild=options.rebuild,
         key=None if options.rebuild else rest_key(config, engine),
     )
+    looking = Looking(
+        now, int(config.people_second_look * 1e9), options.now, known.albums, known.hidden - known.albums
+    )
+    report = follow_portraits(store, os.path.abspath(root), engine, report, looking)
     if report.edits:
         keep_journal(store)
     return report
@@ -291,13 +300,14 @@ def show_tree(
         return TreeReport(left_alone=len(load_left_alone(store.db)))
     is_calm = not (read.edits or read.undecided or read.asks)
     shown = _shown_persons(store, engine, config.people_min_photos)
-    photos = _photo_paths(store)
+    layout = _choose_layout(store, config, root)
+    photos = _photo_paths(store, is_real=layout.root is not None)
     here = {person.id for person in shown}
     with ExitStack() as stack:
         faces = None
         if work is not None:
             faces = stack.enter_context(open_faces(store, config, engine, photos, here, work))
-        return sync_tree(
+        report = sync_tree(
             store,
             root,
             shown,
@@ -306,7 +316,12 @@ def show_tree(
             seen=read.seen,
             key=key if is_calm else None,
             faces=faces,
+            layout=layout,
         )
+    if layout.years is Years.GATHER and report.frozen is None and not (report.made or report.dropped):
+        with store.write() as db:
+            save_setting(db, DIVIDED, "0")
+    return report
 
 
 def rest_key(config: Config, engine: EngineId) -> str:
@@ -330,7 +345,19 @@ def _shown_persons(store: Store, engine: EngineId, min_photos: int) -> list[Show
         if said.hidden or said.name is not None or len(hers) >= min_photos or person in pictures.tags:
             place, called = said.place or b"", names.get(person, {})
             shown.append(ShownPerson(person, said.name, hers, place, said.hidden, called))
-    return [*shown, *show_albums(store.db, word, images)]
+    shown += show_albums(store.db, word, images)
+    return [*shown, *_keep_folders(store, {person.id for person in shown})]
+
+
+def _keep_folders(store: Store, shown: Collection[PersonId]) -> list[ShownPerson]:
+    """Whoever was taken back is shown no more, but a folder that the user made for him stays as it is."""
+    folders = load_person_folders(store.db)
+    gone = folders.keys() - shown
+    gone = gone & load_founded_and_undone(store.db) if gone else gone
+    return [
+        ShownPerson(person, os.fsdecode(folders[person].rpartition(b"/")[2]), frozenset(), folders[person])
+        for person in sorted(gone)
+    ]
 
 
 def load_shown_names(db: Database) -> dict[PersonId, str]:
@@ -338,12 +365,33 @@ def load_shown_names(db: Database) -> dict[PersonId, str]:
     return {**load_names(db), **load_album_names(db, load_word(db))[0]}
 
 
-def _photo_paths(store: Store) -> dict[ImageId, tuple[PhotoPath, ...]]:
+def _choose_layout(store: Store, config: Config, root: bytes) -> Layout:
+    """As configured; folders that were divided by years before are put together again first."""
+    was_divided = load_setting(store.db, DIVIDED) == "1"
+    if config.people_by_year and not was_divided:
+        with store.write() as db:
+            save_setting(db, DIVIDED, "1")
+    years = Years.DIVIDE if config.people_by_year else Years.GATHER if was_divided else Years.KEEP
+    return Layout(os.path.realpath(root) if config.people_links == "relative" else None, years)
+
+
+def _photo_paths(store: Store, *, is_real: bool) -> dict[ImageId, tuple[PhotoPath, ...]]:
+    """is_real: the roots without links in them, for what two paths have in common must be one and the same."""
+    found = load_photos_of_images(store.db)
+    roots = {photo.root: photo.root for photos in found.values() for photo in photos}
+    if is_real:
+        roots = {root: os.path.realpath(root) for root in roots}
     return {
         image: tuple(
-            PhotoPath(photo.root, photo.path, _taken_ns(photo.taken) or photo.mtime_ns) for photo in photos
+            PhotoPath(
+                roots[photo.root],
+                photo.path,
+                _taken_ns(photo.taken) or photo.mtime_ns,
+                None if photo.taken is None else int(photo.taken[:4]),
+            )
+            for photo in photos
         )
-        for image, photos in load_photos_of_images(store.db).items()
+        for image, photos in found.items()
     }
 
 

@@ -15,6 +15,7 @@ from faced.store.database import Store
 from faced.store.edits import Edit, Spot
 from faced.store.journal import load_gesture, load_undone_merges
 from faced.store.persons import Owner, load_owners, save_owners
+from faced.store.portraits import load_known_seeds
 from faced.store.spots import (
     StoredFace,
     load_became,
@@ -62,6 +63,7 @@ def load_said(db: Database, engine: EngineId) -> Said:
         born={
             p: word.born for p, word in persons.items() if word.born is not None and word.merged_into is None
         },
+        seeds=load_known_seeds(db),
     )
 
 

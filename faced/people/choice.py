@@ -7,10 +7,12 @@ import numpy as np
 
 from faced.model import Floats
 
-__all__ = ["choose_common", "choose_faces"]
+__all__ = ["choose_common", "choose_faces", "choose_largest"]
 
 Face = TypeVar("Face", bound=Hashable)
 DIGITS = 9
+LARGEST = 1.5
+"""How many times as wide as the next one a face is that a picture is of."""
 
 
 def choose_faces(
@@ -58,3 +60,14 @@ def choose_common(
         if farthest <= near and (best is None or total < best[0]):
             best = total, [picture[place] for picture, place in zip(candidates, nearest, strict=True)]
     return [] if best is None else best[1]
+
+
+def choose_largest(faces: Sequence[Face], widths: Mapping[Face, float]) -> Face | None:
+    """The face that a picture is of: the only one, or one at least LARGEST times as wide as any other; else none.
+
+    widths: of the boxes, in any unit.
+    """
+    ordered = sorted(faces, key=lambda face: widths[face], reverse=True)
+    if not ordered or (len(ordered) > 1 and widths[ordered[0]] < LARGEST * widths[ordered[1]]):
+        return None
+    return ordered[0]

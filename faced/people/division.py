@@ -1,14 +1,14 @@
 """What is a person's by the user's word: the faces it speaks of, and the clusters owned through them. Pure.
 
 A cluster is P's when P's anchors in it are at least 2, or a fifth of its core faces; fewer speak for
-themselves only. A cluster with two owners is divided. Pins own no cluster: a pin says "this face", and two
+themselves only, but for one on a portrait, which was chosen by hand and is as good as 2. A cluster with two owners is divided. Pins own no cluster: a pin says "this face", and two
 photos dragged out of a folder of a hundred must not pull the other ninety-eight after them (nor may half of a
 move that is still going on). They do count as the person's faces when distances are compared.
 """
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import TypeAlias
 
@@ -40,7 +40,7 @@ class Claims:
 
     pinned, anchored: row -> person; no row is in both. votes: the anchored rows, with those that are pinned
     to the same person. rejected: row -> persons that it is not. born: year of persons; a face from before is not
-    theirs. years: (n,) of the faces, 0: not known.
+    theirs. years: (n,) of the faces, 0: not known. seeds: of the votes those on portraits.
     """
 
     pinned: Mapping[int, PersonId]
@@ -49,6 +49,7 @@ class Claims:
     rejected: Mapping[int, frozenset[PersonId]]
     born: Mapping[PersonId, int]
     years: NDArray[np.int16]
+    seeds: frozenset[int] = frozenset()
 
     def rows(self) -> dict[int, PersonId]:
         """Whose each pinned or anchored row is."""
@@ -70,6 +71,7 @@ def claim_faces(faces: Faces, said: Said) -> Claims:
     """
     years = np.zeros(len(faces), dtype=np.int16) if faces.years is None else faces.years
     claims = Claims(pinned := {}, anchored := {}, votes := {}, rejected := {}, said.born, years)
+    seeds = set[int]()
     spoken_of = said.pins.keys() | said.anchors.keys() | said.rejections.keys()
     for row in np.flatnonzero(np.isin(faces.ids, list(spoken_of))).tolist():
         face = FaceId(int(faces.ids[row]))
@@ -82,16 +84,17 @@ def claim_faces(faces: Faces, said: Said) -> Claims:
                 votes[row] = pin
         elif anchor is not None and anchor not in rejected.get(row, ()) and not claims.is_before(row, anchor):
             anchored[row] = votes[row] = anchor
-    return claims
+        if row in votes and face in said.seeds:
+            seeds.add(row)
+    return replace(claims, seeds=frozenset(seeds))
 
 
 def find_owners(claims: Claims, clusters: Clusters) -> dict[int, tuple[PersonId, ...]]:
     """The persons whose each cluster is by anchors; clusters that are nobody's are left out."""
-    votes = Counter(
-        (int(clusters.labels[row]), person)
-        for row, person in claims.votes.items()
-        if clusters.labels[row] != NOISE
-    )
+    votes = Counter[tuple[int, PersonId]]()
+    for row, person in claims.votes.items():
+        if clusters.labels[row] != NOISE:
+            votes[int(clusters.labels[row]), person] += ENOUGH if row in claims.seeds else 1
     core_labels = clusters.labels[clusters.cores]
     cores = np.bincount(core_labels[core_labels != NOISE], minlength=len(clusters.labels))
     owners: dict[int, list[PersonId]] = {}

@@ -269,6 +269,7 @@ def _digest(
         sorted(said.kept),
         sorted(said.merged.items()),
         sorted(said.born.items()),
+        sorted(said.seeds),
     )
     text = repr((RULES, engine, settings, word))
     return hashlib.blake2b(ids.tobytes() + years.tobytes() + text.encode(), digest_size=16).hexdigest()

@@ -24,7 +24,8 @@ class Said:
     face was there when P was named; what is pinned to another or rejected for P is no anchor.
     named: the persons who have a name. kept: others whose id no computing may give away (what is theirs
     comes by pins and anchors only); not those who are only rejected or pinned somewhere. merged: who stands
-    for a person who was merged away. born: the year in which a person was born.
+    for a person who was merged away. born: the year in which a person was born. seeds: of the anchors those on
+    portraits, which a user chose one by one.
     """
 
     pins: Mapping[FaceId, PersonId] = field(default_factory=dict)
@@ -34,6 +35,7 @@ class Said:
     kept: frozenset[PersonId] = frozenset()
     merged: Mapping[PersonId, PersonId] = field(default_factory=dict)
     born: Mapping[PersonId, int] = field(default_factory=dict)
+    seeds: frozenset[FaceId] = frozenset()
 
 
 def resolve_said(
@@ -46,13 +48,14 @@ def resolve_said(
     kept: Collection[PersonId] = (),
     merged: Mapping[PersonId, PersonId] | None = None,
     born: Mapping[PersonId, int] | None = None,
+    seeds: Collection[str] = (),
 ) -> Said:
     """The word about the faces at hand.
 
     pins, rejections, anchors: the person, and the id of the edit that said so (a later edit has a greater id).
     faces: the faces that each reference means now; none, and the statement waits. One reference means
     several when a picture is there as it was and as it was edited. merged: a person -> who stands for it; chains
-    are followed. born: of those who stand for themselves.
+    are followed. born: of those who stand for themselves. seeds: edits whose anchors are on portraits.
     """
     final = _follow(merged or {})
     pin_of = _latest({ref: (final.get(p, p), edit) for ref, (p, edit) in pins.items()}, faces)
@@ -71,18 +74,20 @@ def resolve_said(
             del pin_of[face]
         else:
             del rejected[face][person]
+    counted = {
+        face: (person, edit)
+        for face, (person, edit) in anchor_of.items()
+        if person not in rejected.get(face, {}) and pin_of.get(face, (person, ""))[0] == person
+    }
     return Said(
         {face: person for face, (person, _) in pin_of.items()},
         {face: frozenset(persons) for face, persons in rejected.items() if persons},
-        {
-            face: person
-            for face, (person, _) in anchor_of.items()
-            if person not in rejected.get(face, {}) and pin_of.get(face, (person, ""))[0] == person
-        },
+        {face: person for face, (person, _) in counted.items()},
         frozenset(final.get(person, person) for person in named),
         frozenset(final.get(person, person) for person in kept),
         final,
         dict(born or {}),
+        frozenset(face for face, (_, edit) in counted.items() if edit in seeds),
     )
 
 

@@ -32,7 +32,7 @@ __all__ = [
     "save_undecided",
 ]
 
-TREE_KINDS = frozenset(["rejections", "folders", "pictures"])
+TREE_KINDS = frozenset(["rejections", "folders", "pictures", "nested"])
 """Kinds of the people folder's own questions; reading the tree acts on their answers."""
 
 

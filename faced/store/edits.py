@@ -83,7 +83,7 @@ class Draft:
     (os.fsdecode), relative to the people folder, or None. merge: id of the person it is merged into.
     tag: {"image": key, "on": bool}. name_link: {"image": key, "name": text, or None for none of its own}. pin of a
     link that was moved: {"from": id of the person whose it was}.
-    forget: see store.forgetting. undo has `undoes`; hide, show, anchor, pin and reject need no value.
+    forget: see store.forgetting. undo has `undoes`; hide, show, anchor, seed, pin and reject need no value.
     """
 
     kind: str
@@ -297,6 +297,7 @@ KINDS: dict[str, Callable[[Edit], bool]] = {
     "hide": _has_person,
     "show": _has_person,
     "anchor": _is_about_faces,
+    "seed": _is_about_faces,
     "pin": _is_about_faces,
     "reject": _is_about_faces,
     "merge": _is_merge,
@@ -308,7 +309,6 @@ KINDS: dict[str, Callable[[Edit], bool]] = {
     # Not folded into persons and faces; who writes them says what their values are.
     "album": _is_anything,
     "hide_link": _is_anything,
-    "seed": _is_anything,
     "answer": _is_anything,
     "forget": _is_forget,
 }

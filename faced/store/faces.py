@@ -31,6 +31,16 @@ IN_SIGHT = """
   EXISTS (SELECT 1 FROM photos JOIN libraries ON libraries.id = photos.library
           WHERE photos.image = faces.image AND libraries.listed)"""
 """A condition on `faces`: a listed library holds the image."""
+SEED = """
+  EXISTS (SELECT 1 FROM images JOIN anchors ON anchors.image = images.key JOIN edits ON edits.id = anchors.edit
+          WHERE images.id = faces.image AND edits.kind = 'seed'
+            AND faces.box_left + faces.box_width / 2
+                BETWEEN anchors.box_left AND anchors.box_left + anchors.box_width
+            AND faces.box_top + faces.box_height / 2
+                BETWEEN anchors.box_top AND anchors.box_top + anchors.box_height)"""
+"""A condition on `faces`: somebody was named by this face on a portrait, whether or not the file is still there."""
+COUNTS = f"({IN_SIGHT} OR {SEED})"
+"""A condition on `faces`: it takes part when it is decided who is who."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,9 +70,11 @@ def load_engines(db: Database) -> list[EngineId]:
 
 
 def load_face_ids(db: Database, engine: EngineId) -> NDArray[np.int64]:
-    """(n,) int64, ascending: the faces of images that a listed library holds and the engine is done with."""
+    """(n,) int64, ascending: the faces of images that a listed library holds, and of portraits; the engine is done
+    with these.
+    """
     rows = db.execute(
-        f"""SELECT id FROM faces WHERE engine = ? AND {IN_SIGHT}
+        f"""SELECT id FROM faces WHERE engine = ? AND {COUNTS}
             AND EXISTS (SELECT 1 FROM encodings WHERE image = faces.image AND engine = faces.engine)
             ORDER BY id""",
         [engine],
@@ -76,8 +88,10 @@ def load_dated_faces(db: Database, engine: EngineId) -> tuple[NDArray[np.int64],
     Of several photos of one image the earliest that is dated.
     """
     rows = db.execute(
-        """SELECT id, (SELECT min(coalesce(taken, '9999')) FROM photos JOIN libraries ON libraries.id = photos.library
-                       WHERE photos.image = faces.image AND libraries.listed)
+        f"""SELECT id, coalesce(
+             (SELECT min(coalesce(taken, '9999')) FROM photos JOIN libraries ON libraries.id = photos.library
+              WHERE photos.image = faces.image AND libraries.listed),
+             CASE WHEN {SEED} THEN '9999' END)
            FROM faces WHERE engine = ?
              AND EXISTS (SELECT 1 FROM encodings WHERE image = faces.image AND engine = faces.engine)
            ORDER BY id""",
@@ -89,7 +103,7 @@ def load_dated_faces(db: Database, engine: EngineId) -> tuple[NDArray[np.int64],
 
 
 def load_faces(db: Database, engine: EngineId, *, vectors: bool = True) -> FaceColumns:
-    """The faces of images that a listed library holds and the engine is done with. vectors: with their embeddings.
+    """Those of load_face_ids. vectors: with their embeddings.
 
     Raises Damaged when a stored embedding is not what was written.
     """
@@ -98,7 +112,7 @@ def load_faces(db: Database, engine: EngineId, *, vectors: bool = True) -> FaceC
                    encodings.orientation, coalesce(images.dhash, 0), side, sharpness, crc
             FROM faces JOIN images ON images.id = faces.image
                  JOIN encodings ON encodings.image = faces.image AND encodings.engine = faces.engine
-            WHERE faces.engine = ? AND {IN_SIGHT} ORDER BY faces.id""",
+            WHERE faces.engine = ? AND {COUNTS} ORDER BY faces.id""",
         [engine],
     ).fetchall()
     ids, images, *numbers = zip(*rows, strict=True) if rows else [()] * 11
@@ -157,11 +171,11 @@ def forget_encodings(db: Database, pairs: Iterable[tuple[ImageId, EngineId]]) ->
 
 
 def count_unencoded(db: Database, engine: EngineId) -> int:
-    """How many images of listed libraries the engine is not done with; unreadable ones do not count."""
+    """How many images of listed libraries, and portraits, the engine is not done with; unreadable ones do not count."""
     row = db.execute(
         """SELECT count(*) FROM images
            WHERE EXISTS (SELECT 1 FROM photos JOIN libraries ON libraries.id = photos.library
-                         WHERE photos.image = images.id AND libraries.listed
+                         WHERE photos.image = images.id AND (libraries.listed OR libraries.portraits)
                            AND NOT EXISTS (SELECT 1 FROM quarantine WHERE photo = photos.id AND NOT later))
              AND NOT EXISTS (SELECT 1 FROM encodings WHERE image = images.id AND engine = ?)
              AND NOT EXISTS (SELECT 1 FROM forgotten_images WHERE image = images.key)""",

@@ -12,6 +12,7 @@ from sqlite_utils import Database
 from faced.model import Box, FaceId, ImageKey, PersonId, PhotoId
 from faced.store.edits import FaceRef, Spot
 from faced.store.forgetting import Forgotten, is_same_place
+from faced.store.pictures import parse_face
 from faced.store.seen import forget_seen
 
 __all__ = [
@@ -32,6 +33,8 @@ __all__ = [
 ]
 
 BOX = "box_left, box_top, box_width, box_height"
+OF_IMAGE = "substr(face, 1, ?) = ?"
+"""Of face pictures: length of image key and a space, and these."""
 
 
 # ---- what must not come back ----
@@ -159,6 +162,13 @@ def delete_faces_at(db: Database, refs: Iterable[FaceRef]) -> None:
         ).fetchall()
         gone = [(id_,) for id_, *box in rows if any(is_same_place(Box(*box), place) for place in boxes)]
         db.conn.executemany("DELETE FROM faces WHERE id = ?", gone)
+        for table in ("made_pictures", "put_off_faces"):
+            texts = db.execute(f"SELECT face FROM {table} WHERE {OF_IMAGE}", [len(image) + 1, f"{image} "])
+            shown = [(text, parse_face(text)) for (text,) in texts.fetchall()]
+            theirs = [
+                (text,) for text, spot in shown if spot and any(is_same_place(spot.box, box) for box in boxes)
+            ]
+            db.conn.executemany(f"DELETE FROM {table} WHERE face = ?", theirs)
 
 
 def delete_pictures(db: Database, images: Iterable[ImageKey]) -> None:
@@ -170,7 +180,7 @@ def delete_pictures(db: Database, images: Iterable[ImageKey]) -> None:
         db.execute("UPDATE images SET dhash = NULL WHERE key = ?", [image])
         db.execute("DELETE FROM became WHERE old = ? OR new = ?", [image, image])
         for table in ("made_pictures", "put_off_faces"):
-            db.execute(f"DELETE FROM {table} WHERE substr(face, 1, ?) = ?", [len(image) + 1, f"{image} "])
+            db.execute(f"DELETE FROM {table} WHERE {OF_IMAGE}", [len(image) + 1, f"{image} "])
 
 
 def forget_folders(db: Database, persons: Collection[PersonId]) -> None:
@@ -180,7 +190,10 @@ def forget_folders(db: Database, persons: Collection[PersonId]) -> None:
         db.execute("DELETE FROM away_folders WHERE person = ?", [person])
         db.execute("DELETE FROM undecided WHERE person = ?", [person])
         db.execute("DELETE FROM put_off WHERE person = ?", [person])
-        db.execute("DELETE FROM asks WHERE json_extract(details, '$.person') = ?", [person])
+        db.execute(
+            "DELETE FROM asks WHERE json_extract(details, '$.person') = ? OR json_extract(details, '$.into') = ?",
+            [person, person],
+        )
 
 
 def let_folders_go(db: Database, persons: Collection[PersonId]) -> None:

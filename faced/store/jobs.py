@@ -87,7 +87,7 @@ class Attempt:
 _QUEUE = """
   WITH reach AS (
     SELECT photos.*, libraries.root FROM photos JOIN libraries ON libraries.id = photos.library
-    WHERE libraries.listed AND libraries.online
+    WHERE (libraries.listed OR libraries.portraits) AND libraries.online
       AND NOT EXISTS (SELECT 1 FROM quarantine WHERE quarantine.photo = photos.id AND NOT quarantine.later)
   ), queue AS (
     SELECT id, root, path, size, mtime_ns, ctime_ns, ino, stale, image, orientation, found
@@ -106,7 +106,8 @@ _QUEUE = """
     FROM reach AS p JOIN encodings ON encodings.image = p.image AND encodings.engine = :engine
     WHERE NOT p.stale AND encodings.orientation <> p.orientation
       AND NOT EXISTS (SELECT 1 FROM photos AS other JOIN libraries ON libraries.id = other.library
-                      WHERE other.image = p.image AND NOT other.stale AND libraries.listed
+                      WHERE other.image = p.image AND NOT other.stale
+                        AND (libraries.listed OR libraries.portraits)
                       AND (libraries.root, other.path) < (p.root, p.path))
   )"""
 

@@ -47,6 +47,7 @@ __all__ = [
     "last_edit",
     "load_counting",
     "load_edits",
+    "load_founded_and_undone",
     "load_gesture",
     "load_last_id",
     "load_lines",
@@ -54,6 +55,7 @@ __all__ = [
     "load_moved_faces",
     "load_moved_to",
     "load_recent",
+    "load_seeds_of",
     "load_undone_merges",
     "rebuild_word",
     "strike_lines",
@@ -66,10 +68,11 @@ NOT_BOOKS = f"kind NOT IN ({', '.join(repr(kind) for kind in sorted(BOOKS))})"
 
 @dataclass(frozen=True, slots=True)
 class LogEntry:
-    """An edit as `faced log` shows it. undone: it does not count any more."""
+    """An edit as `faced log` shows it. undone: it does not count any more. album: its name, if it is about one."""
 
     edit: Edit
     undone: bool
+    album: str | None = None
 
 
 # ---- adding ----
@@ -181,8 +184,8 @@ def _find_replaced(statements: Statements, edit: Edit) -> Json:
             return None if word.place is None else word.place.decode("utf-8", "surrogateescape")
         case "hide" | "show":
             return word.hidden
-        case "pin" | "reject" | "anchor":
-            said = statements.anchors if edit.kind == "anchor" else statements.pins
+        case "pin" | "reject" | "anchor" | "seed":
+            said = statements.anchors if edit.kind in ("anchor", "seed") else statements.pins
             persons = [said[face.spot].person if face.spot in said else None for face in edit.faces]
             return list(persons) if any(persons) else None
     return None
@@ -243,6 +246,32 @@ def load_recent(db: Database, kind: str, since: datetime) -> list[Edit]:
 def load_counting(db: Database, kinds: Sequence[str]) -> list[Edit]:
     """The edits of these kinds that still count, in order."""
     return _load_counting(db, f"kind IN ({', '.join('?' * len(kinds))})", kinds)
+
+
+def load_seeds_of(db: Database, image: ImageKey) -> list[Edit]:
+    """The edits that named somebody by a face on this portrait, undone or not, in order."""
+    rows = db.execute("SELECT id, line, crc FROM edits WHERE kind = 'seed' ORDER BY id")
+    edits = [_parse(key, line) for key, line in _sound(rows)]
+    return [edit for edit in edits if any(face.image == image for face in edit.faces)]
+
+
+def load_founded_and_undone(db: Database) -> frozenset[PersonId]:
+    """Persons and albums that a user made by a folder of his own, and of whom nothing that was said counts any more."""
+    counting: set[PersonId] = set()
+    kinds: dict[tuple[str, PersonId], set[str]] = {}
+    for entry in load_log(db):
+        edit = entry.edit
+        if edit.person is None or edit.kind == "undo":
+            continue
+        if not entry.undone:
+            counting.add(edit.person)
+        kinds.setdefault((edit.gesture, edit.person), set()).add(edit.kind)
+    founded = {
+        person
+        for (_, person), said in kinds.items()
+        if "album" in said or ("name" in said and said & {"pin", "seed"})
+    }
+    return frozenset(founded - counting)
 
 
 def load_moved_faces(db: Database, person: PersonId) -> tuple[FaceRef, ...]:

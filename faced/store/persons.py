@@ -149,8 +149,10 @@ def load_person_rows(db: Database, engine: EngineId) -> list[PersonRow]:
               FROM owners JOIN faces ON faces.id = owners.face
               WHERE faces.engine = ? AND {IN_SIGHT} GROUP BY owners.person),
             shown AS (
-              SELECT links.person, min(folders.path) AS path, count(DISTINCT links.image) AS images
-              FROM links JOIN folders ON folders.id = links.folder GROUP BY links.person)
+              SELECT links.person, count(DISTINCT links.image) AS images,
+                     (SELECT path FROM folders WHERE folders.person = links.person AND kind = 'links'
+                      ORDER BY length(path), path LIMIT 1) AS path
+              FROM links GROUP BY links.person)
             SELECT persons.id, shown.path, coalesce(seen.images, 0), coalesce(seen.faces, 0),
                    persons.id IN (SELECT person FROM person_words WHERE hidden)
             FROM persons LEFT JOIN seen ON seen.person = persons.id LEFT JOIN shown ON shown.person = persons.id

@@ -93,11 +93,11 @@ class Counts:
 
 def load_libraries(db: Database, *, detached: bool = False) -> list[Library]:
     """The libraries of the set, by root; with `detached` those too that no longer belong to it."""
+    which = "NOT portraits" if detached else "listed"
     rows = db.execute(
         "SELECT id, root, listed, online, problem, fsid, source, fstype, ino,"
         " (SELECT count(*) FROM photos WHERE library = libraries.id)"
-        " FROM libraries WHERE listed OR ? ORDER BY root",
-        [detached],
+        f" FROM libraries WHERE {which} ORDER BY root"
     )
     return [
         Library(LibraryId(i), root, bool(listed), bool(online), problem, _place(*place), photos)

@@ -5,7 +5,7 @@ anchors, and of whole pictures tags and the names of links. Undo, un-merge and r
 
 The rules:
 * Of a pin and a rejection of the same face and person the later one stands. A face has one pin, the last.
-* A face has one anchor, the last. It does not count while the face is rejected or pinned elsewhere.
+* A face has one anchor, the last; a seed is one, too, of a face on a portrait. It does not count while the face is rejected or pinned elsewhere.
 * What is said about a person who was merged, before or after, counts for the one whom it was merged into.
   That one keeps its own name, born, place and hidden; without a name it takes the other's name, and with it
   the place. A merge of a person into itself, by whatever way round, says nothing.
@@ -180,7 +180,7 @@ def apply_edit(statements: Statements, edit: Edit) -> None:
             _say(statements, person, place=place)
         case "hide" | "show":
             _say(statements, person, hidden=edit.kind == "hide")
-        case "anchor":
+        case "anchor" | "seed":
             for face in edit.faces:
                 statements.anchors[face.spot] = Said(person, edit.id)
         case "pin":

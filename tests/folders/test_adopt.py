@@ -116,3 +116,16 @@ def test_one_to_one_whatever_the_order(folders, persons, named, random):
     shuffled = Disk(dict(random.sample(sorted(found.items(), key=lambda x: x[0]), len(found))))
     mixed = dict(random.sample(sorted(named.items()), len(named)))
     assert owners(shuffled, persons, mixed) == expected
+
+
+def test_strangers_are_known_in_the_folder_of_strangers():
+    """By their links, with a name or without; and nobody else is in it."""
+    found = disk(
+        **{"Anna": [1, 2], "_Ignored__Person 7": [5, 6], "_Ignored__Ben": [3, 4], "_Ignored__Anna": [1]}
+    )
+    words = {1: Adoptee("Anna"), 2: Adoptee("Ben", hidden=True), 3: Adoptee(None, hidden=True)}
+    assert owners(found, {1: [1, 2], 2: [3, 4], 3: [5, 6]}, words) == {
+        "Anna": 1,
+        "_Ignored/Ben": 2,
+        "_Ignored/Person 7": 3,
+    }

@@ -9,10 +9,12 @@ from hypothesis import strategies as st
 
 from faced.model import Box, ImageKey, PersonId
 from faced.store.database import open_store
-from faced.store.edits import explain_skipping, find_undone, to_line
+from faced.store.edits import FaceRef, Spot, explain_skipping, find_undone, to_line
 from faced.store.forgetting import draft_person, draft_pictures, find_forgotten, is_same_place, strike_out
+from faced.store.forgotten import delete_faces_at
 from faced.store.journal import check_word, load_edits, strike_lines, undo_last
 from faced.store.journal_file import JOURNAL, append_journal, request_rewriting, restore_journal
+from faced.store.pictures import face_text
 from faced.store.settings import load_setting
 from faced.store.word import fold
 from faced.store.word_tables import load_word
@@ -187,3 +189,19 @@ def test_words_about_whole_pictures_and_albums_go_too():
     ]
     assert strike_out([*said, forget(6, images=[face(1).image])])[:-1] == said[3:]
     assert strike_out([*said, forget(6, 2, [9])])[:-1] == [said[0], said[1], said[3]]
+
+
+def test_the_pictures_that_were_made_of_a_forgotten_face_are_forgotten(tmp_path):
+    """Their checksums name the picture and the place; those of others stay."""
+    hers, other = Box(0.1, 0.1, 0.2, 0.2), Box(0.6, 0.1, 0.2, 0.2)
+    texts = [face_text(Spot(ImageKey("b1:a"), box)) for box in (hers, Box(0.11, 0.1, 0.2, 0.2), other)]
+    texts.append(face_text(Spot(ImageKey("b1:ab"), hers)))
+    with open_store(tmp_path / "state") as store, store.write() as db:
+        db.conn.executemany(
+            "INSERT INTO made_pictures (checksum, face) VALUES (?, ?)",
+            [(str(n), text) for n, text in enumerate(texts)],
+        )
+        db.conn.executemany("INSERT INTO put_off_faces (face) VALUES (?)", [(text,) for text in texts])
+        delete_faces_at(db, [FaceRef(ImageKey("b1:a"), hers, "engine")])
+        for table in ("made_pictures", "put_off_faces"):
+            assert {face for (face,) in db.execute(f"SELECT face FROM {table}")} == set(texts[2:])

@@ -32,6 +32,7 @@ def test_an_album_of_two(named: App, demo: DemoLibrary) -> None:  # noqa: F811
     assert named.folders()["Bea + Zoë 🎈"] == frozenset()
     assert both <= named.folders()["Bea"]
     assert named.json("log")[0]["kind"] == "hide_link"
+    assert "a link is not shown in the album Bea + Zoë" in named.run("log", "1").stdout
     named.run("undo")
     named.sync()
     assert named.folders()["Bea + Zoë 🎈"] == both

@@ -1,6 +1,7 @@
 """What people do in the file manager, as text: what they did, the tree that comes of it, and what the journal says.
 
-A story is a sentence, commands of the shell (in the people folder, `$PHOTOS` is the library), the tree (a line a
+A story is a sentence, commands of the shell (in the people folder; `$PHOTOS` is the library, `$ELSEWHERE` a folder of
+pictures that are in no library), the tree (a line a
 folder: the names of its links, without `.png`), what is left alone, and the journal's new edits (kind, person: photos
 or value). Each is told twice: with faced off until all is done, and with a look after each command. The journal is
 compared only in the first way: in the other one what was done in steps is said in steps.
@@ -13,9 +14,11 @@ from pathlib import Path
 
 import pytest
 
+from faced.store.asks import answer_ask, load_asks
 from faced.store.edits import Edit
 from faced.store.journal import load_edits
 from tests.stories.test_gestures import Home
+from tests.support.wordphotos import Picture
 
 STORIES = sorted((Path(__file__).parent / "gestures").glob("*.txt"))
 
@@ -37,9 +40,16 @@ class Story:
                 self.edits = lines
 
 
+PORTRAITS = {"anna": (0,), "stranger": (4,), "stranger2": (4,), "two": (1, 4), "nobody": ()}
+
+
 @pytest.fixture
 def home(tmp_path: Path) -> Iterator[Home]:
     home = Home(tmp_path / "home")
+    elsewhere = home.world.folder / "elsewhere"
+    elsewhere.mkdir()
+    for number, (name, people) in enumerate(PORTRAITS.items(), start=1001):
+        (elsewhere / f"{name}.png").write_bytes(Picture(number, people).data)
     yield home
     home.world.close()
 
@@ -51,11 +61,18 @@ def do(home: Home, command: str) -> None:
         home.world.take_back()
     elif command == "faced sync":
         home.look()
+    elif command.startswith("faced accept"):
+        home.look()
+        with home.world.store.write() as db:
+            for ask in load_asks(db):
+                assert answer_ask(db, ask.id, command == "faced accept")
+        home.look()
     else:
-        photos = os.path.realpath(home.world.library)
-        subprocess.run(
-            ["sh", "-ec", command], cwd=home.people, env={**os.environ, "PHOTOS": photos}, check=True
-        )
+        places = {
+            "PHOTOS": os.path.realpath(home.world.library),
+            "ELSEWHERE": str(home.world.folder / "elsewhere"),
+        }
+        subprocess.run(["sh", "-ec", command], cwd=home.people, env={**os.environ, **places}, check=True)
 
 
 def tree_of(home: Home) -> dict[str, str]:
@@ -70,7 +87,7 @@ def told(home: Home, edit: Edit) -> str:
     photos = {
         picture.key: path.removesuffix(".png") for path, picture in home.world.look_at_library().items()
     }
-    what = " ".join(sorted((photos[face.image] for face in edit.faces), key=int))
+    what = " ".join(sorted((photos.get(face.image, "0") for face in edit.faces), key=int))
     if isinstance(edit.value, dict) and edit.kind == "tag":
         what = ("" if edit.value["on"] else "not ") + photos[str(edit.value["image"])]  # type: ignore[index]
     elif isinstance(edit.value, dict) and edit.kind == "name_link":

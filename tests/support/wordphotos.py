@@ -9,6 +9,7 @@ import hashlib
 import io
 import json
 import math
+import os
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -95,7 +96,7 @@ def read_new_photos(store: Store, engine: int) -> None:
     record = engine_record(engine)
     with store.write() as db:
         engine_id = jobs.ensure_engine(db, record.key, record.to_json())
-    while queue := jobs.load_jobs(store.db, engine_id, 1000):
+    while queue := [job for job in jobs.load_jobs(store.db, engine_id, 1000) if os.path.exists(job.file)]:
         for job in queue:
             data = Path(job.file.decode()).read_bytes()
             picture, key = read_picture(data), image_key(data)

@@ -172,6 +172,7 @@ class World:
         self.run = Run(folder / "state", Config())
         self.min_photos = min_photos
         self.eps = 0.4
+        self.settings: dict[str, object] = {}
         self.engine = 0
         self.numbers = 0
         self.became: set[tuple[str, str]] = set()
@@ -210,6 +211,7 @@ class World:
             people_settle=0.0,
             people_second_look=0.001,
             cluster_eps=self.eps,
+            **self.settings,  # type: ignore[arg-type]
         )
 
     @property
