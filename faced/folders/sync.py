@@ -22,7 +22,7 @@ from faced.folders.place import HeldTree, ensure_own_folders, open_place, write_
 from faced.folders.plan import PhotoPath, ShownPerson, plan_tree
 from faced.folders.plan_pictures import SUGGESTIONS, ShownFaces, plan_pictures
 from faced.folders.recover import clear_strays, settle_batch
-from faced.folders.rest import note_rest
+from faced.folders.rest import Remembered, add_links, digest_wanted, note_rest
 from faced.folders.tree import apply_operations, read_folders, read_tree
 from faced.folders.writer import KernelWriter, TreeWriter
 from faced.model import ImageId, PersonId
@@ -126,6 +126,8 @@ def sync_tree(
     seen: Mapping[bytes, DiskFolder] | None = None,
     key: str | None = None,
     faces: FacesToShow | None = None,
+    remembered: Remembered | None = None,
+    untouched: bool = False,
 ) -> TreeReport:
     """Make the people folder show these persons. The caller holds the pass lock; nothing else runs in the tree.
 
@@ -135,6 +137,8 @@ def sync_tree(
     key: says by which settings all this was made; when nothing is to be done, that is noted with it, so that nothing
     need be read while nothing changes. None: it is not.
     faces: those to have pictures; None: what there is of them stays.
+    remembered: what to show of whom when nothing was to be done. untouched: as the report of the look says; then only
+    persons are planned for of whom that has changed.
     Raises UsageError when `root` cannot be a people folder, FacedError when it could not be written (disk full):
     then nothing is lost, and the next run goes on from there.
     """
@@ -150,14 +154,21 @@ def sync_tree(
         persons = list(shown)
         if is_adopting(store.db):
             adopt_in_hand(store, held, *what_adopting_takes(persons, photos))
+        wanted = {} if remembered is None else digest_wanted(persons, photos)
+        only = remembered.find_changed(wanted) if remembered is not None and untouched else None
+        seen = seen if held.dates_folders and untouched == (only is not None) else None
         sync = _Sync(store, held, writer, batch, report)
-        calm, left_alone = sync.run(persons, photos, seen if held.dates_folders else None)
+        calm, left_alone = sync.run(persons, photos, seen, only)
         is_calm = calm is not None and held.dates_folders
         if faces is not None:
             is_calm &= sync.show_faces(faces)
         sync.say(left_alone, reasons)
         if calm is not None and is_calm and key is not None and not report.pictures_left:
             note_rest(store, calm, key)
+            if remembered is not None:
+                remembered.note(key, wanted)
+        if remembered is not None:
+            remembered.leave(store.db)
     except Frozen as frozen:
         return _freeze(store, report, frozen)
     except OSError as error:
@@ -265,6 +276,7 @@ class _Sync:
         shown: list[ShownPerson],
         photos: Mapping[ImageId, Sequence[PhotoPath]],
         seen: Mapping[bytes, DiskFolder] | None,
+        only: Collection[PersonId] | None,
     ) -> tuple[Disk | None, Mapping[bytes, str]]:
         """Bring folders and links up to date. Returns the disk when nothing was to be done, and what was left alone,
         path to reason.
@@ -272,17 +284,21 @@ class _Sync:
         left_alone: Mapping[bytes, str] = {}
         calm = None
         for number in range(ROUNDS):
-            base = load_base(self.store.db)
+            base = load_base(self.store.db, persons=only)
+            if only is not None and seen is not None:
+                seen = add_links(self.store.db, seen, {f.path for f in base.folders if f.person in only})
             seen = disk = read_tree(self.held.handle, seen)
             held = hold_tree(base, disk)
             left_alone = held.left_alone
-            operations = plan_tree(shown, photos, base, disk, held, name_max=self.held.name_max)
+            operations = plan_tree(shown, photos, base, disk, held, name_max=self.held.name_max, only=only)
             # A folder that another one left may be empty now.
             is_again = any(operation.op == "movedir" for operation in operations)
             if not operations and number == 0:
                 calm = disk
-            if not operations or not (self._make(operations) | is_again):
+            if not operations or not ((is_dirty := self._make(operations)) | is_again):
                 break
+            if is_dirty and only is not None:
+                only = seen = None
         return calm, left_alone
 
     def say(self, left_alone: Mapping[bytes, str], reasons: Mapping[bytes, str]) -> None:

@@ -16,6 +16,7 @@ from faced.faces.engine import EngineRecord
 from faced.folders.plan import PhotoPath, ShownPerson
 from faced.folders.quiet import wait_until_quiet
 from faced.folders.read import Known, ReadReport, read_user_edits
+from faced.folders.rest import Remembered
 from faced.folders.sync import TreeReport, sync_tree
 from faced.library.exclude import compile_excludes
 from faced.library.ready import Settling
@@ -159,24 +160,39 @@ def choose_engine(store: Store, record: EngineRecord) -> EngineId:
     return wanted
 
 
-def read_tree(store: Store, config: Config, root: bytes, options: TreeOptions) -> ReadReport:
-    """What the user did in the people folder, written into the journal.
+def read_tree(
+    store: Store,
+    config: Config,
+    root: bytes,
+    options: TreeOptions,
+    remembered: Remembered | None = None,
+) -> ReadReport:
+    """What the user did in the people folder, written into the journal. remembered: as for look_at_tree.
 
     Waits for a quiet tree and, if something may be half of a gesture, for the second look.
     """
     settle = int(config.people_settle * 1e9)
     if not options.now:
         wait_until_quiet(root, settle_ns=settle, clock=time.time_ns, sleep=time.sleep)
-    first = look_at_tree(store, config, root, options)
+    first = look_at_tree(store, config, root, options, remembered)
     if first.due_ns is None or options.now:
         return first
     time.sleep(max(0.0, (first.due_ns - time.time_ns()) / 1e9) + 0.01)
-    second = look_at_tree(store, config, root, TreeOptions())
+    second = look_at_tree(store, config, root, TreeOptions(), remembered)
     return replace(second, edits=(*first.edits, *second.edits))
 
 
-def look_at_tree(store: Store, config: Config, root: bytes, options: TreeOptions) -> ReadReport:
-    """One look at the people folder, as it is now; what the user did there goes into the journal."""
+def look_at_tree(
+    store: Store,
+    config: Config,
+    root: bytes,
+    options: TreeOptions,
+    remembered: Remembered | None = None,
+) -> ReadReport:
+    """One look at the people folder, as it is now; what the user did there goes into the journal.
+
+    remembered: of a process that lives on; the show_tree that follows is to have it too.
+    """
     now = time.time_ns()
     engine = shown_engine(store.db)
     word = load_word(store.db)
@@ -211,6 +227,7 @@ def look_at_tree(store: Store, config: Config, root: bytes, options: TreeOptions
         second_look_ns=int(config.people_second_look * 1e9),
         rebuild=options.rebuild,
         key=None if options.rebuild else rest_key(config, engine),
+        remembered=remembered,
     )
     if report.edits:
         keep_journal(store)
@@ -227,6 +244,7 @@ def show_persons(
     *,
     beat: Callable[[], None] = lambda: None,
     most_pictures: int | None = None,
+    remembered: Remembered | None = None,
 ) -> tuple[ReclusterReport, TreeReport]:
     """After a look at the people folder: decide who is who, and make the folder show it.
 
@@ -235,7 +253,7 @@ def show_persons(
     engine = choose_engine(store, record)
     clustering = decide_persons(store, config, engine, record, decide)
     work = PictureWork(record.thresholds.gate, beat, most_pictures)
-    return clustering, show_tree(store, config, root, engine, read, work)
+    return clustering, show_tree(store, config, root, engine, read, work, remembered)
 
 
 def clustering_settings(config: Config, record: EngineRecord) -> Clustering:
@@ -282,6 +300,7 @@ def show_tree(
     engine: EngineId,
     read: ReadReport,
     work: PictureWork | None = None,
+    remembered: Remembered | None = None,
 ) -> TreeReport:
     """Make the people folder show who is who. work: how face pictures are made; None: what there is of them stays."""
     if read.frozen:
@@ -306,6 +325,8 @@ def show_tree(
             seen=read.seen,
             key=key if is_calm else None,
             faces=faces,
+            remembered=remembered,
+            untouched=read.untouched,
         )
 
 

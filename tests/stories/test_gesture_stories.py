@@ -2,8 +2,8 @@
 
 A story is a sentence, commands of the shell (in the people folder, `$PHOTOS` is the library), the tree (a line a
 folder: the names of its links, without `.png`), what is left alone, and the journal's new edits (kind, person: photos
-or value). Each is told twice: with faced off until all is done, and with a look after each command. The journal is
-compared only in the first way: in the other one what was done in steps is said in steps.
+or value). Each is told three times: with faced off until all is done, with a look after each command, and with the
+daemon running. The journal is compared only in the first way: else what was done in steps is said in steps.
 """
 
 import os
@@ -16,6 +16,7 @@ import pytest
 from faced.store.edits import Edit
 from faced.store.journal import load_edits
 from tests.stories.test_gestures import Home
+from tests.support.livestories import running_at, wait_until_calm
 
 STORIES = sorted((Path(__file__).parent / "gestures").glob("*.txt"))
 
@@ -52,10 +53,13 @@ def do(home: Home, command: str) -> None:
     elif command == "faced sync":
         home.look()
     else:
-        photos = os.path.realpath(home.world.library)
-        subprocess.run(
-            ["sh", "-ec", command], cwd=home.people, env={**os.environ, "PHOTOS": photos}, check=True
-        )
+        in_shell(home, command)
+
+
+def in_shell(home: Home, command: str) -> None:
+    """In the people folder."""
+    environment = {**os.environ, "PHOTOS": os.path.realpath(home.world.library)}
+    subprocess.run(["sh", "-ec", command], cwd=home.people, env=environment, check=True)
 
 
 def tree_of(home: Home) -> dict[str, str]:
@@ -80,6 +84,16 @@ def told(home: Home, edit: Edit) -> str:
     return f"{edit.kind} {edit.person}: {what}".rstrip()
 
 
+def check(home: Home, wanted: Story, library: dict[str, bytes]) -> None:
+    """The tree, what is left alone, and the photos, as they were."""
+    home.settled()
+    assert tree_of(home) == {
+        folder: " ".join(sorted(names.split(" "))) for folder, names in wanted.tree.items()
+    }
+    assert sorted(home.left_alone()) == wanted.left_alone
+    assert sorted(library.values()) == sorted(path.read_bytes() for path in home.world.library.iterdir())
+
+
 @pytest.mark.parametrize("is_watched", [False, True], ids=["off", "looked at"])
 @pytest.mark.parametrize("story", STORIES, ids=lambda path: path.stem)
 def test_story(home: Home, story: Path, is_watched: bool) -> None:
@@ -91,12 +105,38 @@ def test_story(home: Home, story: Path, is_watched: bool) -> None:
         do(home, command)
         if is_watched:
             home.look()
-    home.settled()
-    assert tree_of(home) == {
-        folder: " ".join(sorted(names.split(" "))) for folder, names in wanted.tree.items()
-    }
-    assert sorted(home.left_alone()) == wanted.left_alone
-    assert sorted(library.values()) == sorted(path.read_bytes() for path in home.world.library.iterdir())
+    check(home, wanted, library)
     if wanted.edits is not None and not is_watched:
         new = [edit for edit in load_edits(home.world.store.db)[before:] if edit.kind != "persons"]
         assert [told(home, edit) for edit in new] == wanted.edits
+
+
+def test_stories_while_the_daemon_runs(tmp_path: Path) -> None:
+    """The same comes of them; all at once, each in a household of its own."""
+    homes = [Home(tmp_path / story.stem) for story in STORIES]
+    libraries = [{path.name: path.read_bytes() for path in home.world.library.iterdir()} for home in homes]
+    stories = [Story(story.read_text()) for story in STORIES]
+    with running_at([home.world for home in homes]) as daemons:
+        for number in range(max(len(story.commands) for story in stories)):
+            for home, story, daemon in zip(homes, stories, daemons, strict=True):
+                command = story.commands[number] if number < len(story.commands) else ""
+                if command == "faced undo":
+                    wait_until_calm([daemon])
+                    daemon.take_back()
+                elif command == "faced sync":
+                    wait_until_calm([daemon])
+                elif command:
+                    in_shell(home, command)
+    try:
+        wrong = {}
+        for path, home, story, library in zip(STORIES, homes, stories, libraries, strict=True):
+            before = tree_of(home), load_edits(home.world.store.db)
+            try:
+                check(home, story, library)
+                assert (tree_of(home), load_edits(home.world.store.db)) == before, "something was left to do"
+            except AssertionError as error:
+                wrong[path.stem] = str(error)
+        assert wrong == {}
+    finally:
+        for home in homes:
+            home.world.close()

@@ -72,6 +72,7 @@ def _key(picture: Picture) -> str:
     return image_key(picture.data)
 
 
+@cache
 def read_picture(data: bytes) -> Picture:
     """The picture of a file."""
     with Image.open(io.BytesIO(data)) as image:
