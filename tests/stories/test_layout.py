@@ -7,8 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from faced.folders.linking import Layout, Years, absolute_text, relative_text
-from faced.folders.plan import PhotoPath
 from faced.passes import steps
 from faced.passes.places import Places
 from faced.store.edits import Edit
@@ -251,38 +249,3 @@ def test_promise_1_relative_links_are_known_after_a_lost_database(relative: Home
     relative.settled()
     assert {p: os.lstat(relative.people / p).st_ino for p in inodes} == inodes
     assert said(relative) == edits
-
-
-# The layout itself.
-
-
-@pytest.mark.parametrize("folder", [b"Anna", b"Family/Oma", b"a/b/c/2019"])
-@pytest.mark.parametrize("root", [b"/home/me/People", b"/", b"/media/disk/p p"])
-def test_a_relative_text_leads_back_to_the_photo(root: bytes, folder: bytes) -> None:
-    """Whatever is above."""
-    photo = PhotoPath(b"/home/me/Photos", b"2019/a.jpg", 7)
-    text = relative_text(photo.text, root, folder)
-    assert absolute_text(text, root, folder) == photo.text
-    assert Layout(root).find_photo(text, b"else/where/far/away", [photo]) == photo
-    assert Layout().find_photo(text, folder, [photo]) == photo
-    assert Layout(root).find_photo(photo.text, folder, [photo]) == photo
-
-
-def test_where_a_link_belongs() -> None:
-    """By the year in the photo, where folders are divided."""
-    dated, undated = PhotoPath(b"/p", b"a.jpg", 7, 2019), PhotoPath(b"/p", b"b.jpg", 7)
-    keep, divide, gather = (Layout(None, years) for years in Years)
-    assert divide.folder_of(b"Anna", dated) == b"Anna/2019"
-    assert {layout.folder_of(b"Anna", undated) for layout in (keep, divide, gather)} == {b"Anna"}
-    assert [layout.is_right(b"Anna", b"Anna", dated) for layout in (keep, divide, gather)] == [
-        True,
-        False,
-        True,
-    ]
-    assert [layout.is_right(b"Anna/2019", b"Anna", dated) for layout in (keep, divide, gather)] == [
-        True,
-        True,
-        False,
-    ]
-    assert gather.is_right(b"Anna/2018", b"Anna", dated)
-    assert gather.is_right(b"Anna/Best", b"Anna", dated)
