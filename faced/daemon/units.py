@@ -76,7 +76,7 @@ def find_program() -> tuple[str, ...]:
     if any(re.fullmatch(r"(archive|builds|environments)-v\d+", part) for part in Path(sys.prefix).parts):
         raise UsageError(
             f"this faced lies in a cache that is emptied now and then ({sys.prefix}); "
-            "install it first, for instance with `uv tool install .`, and run `faced service install` again"
+            "install it first, for instance with `uv tool install --compile-bytecode .`, and run `faced service install` again"
         )
     return program
 

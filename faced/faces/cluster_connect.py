@@ -17,13 +17,17 @@ _CLIENT: Final[Any] = Client  # hardly typed
 _ANSWER: Final = 10.0  # s, within which a scheduler answers
 _WORKERS: Final = 15.0  # s, within which there is a worker
 
+_LOGGERS: Final = ("distributed", "distributed.client")
+"""Of the client; its own one has a level of its own, and writes a traceback when a scheduler stays away for 10 s."""
+
 _ALIKE: Final = ("python", "dask", "distributed", "msgpack", "cloudpickle")
 """What must be the same everywhere; of Python the first two numbers, of the others the first."""
 
 
 def connect(address: str) -> Any:
     """A client of a cluster that has a worker at least. Raises FacedError."""
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what matters is told by us
+    for name in _LOGGERS:  # what matters is told by us
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     dask.config.set({"distributed.admin.large-graph-warning-threshold": "4 GiB"})  # photos travel in graphs
     try:
         with warnings.catch_warnings():

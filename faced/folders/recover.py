@@ -31,6 +31,10 @@ from faced.store.tree import Base, BaseChange, Intent, Operation, SeenLink, Seen
 
 __all__ = ["clear_strays", "settle_batch"]
 
+NOT_THERE = frozenset([errno.ENOENT, errno.ENOTDIR, errno.ELOOP])
+SEARCHES = 5
+"""How often a folder is looked for that somebody keeps moving."""
+
 
 def settle_batch(
     root: int,
@@ -96,21 +100,28 @@ class _Look:
             self._leave()
             self._path = path
             ino = self.inodes.get(path, ino)
-            if ino is not None and (where := self._find(path, ino)) is not None:
-                self._handle = open_folder(self.root, where, ino)
+            if ino is not None:
+                self._handle = self._open(path, ino)
         return self._handle
 
-    def _find(self, path: bytes, ino: int) -> bytes | None:
-        try:
-            os.close(open_folder(self.root, path, ino))
-        except OSError as error:
-            if error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
-                raise
-        else:
-            return path
-        if self._disk is None:
-            self._disk = read_tree(self.root)
-        return next((where for where, found in self._disk.items() if found.ino == ino), None)
+    def _open(self, path: bytes, ino: int) -> int | None:
+        """The folder of this inode, at `path` or wherever else; None when it is gone. Somebody may be moving it right
+        now, so it is looked for more than once; raises OSError when it is never where it was seen.
+        """
+        where = path
+        for number in range(SEARCHES):
+            try:
+                return open_folder(self.root, where, ino)
+            except OSError as error:
+                if error.errno not in NOT_THERE:
+                    raise
+            if self._disk is None or number:
+                self._disk = read_tree(self.root)
+            found = next((at for at, folder in self._disk.items() if folder.ino == ino), None)
+            if found is None:
+                return None
+            where = found
+        return open_folder(self.root, where, ino)
 
     # What a batch had in hand when it ended.
 
@@ -178,7 +189,7 @@ class _Look:
                 found = list_folder(handle)
                 has_picture = any(is_made_so(handle, o.name or b"", o) for o in pictures)
         except OSError as error:
-            if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
+            if error.errno in NOT_THERE:
                 return None
             raise
         if has_picture or any((name, text) in texts for name, text in found.links.items()):
@@ -206,7 +217,7 @@ class _Look:
         try:
             os.close(open_folder(self.root, path, ino))
         except OSError as error:
-            if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
+            if error.errno in NOT_THERE:
                 return False
             raise
         return True

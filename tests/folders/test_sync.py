@@ -6,6 +6,7 @@ import stat
 import pytest
 
 from faced.errors import FacedError
+from faced.folders import recover
 from faced.folders.plan_pictures import ShownFaces
 from faced.folders.sync import FacesToShow, clean_tree, split_batches, sync_tree
 from faced.folders.writer import KernelWriter
@@ -385,6 +386,27 @@ def test_a_folder_renamed_while_it_is_filled(world):
     (world.people / "Anna").rename(world.people / "Person 1")
     world.sync(BlowUp())
     world.check()
+
+
+def test_a_folder_that_is_renamed_again_while_it_is_looked_for(world, monkeypatch):
+    """Between finding where it went and opening it: it is looked for once more, and the pass goes on."""
+    world.photo(5, "2020/5.jpg")
+    world.person(1, [1, 2, 3, 5])
+    steps = iter(["Ann", "Anna"])
+    reading = recover.read_tree
+
+    def read_and_rename(root):
+        disk = reading(root)
+        if (name := next(steps, None)) is not None:
+            next(world.people.glob("*[1nb]")).rename(world.people / name)
+        return disk
+
+    monkeypatch.setattr(recover, "read_tree", read_and_rename)
+    world.sync(Interrupted("symlink", lambda: (world.people / "Person 1").rename(world.people / "Bob")))
+    assert next(steps, None) is None
+    assert sorted(os.listdir(world.people / "Anna")) == ["1.jpg", "2.jpg", "3.jpg", "5.jpg"]
+    assert len([link for link in load_base(world.store.db).links if link.person == 1]) == 4
+    assert load_intents(world.store.db) == []
 
 
 @pytest.mark.parametrize("call", ["symlink", "move", "rmdir", "exchange"])
