@@ -13,6 +13,7 @@ from faced.store.edits import Edit
 from faced.store.journal import load_edits
 from faced.store.photos import set_libraries
 from tests.stories.test_gestures import Home
+from tests.support.app import App, look_at
 from tests.support.wordphotos import read_new_photos
 
 
@@ -249,3 +250,28 @@ def test_promise_1_relative_links_are_known_after_a_lost_database(relative: Home
     relative.settled()
     assert {p: os.lstat(relative.people / p).st_ino for p in inodes} == inodes
     assert said(relative) == edits
+
+
+def test_the_installed_command_lays_links_out_as_configured(known: App) -> None:
+    """Both at once, and back; nothing is said by it."""
+    known.sync()
+    before = {path: text for path, text in look_at(known.people).items() if "Person" in str(path)}
+    count = sum(path.is_symlink() for path in known.people.rglob("*"))
+    settings = known.home / "config" / "faced" / "config.yaml"
+    text = settings.read_text()
+    settings.write_text(text.replace("people: {", "people: {links: relative, by_year: true, "))
+    known.sync()
+    links = [path for path in known.people.rglob("*") if path.is_symlink()]
+    assert len(links) == count
+    for link in links:
+        depth = len(link.relative_to(known.people).parts)
+        assert os.readlink(link).startswith("../" * depth)
+        assert link.exists()
+    assert any(link.parent.name.isdigit() for link in links)
+    assert known.json("log") == []
+    assert known.sync().stdout == ""
+    settings.write_text(text)
+    known.sync()
+    after = {path: text for path, text in look_at(known.people).items() if "Person" in str(path)}
+    assert after.keys() == before.keys()
+    assert known.json("log") == []
