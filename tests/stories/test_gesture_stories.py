@@ -18,7 +18,6 @@ from faced.store.asks import answer_ask, load_asks
 from faced.store.edits import Edit
 from faced.store.journal import load_edits
 from tests.stories.test_gestures import Home
-from tests.support.wordphotos import Picture
 
 STORIES = sorted((Path(__file__).parent / "gestures").glob("*.txt"))
 
@@ -40,16 +39,9 @@ class Story:
                 self.edits = lines
 
 
-PORTRAITS = {"anna": (0,), "stranger": (4,), "stranger2": (4,), "two": (1, 4), "nobody": ()}
-
-
 @pytest.fixture
 def home(tmp_path: Path) -> Iterator[Home]:
     home = Home(tmp_path / "home")
-    elsewhere = home.world.folder / "elsewhere"
-    elsewhere.mkdir()
-    for number, (name, people) in enumerate(PORTRAITS.items(), start=1001):
-        (elsewhere / f"{name}.png").write_bytes(Picture(number, people).data)
     yield home
     home.world.close()
 
@@ -70,7 +62,7 @@ def do(home: Home, command: str) -> None:
     else:
         places = {
             "PHOTOS": os.path.realpath(home.world.library),
-            "ELSEWHERE": str(home.world.folder / "elsewhere"),
+            "ELSEWHERE": str(home.elsewhere),
         }
         subprocess.run(["sh", "-ec", command], cwd=home.people, env={**os.environ, **places}, check=True)
 
