@@ -8,6 +8,7 @@ import hashlib
 import os
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from uuid import UUID
 
@@ -85,9 +86,15 @@ def _unescape(field: bytes) -> bytes:
 def read_mounts() -> list[Mount]:
     """The mounts of this process; none where there is no /proc (then only inodes are compared)."""
     try:
-        return parse_mountinfo(Path("/proc/self/mountinfo").read_bytes())
+        return list(_parse_once(Path("/proc/self/mountinfo").read_bytes()))
     except OSError:
         return []
+
+
+@lru_cache(maxsize=1)
+def _parse_once(text: bytes) -> tuple[Mount, ...]:
+    """A pass asks several times, and mounts seldom change."""
+    return tuple(parse_mountinfo(text))
 
 
 def find_mount(path: bytes, mounts: list[Mount]) -> Mount | None:

@@ -239,7 +239,9 @@ def is_form_of(name: bytes, wanted: bytes, *, is_file: bool, limit: int = NAME_B
     >>> is_form_of(b"a (3).jpg", b"a.jpg", is_file=True), is_form_of(b"b.jpg", b"a.jpg", is_file=True)
     (True, False)
     """
-    if name == numbered_name(wanted, 1, is_file=is_file, limit=limit):
+    if (name == wanted and len(name) <= limit) or name == numbered_name(
+        wanted, 1, is_file=is_file, limit=limit
+    ):
         return True
     return any(
         name == numbered_name(wanted, int(match.group(1)), is_file=is_file, limit=limit)

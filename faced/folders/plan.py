@@ -84,15 +84,17 @@ def plan_tree(
     *,
     name_max: int = NAME_BYTES,
     layout: Layout = ABSOLUTE,
+    only: Collection[PersonId] | None = None,
 ) -> tuple[Operation, ...]:
     """What is to be done, in this order: drops, removed folders, folders above others, moved folders, new folders,
     links.
 
     photos: for each image its photos that are known to be there (or are in a library that is only offline).
     disk and held: of the same look. name_max: bytes, the longest name that the file system takes.
+    only: who may have links that are not as wanted; base and disk need not have the links of others. None: anybody.
     Up to the moved folders, operations name folders as base has them; after them, by their new paths.
     """
-    return _Planner(shown, photos, base, disk, held, name_max, layout).plan()
+    return _Planner(shown, photos, base, disk, held, name_max, layout, only).plan()
 
 
 class _Planner:
@@ -107,8 +109,10 @@ class _Planner:
         held: Held,
         name_max: int,
         layout: Layout,
+        only: Collection[PersonId] | None,
     ) -> None:
         self.layout = layout
+        self.only = only
         self.shown = {person.id: person for person in sorted(shown, key=lambda person: person.id)}
         self.photos = photos
         self.base = base
@@ -174,9 +178,12 @@ class _Planner:
             elif not is_held:
                 self.dropped[link.folder][link.name] = link
         for person in self.shown.values():
-            for image in person.images:
+            for image in person.images if self._may_change(person.id) else ():
                 if (person.id, image) not in linked and self.photos.get(image):
                     self.wishes[person.id].append((min(self.photos[image]), image))
+
+    def _may_change(self, person: PersonId | None) -> bool:
+        return self.only is None or person in self.only
 
     def _is_wanted(self, link: BaseLink) -> bool:
         person = self.shown.get(link.person)
@@ -284,7 +291,11 @@ class _Planner:
         unwanted = []
         for folder in self.folders.values():
             gone = self.dropped.get(folder.id, {})
-            is_emptied = len(gone) == len(self.links_of[folder.id]) and folder.path not in staying
+            is_emptied = (
+                self._may_change(folder.person)
+                and len(gone) == len(self.links_of[folder.id])
+                and folder.path not in staying
+            )
             if is_emptied and not self._is_needed(folder):
                 unwanted.append((folder, gone))
         return plan_removals(unwanted, self.disk)

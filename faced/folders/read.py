@@ -21,7 +21,7 @@ from faced.folders.files import find_copied_files
 from faced.folders.interpret import interpret_tree
 from faced.folders.pictures import find_pictures
 from faced.folders.place import open_place
-from faced.folders.rest import load_known, rests
+from faced.folders.rest import Remembered, load_known, look_untouched, rests
 from faced.folders.sync import TreeReport, recover_tree, say_problem
 from faced.folders.tree import read_tree
 from faced.folders.writer import KernelWriter, TreeWriter
@@ -85,6 +85,7 @@ class ReadReport:
     nothing was read. adopting: nothing was, for the folders are to be recognised first. recovered: as in TreeReport.
     rests: nothing has changed since nothing was to be done, so nothing was read. seen: the folders, as they were read.
     pictures: paths of face pictures. to_encode: there are portraits that are to be read first.
+    untouched: nobody but faced has changed them; then seen is what look_untouched gave.
     """
 
     edits: tuple[FolderEdit, ...] = ()
@@ -96,6 +97,7 @@ class ReadReport:
     adopting: bool = False
     recovered: int = 0
     rests: bool = False
+    untouched: bool = False
     seen: Mapping[bytes, DiskFolder] = field(default_factory=dict, repr=False, compare=False)
     pictures: frozenset[bytes] = frozenset()
     to_encode: bool = False
@@ -113,12 +115,14 @@ def read_user_edits(
     writer: TreeWriter | None = None,
     rebuild: bool = False,
     key: str | None = None,
+    remembered: Remembered | None = None,
 ) -> ReadReport:
     """Read the people folder and record the edits. The caller holds the pass lock; nothing else runs in the tree.
 
     record: writes the edits to the journal, within the transaction that moves base, and says who the new persons are,
     by the paths of their folders; it is not called without any.
-    trust_first: no second look is waited for. rebuild: as for open_place. key: as for sync_tree. Raises as that does.
+    trust_first: no second look is waited for. rebuild: as for open_place. key, remembered: as for sync_tree. Raises as
+    that does.
     """
     root = os.path.abspath(root)
     writer = KernelWriter() if writer is None else writer
@@ -135,6 +139,12 @@ def read_user_edits(
             return ReadReport(adopting=True, seen=disk, pictures=frozenset(found.at))
         if key is not None and held.dates_folders and rests(store.db, held.handle, key):
             return ReadReport(rests=True, recovered=recovered.recovered)
+        if remembered is not None and key is not None and held.dates_folders and not recovered.recovered:
+            untouched = look_untouched(store.db, held.handle) if remembered.counts(store.db, key) else None
+            if untouched is not None:
+                return ReadReport(untouched=True, seen=untouched)
+        if remembered is not None:
+            remembered.forget()
         disk = read_tree(held.handle, load_known(store.db) if held.dates_folders else None)
         files = _find_files(store, held.handle, disk)
         understood, rows, asks, pictures = _understand(

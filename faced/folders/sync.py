@@ -23,7 +23,7 @@ from faced.folders.place import HeldTree, ensure_own_folders, open_place, write_
 from faced.folders.plan import ABSOLUTE, PhotoPath, ShownPerson, plan_tree
 from faced.folders.plan_pictures import SUGGESTIONS, ShownFaces, plan_pictures
 from faced.folders.recover import clear_strays, settle_batch
-from faced.folders.rest import note_rest
+from faced.folders.rest import Remembered, add_links, digest_wanted, note_rest
 from faced.folders.tree import apply_operations, read_folders, read_tree
 from faced.folders.writer import KernelWriter, TreeWriter
 from faced.model import ImageId, PersonId
@@ -39,6 +39,7 @@ from faced.store.pictures import (
 from faced.store.tree import (
     Base,
     BaseChange,
+    BaseFolder,
     Intent,
     LeftAlone,
     Operation,
@@ -128,6 +129,8 @@ def sync_tree(
     key: str | None = None,
     faces: FacesToShow | None = None,
     layout: Layout = ABSOLUTE,
+    remembered: Remembered | None = None,
+    untouched: bool = False,
 ) -> TreeReport:
     """Make the people folder show these persons. The caller holds the pass lock; nothing else runs in the tree.
 
@@ -137,6 +140,8 @@ def sync_tree(
     key: says by which settings all this was made; when nothing is to be done, that is noted with it, so that nothing
     need be read while nothing changes. None: it is not.
     faces: those to have pictures; None: what there is of them stays. layout: as for plan_tree.
+    remembered: what to show of whom when nothing was to be done. untouched: as the report of the look says; then only
+    persons are planned for of whom that has changed.
     Raises UsageError when `root` cannot be a people folder, FacedError when it could not be written (disk full):
     then nothing is lost, and the next run goes on from there.
     """
@@ -152,14 +157,25 @@ def sync_tree(
         persons = list(shown)
         if is_adopting(store.db):
             adopt_in_hand(store, held, *what_adopting_takes(persons, photos), layout.root)
-        sync = _Sync(store, held, writer, batch, report, layout)
-        calm, left_alone = sync.run(persons, photos, seen if held.dates_folders else None)
+        wanted = {} if remembered is None else digest_wanted(persons, photos)
+        only = remembered.find_changed(wanted) if remembered is not None and untouched else None
+        seen = seen if held.dates_folders and untouched == (only is not None) else None
+        sync = _Sync(store, held, writer, batch, report, layout, only)
+        calm, left_alone = sync.run(persons, photos, seen)
         is_calm = calm is not None and held.dates_folders
         if faces is not None:
             is_calm &= sync.show_faces(faces)
         sync.say(left_alone, reasons)
         if calm is not None and is_calm and key is not None and not report.pictures_left:
             note_rest(store, calm, key)
+            if remembered is not None:
+                remembered.note(key, wanted)
+        elif remembered is not None and sync.only is not None:
+            remembered.doubt(sync.only)
+        elif remembered is not None:
+            remembered.forget()
+        if remembered is not None:
+            remembered.leave(store.db)
     except Frozen as frozen:
         return _freeze(store, report, frozen)
     except OSError as error:
@@ -260,8 +276,10 @@ class _Sync:
         batch: int,
         report: TreeReport,
         layout: Layout = ABSOLUTE,
+        only: Collection[PersonId] | None = None,
     ) -> None:
         self.layout = layout
+        self.only = only
         self.store = store
         self.held = held
         self.writer = writer
@@ -281,20 +299,42 @@ class _Sync:
         left_alone: Mapping[bytes, str] = {}
         calm = None
         for number in range(ROUNDS):
-            base = load_base(self.store.db)
+            if self.only is not None and seen is not None:
+                theirs = {home.path for home in self._load_homes() if home.person in self.only}
+                seen = add_links(self.store.db, seen, theirs)
             seen = disk = read_tree(self.held.handle, seen)
+            base = self._load_base(disk)
             held = hold_tree(base, disk)
             left_alone = held.left_alone
             operations = plan_tree(
-                shown, photos, base, disk, held, name_max=self.held.name_max, layout=self.layout
+                shown,
+                photos,
+                base,
+                disk,
+                held,
+                name_max=self.held.name_max,
+                layout=self.layout,
+                only=self.only,
             )
             # A folder that another one left may be empty now.
             is_again = any(operation.op == "movedir" for operation in operations)
             if not operations and number == 0:
                 calm = disk
-            if not operations or not (self._make(operations) | is_again):
+            if not operations or not ((is_dirty := self._make(operations)) | is_again):
                 break
+            if is_dirty and self.only is not None:
+                self.only = seen = None
         return calm, left_alone
+
+    def _load_homes(self) -> tuple[BaseFolder, ...]:
+        return load_base(self.store.db, with_links=False).folders
+
+    def _load_base(self, disk: Disk) -> Base:
+        """With the links of those who are planned for, and of all folders whose links were read."""
+        if self.only is None:
+            return load_base(self.store.db)
+        read = [home.id for home in self._load_homes() if home.path in disk and disk[home.path].links]
+        return load_base(self.store.db, persons=self.only, folders=read)
 
     def say(self, left_alone: Mapping[bytes, str], reasons: Mapping[bytes, str]) -> None:
         """Keep what was left alone for `faced status`, with better reasons where there are some."""

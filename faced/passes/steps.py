@@ -18,6 +18,7 @@ from faced.folders.linking import Layout, Years
 from faced.folders.plan import PhotoPath, ShownPerson
 from faced.folders.quiet import wait_until_quiet
 from faced.folders.read import Known, ReadReport, read_user_edits
+from faced.folders.rest import Remembered
 from faced.folders.sync import TreeReport, sync_tree
 from faced.library.exclude import compile_excludes
 from faced.library.ready import Settling
@@ -164,24 +165,39 @@ def choose_engine(store: Store, record: EngineRecord) -> EngineId:
     return wanted
 
 
-def read_tree(store: Store, config: Config, root: bytes, options: TreeOptions) -> ReadReport:
-    """What the user did in the people folder, written into the journal.
+def read_tree(
+    store: Store,
+    config: Config,
+    root: bytes,
+    options: TreeOptions,
+    remembered: Remembered | None = None,
+) -> ReadReport:
+    """What the user did in the people folder, written into the journal. remembered: as for look_at_tree.
 
     Waits for a quiet tree and, if something may be half of a gesture, for the second look.
     """
     settle = int(config.people_settle * 1e9)
     if not options.now:
         wait_until_quiet(root, settle_ns=settle, clock=time.time_ns, sleep=time.sleep)
-    first = look_at_tree(store, config, root, options)
+    first = look_at_tree(store, config, root, options, remembered)
     if first.due_ns is None or options.now:
         return first
     time.sleep(max(0.0, (first.due_ns - time.time_ns()) / 1e9) + 0.01)
-    second = look_at_tree(store, config, root, TreeOptions())
+    second = look_at_tree(store, config, root, TreeOptions(), remembered)
     return replace(second, edits=(*first.edits, *second.edits))
 
 
-def look_at_tree(store: Store, config: Config, root: bytes, options: TreeOptions) -> ReadReport:
-    """One look at the people folder, as it is now; what the user did there goes into the journal."""
+def look_at_tree(
+    store: Store,
+    config: Config,
+    root: bytes,
+    options: TreeOptions,
+    remembered: Remembered | None = None,
+) -> ReadReport:
+    """One look at the people folder, as it is now; what the user did there goes into the journal.
+
+    remembered: of a process that lives on; the show_tree that follows is to have it too.
+    """
     now = time.time_ns()
     engine = shown_engine(store.db)
     word = load_word(store.db)
@@ -216,6 +232,7 @@ def look_at_tree(store: Store, config: Config, root: bytes, options: TreeOptions
         second_look_ns=int(config.people_second_look * 1e9),
         rebuild=options.rebuild,
         key=None if options.rebuild else rest_key(config, engine),
+        remembered=remembered,
     )
     looking = Looking(
         now, int(config.people_second_look * 1e9), options.now, known.albums, known.hidden - known.albums
@@ -236,6 +253,7 @@ def show_persons(
     *,
     beat: Callable[[], None] = lambda: None,
     most_pictures: int | None = None,
+    remembered: Remembered | None = None,
 ) -> tuple[ReclusterReport, TreeReport]:
     """After a look at the people folder: decide who is who, and make the folder show it.
 
@@ -244,7 +262,7 @@ def show_persons(
     engine = choose_engine(store, record)
     clustering = decide_persons(store, config, engine, record, decide)
     work = PictureWork(record.thresholds.gate, beat, most_pictures)
-    return clustering, show_tree(store, config, root, engine, read, work)
+    return clustering, show_tree(store, config, root, engine, read, work, remembered)
 
 
 def clustering_settings(config: Config, record: EngineRecord) -> Clustering:
@@ -291,6 +309,7 @@ def show_tree(
     engine: EngineId,
     read: ReadReport,
     work: PictureWork | None = None,
+    remembered: Remembered | None = None,
 ) -> TreeReport:
     """Make the people folder show who is who. work: how face pictures are made; None: what there is of them stays."""
     if read.frozen:
@@ -317,6 +336,8 @@ def show_tree(
             key=key if is_calm else None,
             faces=faces,
             layout=layout,
+            remembered=remembered,
+            untouched=read.untouched,
         )
     if layout.years is Years.GATHER and report.frozen is None and not (report.made or report.dropped):
         with store.write() as db:

@@ -4,7 +4,7 @@ Plain functions; those that change something run within a transaction of the cal
 who reads the folders.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from sqlite_utils import Database
@@ -51,9 +51,16 @@ def load_stamps_of_seen(db: Database) -> dict[bytes, FolderStamp]:
     return {path: FolderStamp(*stamp) for path, *stamp in rows}
 
 
-def load_seen(db: Database) -> dict[bytes, SeenFolder]:
-    """By path."""
-    rows = db.execute("SELECT path, dev, ino, mtime_ns, ctime_ns, links, folders, others FROM seen_folders")
+def load_seen(
+    db: Database, *, with_links: bool = True, paths: Collection[bytes] | None = None
+) -> dict[bytes, SeenFolder]:
+    """By path. paths: only these."""
+    wanted = "links" if with_links else "x''"
+    sql = f"SELECT path, dev, ino, mtime_ns, ctime_ns, {wanted}, folders, others FROM seen_folders"
+    if paths is None:
+        rows = db.execute(sql).fetchall()
+    else:
+        rows = [row for path in paths for row in db.execute(f"{sql} WHERE path = ?", [path])]
     return {
         path: SeenFolder(
             FolderStamp(*stamp), _to_links(links), frozenset(_split(folders)), frozenset(_split(others))

@@ -5,7 +5,7 @@ and the setting `generation`. Those that change something run within a transacti
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
@@ -28,6 +28,7 @@ __all__ = [
     "SeenPicture",
     "Tree",
     "close_batch",
+    "count_links",
     "forget_base",
     "is_known_text",
     "is_link_of_base",
@@ -35,6 +36,7 @@ __all__ = [
     "load_generation",
     "load_intents",
     "load_left_alone",
+    "load_links_of",
     "load_person_folders",
     "load_tree",
     "open_batch",
@@ -217,20 +219,39 @@ def save_generation(db: Database, generation: int) -> None:
     save_setting(db, "generation", str(generation))
 
 
-def load_base(db: Database, *, with_links: bool = True) -> Base:
-    """Folders by path; links by folder and name."""
+def load_base(
+    db: Database,
+    *,
+    with_links: bool = True,
+    persons: Collection[PersonId] | None = None,
+    folders: Collection[FolderId] = (),
+) -> Base:
+    """Folders by path; links by folder and name. persons: only the links of these, those in their folders, and those
+    in `folders`.
+    """
     found: dict[str, list[BaseFolder]] = {"links": [], "pictures": []}
     for *folder, kind in db.execute("SELECT id, path, person, ino, kind FROM folders ORDER BY path"):
         found[kind].append(BaseFolder._make(folder))
-    links = db.execute(
-        "SELECT folder, name, text, image, person FROM links WHERE ? ORDER BY folder, name", [with_links]
-    )
+    sql = "SELECT folder, name, text, image, person FROM links"
+    if not with_links:
+        links = []
+    elif persons is None:
+        links = db.execute(f"{sql} ORDER BY folder, name").fetchall()
+    else:
+        among = "IN (SELECT value FROM json_each(?))"
+        theirs = (
+            f"person {among} OR folder {among} OR folder IN (SELECT id FROM folders WHERE person {among})"
+        )
+        asked = json.dumps(sorted(persons))
+        links = db.execute(
+            f"{sql} WHERE {theirs} ORDER BY folder, name", [asked, json.dumps(sorted(folders)), asked]
+        ).fetchall()
     pictures = db.execute(
         "SELECT folder, name, face, checksum, ino, mtime_ns FROM pictures ORDER BY folder, name"
     )
     return Base(
         tuple(found["links"]),
-        tuple(map(BaseLink._make, links.fetchall())),
+        tuple(map(BaseLink._make, links)),
         tuple(found["pictures"]),
         tuple(map(BasePicture._make, pictures.fetchall())),
     )
@@ -243,6 +264,17 @@ def is_link_of_base(db: Database, folder: bytes, name: bytes) -> bool:
         [folder, name],
     )
     return row.fetchone() is not None
+
+
+def load_links_of(db: Database, folders: Iterable[FolderId]) -> dict[FolderId, dict[bytes, bytes]]:
+    """Name to text, of base's links in each of these folders."""
+    sql = "SELECT name, text FROM links WHERE folder = ?"
+    return {folder: dict(db.execute(sql, [folder]).fetchall()) for folder in folders}
+
+
+def count_links(db: Database) -> int:
+    """Of base."""
+    return int(db.execute("SELECT count(*) FROM links").fetchone()[0])
 
 
 def load_person_folders(db: Database) -> dict[PersonId, bytes]:

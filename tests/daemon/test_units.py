@@ -25,6 +25,7 @@ from faced.daemon.units import (
     write_unit,
 )
 from faced.errors import FacedError, UsageError
+from tests.support.app import look_at
 from tests.support.units import ROOT, needs_systemd, parse_command, read_directives, read_unit
 
 SYSTEM, USER = "faced.service", "faced-user.service"
@@ -209,13 +210,13 @@ def test_what_a_user_edited_is_theirs(tmp_path: Path, edit: object) -> None:
     write_unit(path, text)
     assert callable(edit)
     edit(path)
-    before = (path.lstat(), path.read_bytes())
+    before = look_at(tmp_path)
     assert read_owner(path) is Owner.USER
     with pytest.raises(FacedError, match="left alone"):
         write_unit(path, text)
     with pytest.raises(FacedError, match="left alone"):
         remove_unit(path)
-    assert (path.lstat(), path.read_bytes()) == before
+    assert look_at(tmp_path) == before
 
 
 def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:

@@ -4,12 +4,13 @@ import re
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from faced.folders.hold import hold_tree
 from faced.folders.names import folder_name
 from faced.folders.plan import PhotoPath, ShownPerson, plan_tree
+from faced.folders.rest import digest_wanted
 from faced.model import ImageId, PersonId
 from tests.support.treemodel import TreeModel
 
@@ -79,6 +80,32 @@ def test_a_plan_makes_the_wanted_tree_and_then_nothing_is_left_to_do(history):
         for folder in model.folders:
             wanted = {p.id: folder_name(p.name) if p.name else f"Person {p.id}" for p in shown}[folder.person]
             assert re.sub(rb"( \(\d+\))*$", b"", folder.path) == re.sub(r"( \(\d+\))*$", "", wanted).encode()
+
+
+@settings(deadline=None)
+@given(worlds(), worlds(), st.booleans())
+def test_planning_for_those_who_changed_is_planning_for_all(before, after, is_small):
+    """Without the links of the others in base and on disk the same is planned, once nothing was to be done."""
+    model = TreeModel()
+    for _ in range(3):
+        sync(model, *before)
+    assert plan(model, *before) == ()
+    shown, photos = after
+    if is_small:  # but for one person, and one photo, all is as before
+        shown = [*[p for p in before[0] if p.id not in {x.id for x in shown[:1]}], *shown[:1]]
+        photos = {**before[1], **dict(list(photos.items())[:1])}
+        paths = [photo.path for found in photos.values() for photo in found]
+        assume(len(paths) == len(set(paths)))
+    wanted, was = digest_wanted(shown, photos), digest_wanted(*before)
+    only = {PersonId(n) for n in range(6) if wanted.get(PersonId(n)) != was.get(PersonId(n))}
+    base, disk = model.base, model.disk
+    theirs = {folder.id for folder in base.folders if folder.person in only}
+    links = tuple(link for link in base.links if link.person in only or link.folder in theirs)
+    full = {folder.path for folder in base.folders if folder.person in only}
+    lean_disk = {p: f if p in full or f.folders else replace(f, links={}) for p, f in disk.items()}
+    lean = replace(base, links=links)
+    found = plan_tree(shown, photos, lean, lean_disk, hold_tree(lean, lean_disk), only=only)
+    assert found == plan(model, shown, photos)
 
 
 @settings(deadline=None)

@@ -4,9 +4,9 @@ import os
 
 import pytest
 
-from faced.folders import tree
+from faced.folders import sync, tree
 from faced.folders.read import Known, ReadReport, read_user_edits
-from faced.folders.rest import load_known
+from faced.folders.rest import Remembered, load_known
 from faced.folders.tree import list_folder, read_tree
 from faced.folders.writer import KernelWriter
 from faced.store.database import load_changes
@@ -31,10 +31,21 @@ def calm(world: TreeWorld, monkeypatch: pytest.MonkeyPatch) -> TreeWorld:
     return world
 
 
-def look(world: TreeWorld, key: str | None = KEY) -> ReadReport:
+def look(world: TreeWorld, key: str | None = KEY, remembered: Remembered | None = None) -> ReadReport:
     return read_user_edits(
-        world.store, os.fsencode(world.people), Known(), lambda db, edits: None, now_ns=10**18, key=key
+        world.store,
+        os.fsencode(world.people),
+        Known(),
+        lambda db, edits: None,
+        now_ns=10**18,
+        key=key,
+        remembered=remembered,
     )
+
+
+def write_something(world: TreeWorld) -> None:
+    with world.store.write() as db:
+        db.execute("UPDATE persons SET id = id WHERE id = 1")
 
 
 class Listed(list[int]):
@@ -76,6 +87,95 @@ def test_only_the_folders_that_changed_are_read(calm, monkeypatch):
     inodes = {name: os.lstat(calm.people / name).st_ino for name in ("Family", "Family/Hanna", "Carl", "Ben")}
     assert inodes["Carl"] not in listed
     assert set(listed) <= {inodes["Family"], inodes["Family/Hanna"], inodes["Ben"]}
+
+
+CHANGES = pytest.mark.parametrize(
+    "change",
+    [
+        lambda people: (people / "new").mkdir(),
+        lambda people: (people / "Carl" / "5.jpg").rename(people / "Carl" / "6.jpg"),
+        lambda people: (people / "Family" / "Anna" / "note").write_text("mine"),
+        lambda people: os.replace(people / "Ben" / "3.jpg", people / "Ben" / "4.jpg"),
+        lambda people: (people / "Ben").rename(people / "Benjamin"),
+    ],
+)
+
+
+@CHANGES
+def test_what_a_user_changed_is_no_work_of_ours(calm, change):
+    """Then all is read, and planned for everybody."""
+    remembered = Remembered()
+    calm.sync(key=KEY, seen=look(calm, remembered=remembered).seen, remembered=remembered)
+    write_something(calm)
+    assert look(calm, remembered=remembered).untouched
+    change(calm.people)
+    assert not look(calm, remembered=remembered).untouched
+
+
+def test_who_lives_on_plans_for_those_of_whom_something_changed(calm, monkeypatch):
+    """Nothing else of base is loaded; what comes of it is what comes of a whole plan."""
+    remembered = Remembered()
+    asked = []
+    loading = sync.load_base
+
+    def load(db, *, with_links=True, persons=None, folders=()):
+        if with_links:
+            asked.append(persons)
+        return loading(db, with_links=with_links, persons=persons, folders=folders)
+
+    monkeypatch.setattr(sync, "load_base", load)
+
+    def run():
+        asked.clear()
+        write_something(calm)
+        found = look(calm, remembered=remembered)
+        calm.sync(key=KEY, seen=found.seen, remembered=remembered, untouched=found.untouched)
+        calm.check()
+        return [*asked]
+
+    assert run() == [None]
+    calm.photo(4, "moved/4.jpg")
+    assert run() == [{2}]
+    calm.person(3, [5, 4], "Carl")
+    assert run() == [{2, 3}], "until nothing is to be done"
+    del calm.persons[1]
+    assert run() == [{1, 2, 3}]
+    assert not (calm.people / "Family" / "Anna").exists()
+    assert run() == [{1, 2, 3}]
+    assert run() == [set()]
+    calm.photo(3, "moved/3.jpg")
+    calm.sync()  # by another process
+    assert run() == [None]
+
+
+def pass_by(world: TreeWorld, remembered: Remembered) -> ReadReport:
+    write_something(world)
+    found = look(world, remembered=remembered)
+    world.sync(key=KEY, seen=found.seen, remembered=remembered, untouched=found.untouched)
+    world.check()
+    assert world.left_alone() == {}
+    return found
+
+
+def test_what_is_wanted_again_as_it_was_is_made_again(calm):
+    """Before anything rests: a photo moves and comes back, somebody is on it no more, and then again."""
+    remembered = Remembered()
+    pass_by(calm, remembered)
+    for path, images in (("moved/4.jpg", [3, 4]), ("4.jpg", [3]), ("4.jpg", [3, 4]), ("4.jpg", [3, 4])):
+        calm.photo(4, path)
+        calm.person(2, images, "Ben")
+        assert pass_by(calm, remembered).untouched
+
+
+def test_folders_that_are_young_are_nobody_elses(calm, monkeypatch):
+    """Read whole, for they may change again without looking otherwise; their links are faced's all the same."""
+    remembered = Remembered()
+    pass_by(calm, remembered)
+    monkeypatch.setattr(tree, "YOUNG_NS", 10**15)
+    os.utime(calm.people / "Ben")
+    calm.photo(5, "moved/5.jpg")
+    assert pass_by(calm, remembered).untouched
+    assert pass_by(calm, remembered).untouched
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from faced.folders.names import is_form_of
+from faced.passes.word import load_said_of_pictures
+from faced.store.albums import Album, load_albums
+from faced.store.asks import load_undecided
 from faced.store.edits import read_lines
 from faced.store.journal import check_word, load_edits
 from faced.store.seen import REST, load_stamps_of_seen
@@ -21,6 +24,7 @@ from faced.store.settings import load_setting
 from faced.store.tree import load_left_alone
 from faced.store.word_tables import load_word
 from tests.support.app import Entry, look_at
+from tests.support.gestures import COMMANDS, FOLDER_DEEDS, LINK_DEEDS, Gestures
 from tests.support.wordphotos import PEOPLE
 from tests.support.wordworld import STAGES, Face, World
 
@@ -47,6 +51,17 @@ PATHS = [path for name in NAMES for path in paths_of(name)]
 KILLS = st.tuples(st.sampled_from(STAGES), st.integers(0, 5) | st.integers(0, 50))
 
 
+def scenes(
+    deeds: tuple[str, ...],
+) -> st.SearchStrategy[list[tuple[str, int, int, int, str, tuple[str, int]]]]:
+    """Gestures, each with the folders and the photo that it is made with, and whether faced looks then, or dies."""
+    looks = st.sampled_from(["no", "no", "now", "twice", "kill"])
+    deed = st.tuples(
+        st.sampled_from(deeds), st.integers(0, 7), st.integers(0, 7), st.integers(0, 5), looks, KILLS
+    )
+    return st.lists(deed, min_size=1, max_size=3)
+
+
 class WordMachine(RuleBasedStateMachine):
     """See the module."""
 
@@ -55,6 +70,7 @@ class WordMachine(RuleBasedStateMachine):
         self.folder = Path(tempfile.mkdtemp(prefix="faced-word-"))
         self.world = World(self.folder / "home")
         self.settled: tuple[float, int] | None = None
+        self.hands: Gestures | None = None
 
     def teardown(self) -> None:
         self.world.close()
@@ -70,7 +86,12 @@ class WordMachine(RuleBasedStateMachine):
 
     @property
     def photos(self) -> list[str]:
-        return sorted(path.name for path in self.world.library.iterdir())
+        """Those of which no link is in hand."""
+        used = self.hands.used if self.hands else set[str]()
+        names = sorted(path.name for path in self.world.library.iterdir())
+        return [
+            n for n in names if not used or n not in self.world.known or self.world.known[n].key not in used
+        ]
 
     def _photo(self, data: st.DataObject) -> str:
         return data.draw(st.sampled_from(self.photos), "photo")
@@ -91,22 +112,22 @@ class WordMachine(RuleBasedStateMachine):
         names = sorted(path.name for path in self.world.drawer.iterdir())
         self.world.bring_back(data.draw(st.sampled_from(names), "photo"))
 
-    @precondition(lambda self: self.world.is_online)
+    @precondition(lambda self: self.world.is_online and self.photos)
     @rule(data=st.data())
     def move_photo(self, data: st.DataObject) -> None:
         self.world.move(self._photo(data))
 
-    @precondition(lambda self: self.world.is_online)
+    @precondition(lambda self: self.world.is_online and self.photos)
     @rule(data=st.data())
     def copy_photo(self, data: st.DataObject) -> None:
         self.world.copy(self._photo(data))
 
-    @precondition(lambda self: self.world.is_online)
+    @precondition(lambda self: self.world.is_online and self.photos)
     @rule(data=st.data(), turn=st.booleans())
     def change_photo(self, data: st.DataObject, turn: bool) -> None:
         self.world.change(self._photo(data), turn=turn)
 
-    @precondition(lambda self: self.world.is_online)
+    @precondition(lambda self: self.world.is_online and self.hands is None)
     @rule(times=st.integers(0, 2))
     def unplug(self, times: int) -> None:
         if times == 0:
@@ -121,13 +142,13 @@ class WordMachine(RuleBasedStateMachine):
 
     @property
     def folders(self) -> dict[int, str]:
-        if NOBODY_TOUCHES_AN_OUTDATED_TREE and self.world.is_outdated:
+        if self.hands or (NOBODY_TOUCHES_AN_OUTDATED_TREE and self.world.is_outdated):
             return {}
         return self.world.folders()
 
     @property
     def restorable(self) -> dict[int, str]:
-        if NOBODY_TOUCHES_AN_OUTDATED_TREE and self.world.is_outdated:
+        if self.hands or (NOBODY_TOUCHES_AN_OUTDATED_TREE and self.world.is_outdated):
             return {}
         return self.world.restorable()
 
@@ -227,6 +248,46 @@ class WordMachine(RuleBasedStateMachine):
         folders = [*self.folders.values(), "", "Letters"]
         self.world.put_stranger(data.draw(st.sampled_from(folders), "folder"))
 
+    # In the people folder, all that can be done there: what is said by it is learned, and what it was done for is expected.
+
+    def _take_hold(self) -> bool:
+        """Whether gestures can be made now."""
+        if not self.world.is_online:
+            return False
+        if self.hands is None:
+            self.settle()
+            if folders := sorted(self.world.folders().values()):
+                self.hands = Gestures([self.world], [folders])
+                self.settled = None
+        return self.hands is not None and not self.world.is_outdated
+
+    def _gesture_all(self, deeds: list[tuple[str, int, int, int, str, tuple[str, int]]]) -> None:
+        for deed, one, other, photo, look, kill in deeds:
+            if not self._take_hold():
+                return
+            assert self.hands is not None
+            if deed in COMMANDS:
+                self.one_pass(now=True)
+                self.hands.say(deed, one, other)
+            else:
+                self.hands.do(deed, one, other, photo)
+            if look == "kill":
+                self.killed_pass(kill=kill, now=True)
+            elif look != "no":
+                self.one_pass(now=look == "now")
+
+    @rule(deeds=scenes(LINK_DEEDS))
+    def link_gestures(self, deeds: list[tuple[str, int, int, int, str, tuple[str, int]]]) -> None:
+        self._gesture_all(deeds)
+
+    @rule(deeds=scenes(FOLDER_DEEDS))
+    def folder_gestures(self, deeds: list[tuple[str, int, int, int, str, tuple[str, int]]]) -> None:
+        self._gesture_all(deeds)
+
+    @rule(deeds=scenes((*LINK_DEEDS, *FOLDER_DEEDS, *COMMANDS)))
+    def gestures(self, deeds: list[tuple[str, int, int, int, str, tuple[str, int]]]) -> None:
+        self._gesture_all(deeds)
+
     # The settings.
 
     @rule(eps=st.sampled_from([0.30, 0.35, 0.40, 0.50, 0.65]))
@@ -242,7 +303,8 @@ class WordMachine(RuleBasedStateMachine):
     @rule(kill=KILLS, now=st.booleans())
     def killed_pass(self, kill: tuple[str, int], now: bool) -> None:
         before = look_at(self.world.library) if self.world.is_online else None
-        self.world.do_pass(kill=kill, now=now)
+        with self.world.unchecked(self.hands is not None):
+            self.world.do_pass(kill=kill, now=now)
         self.settled = None
         if before is not None:
             assert look_at(self.world.library) == before
@@ -265,16 +327,28 @@ class WordMachine(RuleBasedStateMachine):
     @rule(now=st.booleans(), yes=st.booleans())
     def settle(self, now: bool = True, yes: bool = True) -> None:
         """Passes, and answers, until nothing is in hand; then all that was promised must be so."""
-        for _ in range(3):
-            self._pass(now)
-        while self.world.answer(yes=yes):
-            self.settled = None
-            self._pass(now)
+        self._see_to_the_end(now, yes=yes or self.hands is not None)
+        if self.hands is not None:
+            self.hands.check()
+            while self.hands.tidy():
+                self._see_to_the_end(now, yes=True)
+            self.hands = None
+            self.world.learn()
         assert self.world.hands == {}, "not understood"
         self.check_word()
         self.check_tree()
         self.check_idle()
         self.settled = (self.world.eps, self.world.engine)
+
+    def _see_to_the_end(self, now: bool, *, yes: bool) -> None:
+        for _ in range(2):
+            self._pass(now)
+        with self.world.unchecked(self.hands is not None):
+            while self.world.answer(yes=yes):
+                self.settled = None
+                self._pass(now)
+        if self.world.hands or load_undecided(self.world.store.db):
+            self._pass(now)
 
     @rule()
     def undo(self) -> None:
@@ -289,12 +363,25 @@ class WordMachine(RuleBasedStateMachine):
         if times:
             return
         self.settle()
+        word = load_word(self.world.store.db)
         self.world.lose_database()
         self.settled = None
-        if kill is not None:
-            self.world.do_pass(kill=kill)
-        self._pass(True)
-        self.world.throw_unknown_away()
+        # What the user copied or moved somewhere may be read, and said, once more: it is not known any more that it was.
+        with self.world.unchecked(self.world.ground is not None):
+            if kill is not None:
+                self.world.do_pass(kill=kill)
+            self._pass(True)
+            self.world.throw_unknown_away()
+            if self.world.ground is not None:
+                self._see_to_the_end(now=True, yes=True)
+        if self.world.ground is not None:
+            found = load_word(self.world.store.db)
+            assert {p: w for p, w in found.persons.items() if w.name} == {
+                p: w for p, w in word.persons.items() if w.name
+            }
+            assert word.pins.items() <= found.pins.items()
+            assert word.rejections.items() <= found.rejections.items()
+            self.world.learn()
         self.settle()
 
     def _pass(self, now: bool) -> None:
@@ -302,7 +389,8 @@ class WordMachine(RuleBasedStateMachine):
         nothing_new = self.settled == (world.eps, world.engine) and not world.hands
         library = look_at(world.library) if world.is_online else None
         people = self._people() if nothing_new and not world.is_online else None
-        assert world.do_pass(now=now)
+        with world.unchecked(self.hands is not None):
+            assert world.do_pass(now=now)
         assert library is None or look_at(world.library) == library
         assert people is None or self._people() == people, "an unplugged library changed the people folder"
 
@@ -315,11 +403,11 @@ class WordMachine(RuleBasedStateMachine):
         """What stands is what was said and not taken back, in the tables and in both journals."""
         store, word = self.world.store, self.world.word
         assert check_word(store.db) == []
-        found = load_word(store.db)
-        persons = {p: said for p, said in found.persons.items() if p}
-        assert {p: said.name for p, said in persons.items() if said.name is not None} == word.names
-        assert {p: os.fsdecode(said.place) for p, said in persons.items() if said.place} == word.places
-        assert {p for p, said in persons.items() if said.hidden} == word.hidden
+        if self.hands is None:
+            persons = {p: w for p, w in load_word(store.db).persons.items() if w.merged_into is None}
+            assert {p: said.name for p, said in persons.items() if said.name is not None} == word.names
+            assert {p: os.fsdecode(said.place) for p, said in persons.items() if said.place} == word.places
+            assert {p for p, said in persons.items() if said.hidden} == word.hidden
         lines = read_lines((self.world.run.state / "journal.jsonl").read_bytes())
         assert list(lines.edits) == load_edits(store.db)
         assert lines.broken == ()
@@ -330,25 +418,38 @@ class WordMachine(RuleBasedStateMachine):
         owned, base = world.owned(), world.base()
         reachable = {picture.key: picture for picture in world.known.values()}
         for key, picture in reachable.items():
-            for person in picture.people:
-                self._check_face(Face(key, person), owned)
-        seen = set()
-        for person in sorted({*word.names, *(person for person, _ in owned)}):
-            images = {key for whose, key in owned if whose == person and key in reachable}
-            is_shown = person in word.names or len(images) >= world.min_photos
+            for one in picture.people:
+                self._check_face(Face(key, one), owned)
+        tags = load_said_of_pictures(world.store.db, load_word(world.store.db)).tags
+        tagged = {person: {world.keys[image] for image in images} for person, images in tags.items()}
+        albums = {id_: album for id_, album in load_albums(world.store.db).items() if not album.over}
+        links = self._links()
+        for person in sorted({*word.names, *albums, *tagged, *(person for person, _ in owned)}):
+            hers = {key for whose, key in owned if whose == person}
+            images = {key for key in hers | tagged.get(person, set()) if key in reachable}
+            if person in albums:
+                images = self._images_of(albums[person], owned) & reachable.keys()
+            is_named = person in word.names or person in albums
+            is_shown = is_named or person in tagged or len(images) >= world.min_photos
             is_ignored = person in base and base[person].path.startswith(b"_Ignored/")
             if not (is_ignored if person in word.hidden else is_shown):
                 images = set()
-            links = self._links_of(os.fsdecode(base[person].path)) if person in base else {}
-            assert set(links.values()) == images, f"person {person}"
-            assert len(links) == len(images)
-            seen |= links.keys()
-            if person in word.names and images:
+            found = [links.pop(path) for path in world.paths_of_links(person)]
+            assert sorted(found) == sorted(images), f"person {person}"
+            if person in word.names and person not in word.hidden and images:
                 self._check_name(
                     os.fsdecode(base[person].path), word.names[person], word.places.get(person, "")
                 )
-        assert seen == {path for path, entry in self._people().items() if entry.text is not None}
+        assert links == {}, f"nobody's: {links}"
         self._check_strangers()
+
+    def _images_of(self, album: Album, owned: dict[tuple[int, str], frozenset[Face]]) -> set[str]:
+        """Of everybody whom it is of; none while one of them is hidden."""
+        said = load_word(self.world.store.db)
+        persons = {said.resolve(person) for person in album.persons}
+        if any(said.person(person).hidden for person in persons):
+            return set()
+        return set.intersection(*({k for p, k in owned if p == person} for person in persons)) - album.hidden
 
     def _check_face(self, face: Face, owned: dict[tuple[int, str], frozenset[Face]]) -> None:
         word = self.world.word
@@ -356,23 +457,18 @@ class WordMachine(RuleBasedStateMachine):
         owners = {person for (person, _), faces in owned.items() if face in faces}
         rejected = {person for source, person in word.rejected if source in sources}
         assert not owners & rejected, f"{face} came back to {owners}"
-        said = [word.anchors[source] for source in sources if source in word.anchors]
+        said = [word.pins[source] for source in sources if source in word.pins]
+        said = said or [word.anchors[source] for source in sources if source in word.anchors]
         if said:
-            person, _ = max(said, key=lambda anchor: anchor[1])
-            assert owners == {person} or person in rejected, (
-                f"{face} is {owners}, and was {person} when named"
-            )
+            person, _ = max(said, key=lambda one: one[1])
+            assert owners == {person} or person in rejected, f"{face} is {owners}, and was {person} by word"
 
-    def _links_of(self, path: str) -> dict[str, str]:
-        """Path of each link of a folder -> the image that it leads to, by what the library last held."""
+    def _links(self) -> dict[str, str]:
+        """Path of each link -> the image that it leads to, by what the library last held."""
         root = os.path.realpath(self.folder / "home") + "/photos/"
-        found = {}
-        for entry in (self.world.people / path).iterdir():
-            if entry.is_symlink():
-                target = os.readlink(entry)
-                assert target.startswith(root)
-                found[f"{path}/{entry.name}"] = self.world.known[target.removeprefix(root)].key
-        return found
+        texts = {path: entry.text for path, entry in self._people().items() if entry.text is not None}
+        assert all(text.startswith(root) for text in texts.values())
+        return {path: self.world.known[text.removeprefix(root)].key for path, text in texts.items()}
 
     def _check_name(self, path: str, name: str, place: str) -> None:
         last = os.fsencode(os.path.basename(path))

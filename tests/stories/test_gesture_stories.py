@@ -3,8 +3,8 @@
 A story is a sentence, commands of the shell (in the people folder; `$PHOTOS` is the library, `$ELSEWHERE` a folder of
 pictures that are in no library), the tree (a line a
 folder: the names of its links, without `.png`), what is left alone, and the journal's new edits (kind, person: photos
-or value). Each is told twice: with faced off until all is done, and with a look after each command. The journal is
-compared only in the first way: in the other one what was done in steps is said in steps.
+or value). Each is told three times: with faced off until all is done, with a look after each command, and with the
+daemon running. The journal is compared only in the first way: else what was done in steps is said in steps.
 """
 
 import os
@@ -18,6 +18,8 @@ from faced.store.asks import answer_ask, load_asks
 from faced.store.edits import Edit
 from faced.store.journal import load_edits
 from tests.stories.test_gestures import Home
+from tests.support.livestories import LiveHome, running_at, wait_until_calm
+from tests.support.wordphotos import Picture
 
 STORIES = sorted((Path(__file__).parent / "gestures").glob("*.txt"))
 
@@ -39,9 +41,26 @@ class Story:
                 self.edits = lines
 
 
+PORTRAITS = {"anna": (0,), "stranger": (4,), "stranger2": (4,), "two": (1, 4), "nobody": ()}
+
+
+HOUSEHOLDS = 16
+"""With a daemon each at a time, for there may be 128 inotify instances."""
+
+
+def make_home(folder: Path) -> Home:
+    """With pictures elsewhere."""
+    home = Home(folder)
+    elsewhere = home.world.folder / "elsewhere"
+    elsewhere.mkdir()
+    for number, (name, people) in enumerate(PORTRAITS.items(), start=1001):
+        (elsewhere / f"{name}.png").write_bytes(Picture(number, people).data)
+    return home
+
+
 @pytest.fixture
 def home(tmp_path: Path) -> Iterator[Home]:
-    home = Home(tmp_path / "home")
+    home = make_home(tmp_path / "home")
     yield home
     home.world.close()
 
@@ -60,11 +79,16 @@ def do(home: Home, command: str) -> None:
                 assert answer_ask(db, ask.id, command == "faced accept")
         home.look()
     else:
-        places = {
-            "PHOTOS": os.path.realpath(home.world.library),
-            "ELSEWHERE": str(home.elsewhere),
-        }
-        subprocess.run(["sh", "-ec", command], cwd=home.people, env={**os.environ, **places}, check=True)
+        in_shell(home, command)
+
+
+def in_shell(home: Home, command: str) -> None:
+    """In the people folder."""
+    places = {
+        "PHOTOS": os.path.realpath(home.world.library),
+        "ELSEWHERE": str(home.world.folder / "elsewhere"),
+    }
+    subprocess.run(["sh", "-ec", command], cwd=home.people, env={**os.environ, **places}, check=True)
 
 
 def tree_of(home: Home) -> dict[str, str]:
@@ -89,6 +113,16 @@ def told(home: Home, edit: Edit) -> str:
     return f"{edit.kind} {edit.person}: {what}".rstrip()
 
 
+def check(home: Home, wanted: Story, library: dict[str, bytes]) -> None:
+    """The tree, what is left alone, and the photos, as they were."""
+    home.settled()
+    assert tree_of(home) == {
+        folder: " ".join(sorted(names.split(" "))) for folder, names in wanted.tree.items()
+    }
+    assert sorted(home.left_alone()) == wanted.left_alone
+    assert sorted(library.values()) == sorted(path.read_bytes() for path in home.world.library.iterdir())
+
+
 @pytest.mark.parametrize("is_watched", [False, True], ids=["off", "looked at"])
 @pytest.mark.parametrize("story", STORIES, ids=lambda path: path.stem)
 def test_story(home: Home, story: Path, is_watched: bool) -> None:
@@ -100,12 +134,46 @@ def test_story(home: Home, story: Path, is_watched: bool) -> None:
         do(home, command)
         if is_watched:
             home.look()
-    home.settled()
-    assert tree_of(home) == {
-        folder: " ".join(sorted(names.split(" "))) for folder, names in wanted.tree.items()
-    }
-    assert sorted(home.left_alone()) == wanted.left_alone
-    assert sorted(library.values()) == sorted(path.read_bytes() for path in home.world.library.iterdir())
+    check(home, wanted, library)
     if wanted.edits is not None and not is_watched:
         new = [edit for edit in load_edits(home.world.store.db)[before:] if edit.kind != "persons"]
         assert [told(home, edit) for edit in new] == wanted.edits
+
+
+@pytest.mark.parametrize("first", range(0, len(STORIES), HOUSEHOLDS))
+def test_stories_while_the_daemon_runs(tmp_path: Path, first: int) -> None:
+    """The same comes of them; many at once, each in a household of its own."""
+    paths = STORIES[first : first + HOUSEHOLDS]
+    homes = [make_home(tmp_path / path.stem) for path in paths]
+    libraries = [{path.name: path.read_bytes() for path in home.world.library.iterdir()} for home in homes]
+    stories = [Story(path.read_text()) for path in paths]
+    with running_at([home.world for home in homes]) as daemons:
+        for number in range(max(len(story.commands) for story in stories)):
+            for home, story, daemon in zip(homes, stories, daemons, strict=True):
+                if number < len(story.commands):
+                    do_beside(home, story.commands[number], daemon)
+    try:
+        wrong = {}
+        for path, home, story, library in zip(paths, homes, stories, libraries, strict=True):
+            before = tree_of(home), load_edits(home.world.store.db)
+            try:
+                check(home, story, library)
+                assert (tree_of(home), load_edits(home.world.store.db)) == before, "something was left to do"
+            except AssertionError as error:
+                wrong[path.stem] = str(error)
+        assert wrong == {}
+    finally:
+        for home in homes:
+            home.world.close()
+
+
+def do_beside(home: Home, command: str, daemon: LiveHome) -> None:
+    """As `do`, while the daemon runs."""
+    if command.startswith("faced "):
+        wait_until_calm([daemon])
+    if command == "faced undo":
+        daemon.take_back()
+    elif command.startswith("faced accept"):
+        daemon.answer(yes=command == "faced accept")
+    elif command != "faced sync":
+        in_shell(home, command)

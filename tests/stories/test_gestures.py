@@ -12,25 +12,14 @@ from faced.store.follow import load_copies
 from faced.store.journal import load_edits
 from faced.store.tree import load_base, load_left_alone
 from faced.store.word_tables import load_word
-from tests.support.wordphotos import Picture
 from tests.support.wordworld import World
-
-PORTRAITS = {"anna": (0,), "stranger": (4,), "stranger2": (4,), "two": (1, 4), "nobody": ()}
-"""Pictures that are in no library, and who is on them."""
 
 
 class Home:
-    """A household in which folders are known by names. Four photos each of four people, and one of two of them.
-
-    elsewhere: a folder with PORTRAITS.
-    """
+    """A household in which folders are known by names. Four photos each of four people, and one of two of them."""
 
     def __init__(self, folder: Path) -> None:
         self.world = World(folder)
-        self.elsewhere = folder / "elsewhere"
-        self.elsewhere.mkdir()
-        for number, (name, people) in enumerate(PORTRAITS.items(), start=1001):
-            (self.elsewhere / f"{name}.png").write_bytes(Picture(number, people).data)
         for person in (0, 1, 3, 4) * 4:
             self.world.add(person)
         self.world.add(0, 3)

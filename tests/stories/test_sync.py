@@ -308,7 +308,7 @@ def test_the_reference_engine_does_the_same_job(app: App, demo: DemoLibrary) -> 
     app.photos.rmdir()
     copy_library(demo, app.photos, paths)
     config = app.home / "faced.yaml"
-    config.write_text("engine: face_recognition\n")
+    config.write_text("engine: face_recognition\nencode: {timeout: 600 s}\n")  # it is slow beside other tests
     app.sync("--config", config)
     assert app.groups() == {frozenset(paths)}
 

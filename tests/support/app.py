@@ -31,15 +31,23 @@ class Entry:
 
 
 def look_at(folder: Path) -> dict[str, Entry]:
-    """Every path below the folder, and the folder itself."""
-    found = {}
-    for path in [folder, *sorted(folder.rglob("*"))]:
-        status = path.lstat()
-        text = os.readlink(path) if path.is_symlink() else None
-        found[str(path.relative_to(folder))] = Entry(
-            status.st_ino, status.st_mode, status.st_size, status.st_mtime_ns, status.st_ctime_ns, text
-        )
+    """Every path below the folder, and the folder itself (`.`)."""
+    found = {".": _entry(os.lstat(folder), None)}
+    pending = [(os.fspath(folder), "")]
+    while pending:
+        path, prefix = pending.pop()
+        with os.scandir(path) as entries:
+            for entry in entries:
+                text = os.readlink(entry.path) if entry.is_symlink() else None
+                found[prefix + entry.name] = _entry(entry.stat(follow_symlinks=False), text)
+                if entry.is_dir(follow_symlinks=False):
+                    pending.append((entry.path, f"{prefix}{entry.name}/"))
     return found
+
+
+def _entry(status: os.stat_result, text: str | None) -> Entry:
+    times = status.st_mtime_ns, status.st_ctime_ns
+    return Entry(status.st_ino, status.st_mode, status.st_size, *times, text)
 
 
 class App:

@@ -73,6 +73,7 @@ def _key(picture: Picture) -> str:
     return image_key(picture.data)
 
 
+@cache
 def read_picture(data: bytes) -> Picture:
     """The picture of a file."""
     with Image.open(io.BytesIO(data)) as image:
@@ -91,8 +92,9 @@ def engine_record(number: int) -> EngineRecord:
     return EngineRecord("made", "made", str(number), {}, 800, 800, 1, "none", thresholds)
 
 
-def read_new_photos(store: Store, engine: int) -> None:
-    """The encode step: every photo of the queue."""
+def read_new_photos(store: Store, engine: int) -> int:
+    """The encode step: every photo of the queue. Returns how many there were."""
+    count = 0
     record = engine_record(engine)
     with store.write() as db:
         engine_id = jobs.ensure_engine(db, record.key, record.to_json())
@@ -107,6 +109,8 @@ def read_new_photos(store: Store, engine: int) -> None:
                 assert jobs.save_reading(
                     db, engine_id, jobs.Reading(job.photo, job.stamp, key, found), match_boxes
                 )
+            count += 1
+    return count
 
 
 def _face(picture: Picture, person: int, engine: int) -> DetectedFace:
