@@ -5,7 +5,7 @@
 
 import os
 import stat
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from faced.folders.arrived import is_usable_place, why_nobodys
@@ -32,11 +32,12 @@ def find_portraits(
     disk: Mapping[bytes, DiskFolder],
     passed_over: Collection[bytes],
     copies: Collection[tuple[int, bytes]],
+    is_link: Callable[[bytes, bytes], bool],
 ) -> dict[bytes, FileStamp]:
     """The files that may be portraits, by path.
 
-    root: absolute path. passed_over: paths that are something else: links of base that a program replaced, face
-    pictures. copies: (inode of the folder, name) of copies of photos.
+    root: absolute path. passed_over: paths of something else, face pictures. copies: (inode of the folder, name) of copies
+    of photos. is_link: whether base has a link of that folder and name, for which a program has put the file there.
     """
     found: dict[bytes, FileStamp] = {}
     for folder, here in disk.items():
@@ -46,6 +47,8 @@ def find_portraits(
             path = join_path(folder, name)
             is_picture = name[name.rfind(b".") :].lower() in EXTENSIONS and not is_junk(name)
             if not is_picture or name[:1] == b"." or path in passed_over or (here.ino, name) in copies:
+                continue
+            if is_link(folder, name):
                 continue
             stamp = _stamp_of(os.path.join(root, path))
             if stamp is not None:

@@ -15,7 +15,7 @@ from sqlite_utils import Database
 
 from faced.errors import shown
 from faced.faces.engine import EngineRecord
-from faced.folders.disk import DiskFolder, join_path, parent_of
+from faced.folders.disk import DiskFolder, parent_of
 from faced.folders.edits import Seeded
 from faced.folders.names import name_of_folder
 from faced.folders.portraits import PortraitPlace, find_portraits, judge_places
@@ -45,7 +45,7 @@ from faced.store.portraits import (
 )
 from faced.store.settings import load_setting
 from faced.store.spots import StoredFace, load_engine_key, load_faces_of_images
-from faced.store.tree import Base, load_base
+from faced.store.tree import Base, is_link_of_base, load_base
 from faced.store.word import Word
 from faced.store.word_tables import load_word
 
@@ -95,13 +95,13 @@ def follow_portraits(
     """
     if read.frozen is not None or read.rests:
         return read
-    base = load_base(store.db)
-    _note_files(store, root, read, base, looking.now_ns)
+    _note_files(store, root, read, looking.now_ns)
     portraits = load_portraits(store.db, engine)
     if not portraits:
         return read
     if read.adopting:  # what the journal says of them is to count from the first decision on
         return replace(read, to_encode=is_any_to_be_read(portraits))
+    base = load_base(store.db, with_links=False)
     found = _Reader(store.db, engine, read, base, looking).read(portraits)
     seeded = _write(store, found, read.seen)
     return replace(
@@ -114,15 +114,15 @@ def follow_portraits(
     )
 
 
-def _note_files(store: Store, root: bytes, read: ReadReport, base: Base, now_ns: int) -> None:
+def _note_files(store: Store, root: bytes, read: ReadReport, now_ns: int) -> None:
     """The rows of portraits follow the files."""
     db = store.db
     at = find_portraits_at(db)
-    paths = {folder.id: folder.path for folder in base.folders}
-    passed_over = {join_path(paths[link.folder], link.name) for link in base.links if link.folder in paths}
-    passed_over |= read.pictures | {row.path for row in load_undecided(db) if row.what == "copy"}
+    passed_over = read.pictures | {row.path for row in load_undecided(db) if row.what == "copy"}
     copies = {(copy.folder, copy.name) for copy in load_copies(db)}
-    files = find_portraits(root, read.seen, passed_over, copies)
+    files = find_portraits(
+        root, read.seen, passed_over, copies, lambda folder, name: is_link_of_base(db, folder, name)
+    )
     known = {} if at is None else load_stamps(db, at[0])
     if not (files or known):
         return

@@ -4,6 +4,7 @@ Plain functions over the table portraits, and over the one row of libraries whos
 something run within a transaction of the caller.
 """
 
+import json
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
@@ -117,12 +118,13 @@ def load_portraits_only(db: Database, keys: Collection[ImageKey]) -> set[ImageKe
     """Of these images those that no listed library holds, and that are portraits."""
     if not keys or find_portraits_at(db) is None:
         return set()
+    held = "EXISTS (SELECT 1 FROM photos JOIN libraries ON libraries.id = photos.library WHERE image = images.id AND {})"
     rows = db.execute(
-        """SELECT images.key FROM images JOIN photos ON photos.image = images.id
-           JOIN libraries ON libraries.id = photos.library
-           GROUP BY images.id HAVING max(portraits) AND NOT max(listed)"""
+        f"""SELECT key FROM images WHERE key IN (SELECT value FROM json_each(?))
+            AND {held.format("portraits")} AND NOT {held.format("listed")}""",
+        [json.dumps(sorted(keys))],
     )
-    return {ImageKey(key) for (key,) in rows} & set(keys)
+    return {ImageKey(key) for (key,) in rows}
 
 
 def may_be_unread_photo(db: Database, size: int) -> bool:

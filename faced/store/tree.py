@@ -31,6 +31,7 @@ __all__ = [
     "count_links",
     "forget_base",
     "is_known_text",
+    "is_link_of_base",
     "load_base",
     "load_generation",
     "load_intents",
@@ -254,6 +255,15 @@ def load_base(
         tuple(found["pictures"]),
         tuple(map(BasePicture._make, pictures.fetchall())),
     )
+
+
+def is_link_of_base(db: Database, folder: bytes, name: bytes) -> bool:
+    """Whether base has a link of this name in the folder of this path."""
+    row = db.execute(
+        "SELECT 1 FROM links JOIN folders ON folders.id = links.folder WHERE path = ? AND name = ?",
+        [folder, name],
+    )
+    return row.fetchone() is not None
 
 
 def load_links_of(db: Database, folders: Iterable[FolderId]) -> dict[FolderId, dict[bytes, bytes]]:

@@ -7,14 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from faced.folders.linking import Layout, Years, absolute_text, relative_text
-from faced.folders.plan import PhotoPath
 from faced.passes import steps
 from faced.passes.places import Places
 from faced.store.edits import Edit
 from faced.store.journal import load_edits
 from faced.store.photos import set_libraries
 from tests.stories.test_gestures import Home
+from tests.support.app import App, look_at
 from tests.support.wordphotos import read_new_photos
 
 
@@ -253,36 +252,26 @@ def test_promise_1_relative_links_are_known_after_a_lost_database(relative: Home
     assert said(relative) == edits
 
 
-# The layout itself.
-
-
-@pytest.mark.parametrize("folder", [b"Anna", b"Family/Oma", b"a/b/c/2019"])
-@pytest.mark.parametrize("root", [b"/home/me/People", b"/", b"/media/disk/p p"])
-def test_a_relative_text_leads_back_to_the_photo(root: bytes, folder: bytes) -> None:
-    """Whatever is above."""
-    photo = PhotoPath(b"/home/me/Photos", b"2019/a.jpg", 7)
-    text = relative_text(photo.text, root, folder)
-    assert absolute_text(text, root, folder) == photo.text
-    assert Layout(root).find_photo(text, b"else/where/far/away", [photo]) == photo
-    assert Layout().find_photo(text, folder, [photo]) == photo
-    assert Layout(root).find_photo(photo.text, folder, [photo]) == photo
-
-
-def test_where_a_link_belongs() -> None:
-    """By the year in the photo, where folders are divided."""
-    dated, undated = PhotoPath(b"/p", b"a.jpg", 7, 2019), PhotoPath(b"/p", b"b.jpg", 7)
-    keep, divide, gather = (Layout(None, years) for years in Years)
-    assert divide.folder_of(b"Anna", dated) == b"Anna/2019"
-    assert {layout.folder_of(b"Anna", undated) for layout in (keep, divide, gather)} == {b"Anna"}
-    assert [layout.is_right(b"Anna", b"Anna", dated) for layout in (keep, divide, gather)] == [
-        True,
-        False,
-        True,
-    ]
-    assert [layout.is_right(b"Anna/2019", b"Anna", dated) for layout in (keep, divide, gather)] == [
-        True,
-        True,
-        False,
-    ]
-    assert gather.is_right(b"Anna/2018", b"Anna", dated)
-    assert gather.is_right(b"Anna/Best", b"Anna", dated)
+def test_the_installed_command_lays_links_out_as_configured(known: App) -> None:
+    """Both at once, and back; nothing is said by it."""
+    known.sync()
+    before = {path: text for path, text in look_at(known.people).items() if "Person" in str(path)}
+    count = sum(path.is_symlink() for path in known.people.rglob("*"))
+    settings = known.home / "config" / "faced" / "config.yaml"
+    text = settings.read_text()
+    settings.write_text(text.replace("people: {", "people: {links: relative, by_year: true, "))
+    known.sync()
+    links = [path for path in known.people.rglob("*") if path.is_symlink()]
+    assert len(links) == count
+    for link in links:
+        depth = len(link.relative_to(known.people).parts)
+        assert os.readlink(link).startswith("../" * depth)
+        assert link.exists()
+    assert any(link.parent.name.isdigit() for link in links)
+    assert known.json("log") == []
+    assert known.sync().stdout == ""
+    settings.write_text(text)
+    known.sync()
+    after = {path: text for path, text in look_at(known.people).items() if "Person" in str(path)}
+    assert after.keys() == before.keys()
+    assert known.json("log") == []
