@@ -83,7 +83,7 @@ def attach_left_over(
         before, looked_at = [_NO_VOTES] * ROUNDS, np.ones(len(cast), dtype=np.bool_)
     else:
         before = [votes.renumber(change.moved) for votes in before]
-        looked_at = np.zeros(len(cast), dtype=np.bool_)
+        looked_at = cast.starts == NOISE  # who takes no part any more has no vote that stands
         looked_at[change.rows] = True
     scope, found = np.append(is_new, True), list[Votes]()
     asked, last = looked_at.copy(), np.zeros(len(cast), dtype=np.bool_)
