@@ -245,6 +245,8 @@ class _Run:
         several[targets[target_of[targets] != movers]] = True  # more than one moves there
         target_of[targets] = NOISE
         shared = several[targets]
+        if not shared.any():
+            return movers, targets
         target_of[movers[shared]] = targets[shared]
         rows = self.several_rows[target_of[labels[self.several_rows]] != NOISE]
         places = target_of[labels[rows]] * (len(labels) + 1) + self.cast.photos[rows]
