@@ -99,7 +99,7 @@ class ReadReport:
     rests: bool = False
     untouched: bool = False
     seen: Mapping[bytes, DiskFolder] = field(default_factory=dict, repr=False, compare=False)
-    pictures: frozenset[bytes] = frozenset()
+    pictures: frozenset[bytes] = field(default=frozenset(), repr=False, compare=False)
     to_encode: bool = False
 
 

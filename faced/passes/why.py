@@ -17,7 +17,7 @@ from faced.passes.persons import call_by_name
 from faced.passes.steps import clustering_settings, shown_engine
 from faced.passes.who import BEST, Nearest, PixelBox, find_nearest, pixels
 from faced.passes.word import find_faces
-from faced.people.copies import group_near_copies
+from faced.people.copies import find_near_copies
 from faced.people.known import Known, load_known
 from faced.people.likeness import rank_persons
 from faced.people.recluster import Clustering
@@ -31,6 +31,7 @@ from faced.store.explain import (
     load_proposed_person,
     load_year,
 )
+from faced.store.kept_apart import load_kept_apart
 from faced.store.lookup import FaceRow, load_faces_of_image
 from faced.store.persons import load_names
 from faced.store.spots import StoredFace, load_engine_key, load_faces_of_images
@@ -85,7 +86,7 @@ def look_at_why(db: Database, config: Config, photo: Path) -> list[Explained]:
         likenesses = rank_persons(face.embedding, known.faces.embeddings, others) if _is_usable(face) else []
         reasons = [
             *_explain_word(words[face.id], names),
-            *_explain_computed(row, words[face.id], settings, face, names),
+            *_explain_computed(row, words[face.id], settings, face, names, load_kept_apart(db, face.id)),
             *_explain_suggestion(db, face.id, names),
             *(
                 unborn[one.person]
@@ -157,15 +158,23 @@ def _is_usable(face: StoredFace) -> bool:
 
 
 def _explain_computed(
-    row: FaceRow, word: _Word, settings: Clustering, face: StoredFace, names: dict[PersonId, str]
+    row: FaceRow,
+    word: _Word,
+    settings: Clustering,
+    face: StoredFace,
+    names: dict[PersonId, str],
+    apart: str | None,
 ) -> list[str]:
+    """apart: what kept it from somebody it was near enough to."""
     if not _is_usable(face):
         return ["its vector is no place (not a number), so it is compared with nothing"]
     quality = quality_word(row.side, row.sharpness, settings.gate)
     what = "is compared with nobody" if quality.startswith("too") else "may join somebody, but makes nobody"
     poor = f"it is {quality} ({row.side:.0f} px, sharpness {row.sharpness:.3f}), so it {what}"
     reasons = [] if quality == "good" else [poor]
-    if row.person is None:
+    if row.person is None and apart is not None:
+        reasons.append(call_by_name(apart, names))
+    elif row.person is None:
         reasons += (
             []
             if reasons
@@ -200,8 +209,8 @@ def _find_copies(
     known: Known, faces: Collection[FaceId], settings: Clustering
 ) -> dict[FaceId, set[ImageKey]]:
     """The images that hold near-copies of each of these faces, its own among them."""
-    groups = group_near_copies(known.faces, settings.copy_bits)
     rows = np.flatnonzero(np.isin(known.faces.ids, list(faces)))
+    groups = find_near_copies(known.faces, settings.copy_bits, rows)
     return {
         FaceId(int(known.faces.ids[row])): {
             known.faces.images[other] for other in np.flatnonzero(groups == groups[row]).tolist()

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faced.people.faces import NOISE
-from faced.people.groups import Rows, Sums
+from faced.people.groups import Rows, Sums, differ
 from faced.people.joining import Joining
 from faced.people.links import Cast, Change, Links
 
@@ -183,9 +183,8 @@ def _free_places(photos: Rows, labels: Rows, votes: Votes) -> NDArray[np.bool_]:
 def _move(sums: Sums, scope: NDArray[np.bool_], votes: Votes, old: Votes) -> None:
     """These rows attach. Whatever group they leave or come to otherwise than in the last run is in scope then."""
     labels, count = sums.labels, len(scope)
-    codes, old_codes = votes.rows * count + votes.groups, old.rows * count + old.groups
-    is_other = np.r_[~np.isin(codes, old_codes), ~np.isin(old_codes, codes)]
-    rows, targets = np.r_[votes.rows, old.rows], np.r_[votes.groups, old.groups]
+    is_other = differ(count, (votes.rows, votes.groups), (old.rows, old.groups))
+    rows, targets = np.concatenate([votes.rows, old.rows]), np.concatenate([votes.groups, old.groups])
     homes = np.append(labels, NOISE)[rows]
     reached = scope.copy()
     reached[homes[is_other]] = reached[targets[is_other]] = True

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from faced.people.components import join_parts
 from faced.people.faces import NOISE, Faces
 
-__all__ = ["MIN_OVERLAP", "group_near_copies", "near_hashes", "spread_labels"]
+__all__ = ["MIN_OVERLAP", "find_near_copies", "group_near_copies", "near_hashes", "spread_labels"]
 
 Rows: TypeAlias = NDArray[np.intp]
 
@@ -54,6 +54,18 @@ def group_near_copies(
         table[joined] = after
         groups = table[groups]
     return groups.astype(np.intp)
+
+
+def find_near_copies(faces: Faces, bits: int, rows: Rows) -> NDArray[np.intp]:
+    """As group_near_copies, but only the groups of these rows are sure to be whole."""
+    groups = np.arange(len(faces))
+    asked, found = np.zeros(len(faces), dtype=np.bool_), rows
+    while len(found):
+        fresh = np.zeros(len(faces), dtype=np.bool_)
+        fresh[found] = asked[found] = True
+        groups = group_near_copies(faces, bits, groups, fresh)
+        found = np.flatnonzero(np.isin(groups, groups[rows]) & ~asked)
+    return groups
 
 
 def _look_alikes(hashes: NDArray[np.uint64], bits: int, fresh: NDArray[np.bool_]) -> Rows:

@@ -57,7 +57,7 @@ class Claims:
 
     def is_before(self, row: int, person: PersonId) -> bool:
         """Whether the photo was taken before the person's birth."""
-        return bool(self.find_before(np.array([row]), person)[0])
+        return person in self.born and bool(self.find_before(np.array([row]), person)[0])
 
     def find_before(self, rows: NDArray[np.intp], person: PersonId) -> NDArray[np.bool_]:
         """(m,) which of these rows are of photos from before the person's birth."""

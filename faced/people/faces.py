@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from faced.model import Floats, Gate, Grade, ImageKey
 
-__all__ = ["NOISE", "Attached", "Attachment", "Clusters", "Faces", "sort_faces"]
+__all__ = ["NOISE", "Attached", "Attachment", "Clusters", "Faces", "Gaps", "sort_faces"]
 
 NOISE = -1
 """The label of a face in no cluster."""
@@ -140,18 +140,38 @@ def _nobody() -> Attached:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Gaps:
+    """Faces that did not stay attached because of the years between. rows: (m,) ascending. clusters: (m,) labels, or NOISE
+    where nobody is left. distances: (m,) Euclidean, to the middle. years: (m,) to the photo there that is nearest in time.
+    limits: (m,) how near was asked for.
+    """
+
+    rows: NDArray[np.intp]
+    clusters: NDArray[np.intp]
+    distances: NDArray[np.float64]
+    years: NDArray[np.int64]
+    limits: NDArray[np.float64]
+
+
+def _no_gaps() -> Gaps:
+    none = np.empty(0, dtype=np.intp)
+    return Gaps(none, none, np.empty(0), np.empty(0, dtype=np.int64), np.empty(0))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Clusters:
     """What clustering says about n faces.
 
     labels: (n,) the cluster of each face, as a row of one of its faces, or NOISE. cores: (n,) bool, its core
     points. groups: (n,) the near-copies that it belongs to, as the smallest row of them. attached: row -> why,
-    of the faces that came last.
+    of the faces that came last. gaps: those that would have come too.
     """
 
     labels: NDArray[np.intp]
     cores: NDArray[np.bool_]
     groups: NDArray[np.intp]
     attached: Attached = field(default_factory=_nobody)
+    gaps: Gaps = field(default_factory=_no_gaps)
 
 
 def sort_faces(faces: Faces) -> Faces:

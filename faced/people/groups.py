@@ -20,6 +20,7 @@ __all__ = [
     "Rows",
     "Sums",
     "choose_moves",
+    "differ",
     "exact_vectors",
     "middle_distances",
     "shared_photos",
@@ -31,7 +32,8 @@ Exact: TypeAlias = NDArray[np.float64]
 """Whole numbers: so many SHARES."""
 
 SHARES = 2.0**32
-BLOCK = 1 << 12
+BLOCK = 1 << 10
+"""Vectors that are looked at at once: a megabyte."""
 DIGITS = 9
 """Distances that differ in a later decimal are the same: the rounding of a division is no reason."""
 
@@ -118,11 +120,12 @@ class Sums:
     def spreads(self, groups: Rows) -> NDArray[np.float64]:
         """(m,) half of the mean squared distance between two faces of each group; 0 of one face."""
         self._ensure(groups)
-        counts, places = self.counts[groups], self._places[groups]
-        middles = self._sums[places] / counts[:, None] / SHARES
-        spreads = (self._squares[places] / SHARES - counts * (middles * middles).sum(axis=1)) / np.maximum(
-            counts - 1, 1
-        )
+        counts, places, lengths = self.counts[groups], self._places[groups], np.empty(len(groups))
+        for start in range(0, len(groups), BLOCK):
+            part = slice(start, start + BLOCK)
+            middles = self._sums[places[part]] / counts[part, None] / SHARES
+            lengths[part] = (middles * middles).sum(axis=1)
+        spreads = (self._squares[places] / SHARES - counts * lengths) / np.maximum(counts - 1, 1)
         return np.where(counts > 1, np.round(spreads, DIGITS), 0.0)
 
     def measure(self, ones: Rows, others: Rows, noise: float) -> NDArray[np.float64]:
@@ -231,7 +234,8 @@ class Sums:
         wanted = np.zeros(len(self.labels) + 1, dtype=np.bool_)
         wanted[missing] = True
         known = self._known
-        rows = np.flatnonzero(wanted[self.labels] & self._carries & ~known.inside)
+        rows = np.flatnonzero(wanted[self.labels])
+        rows = rows[self._carries[rows] & ~known.inside[rows]]
         sums, squares = sum_by_label(self._embeddings, rows, self.labels, missing)
         whole = np.flatnonzero(wanted[self.labels[known.starts]])
         places = np.searchsorted(missing, self.labels[known.starts[whole]])
@@ -276,8 +280,9 @@ def choose_moves(pairs: Pairs, counts: Rows) -> tuple[Rows, Rows]:
 
     Two that are each other's nearest join, the smaller into the larger. counts: (n,) faces of each group.
     """
-    mine, theirs = np.r_[pairs.ones, pairs.others], np.r_[pairs.others, pairs.ones]
-    far = np.r_[pairs.distances, pairs.distances]
+    mine = np.concatenate([pairs.ones, pairs.others])
+    theirs = np.concatenate([pairs.others, pairs.ones])
+    far = np.concatenate([pairs.distances, pairs.distances])
     order = np.lexsort((theirs, far, mine))
     first = order[np.flatnonzero(np.diff(mine[order], prepend=-1))]
     movers, targets, far = mine[first], theirs[first], far[first]
@@ -290,6 +295,18 @@ def choose_moves(pairs: Pairs, counts: Rows) -> tuple[Rows, Rows]:
     moves = np.where(mutual, smaller, stays[targets] & (counts[movers] <= counts[targets]))
     order = np.lexsort((movers[moves], far[moves]))
     return movers[moves][order], targets[moves][order]
+
+
+def differ(count: int, now: tuple[Rows, Rows], then: tuple[Rows, Rows]) -> NDArray[np.bool_]:
+    """Which moves of now, and then which of another time, are not in the other. Both: who moves, below count, once; and
+    where to. NOISE moves nowhere now.
+    """
+    found = []
+    for (movers, targets), (others, theirs) in ((now, then), (then, now)):
+        table = np.full(count, -2, dtype=np.intp)
+        table[others] = theirs
+        found.append((table[movers] != targets) | (movers == NOISE))
+    return np.concatenate(found)
 
 
 def shared_photos(labels: Rows, photos: Rows, rows: Rows, pairs: Pairs) -> NDArray[np.bool_]:

@@ -52,6 +52,10 @@ class Part(IntEnum):
     CORE = 2
 
 
+EDGE = 1e-6
+"""Of a hundredth."""
+ROUNDED = 100
+"""Of so many faces and more it is told about how many they are."""
 _SAID = {int(Why.PINNED): "pinned by you", int(Why.ANCHORED): "there when you named this person"}
 _COPY, _OWNED, _CORE = int(Why.COPY), int(Why.OWNED), int(Part.CORE)
 
@@ -129,8 +133,13 @@ class Assignment:
         wanted = set(rows.tolist()) if len(rows) < len(self.attached) else self.attached
         attached = {row: self.attached[row] for row in wanted if row in self.attached}
         mine = self.columns
-        columns = (mine.reasons, mine.parts, mine.sizes, mine.distances, mine.runners_up, mine.seconds)
-        facts = zip(*(column[rows].tolist() for column in columns), strict=True)
+        facts = zip(
+            mine.reasons[rows].tolist(),
+            mine.parts[rows].tolist(),
+            _round_sizes(mine.sizes[rows]).tolist(),
+            *(column[rows].tolist() for column in (mine.distances, mine.runners_up, mine.seconds)),
+            strict=True,
+        )
         return [
             _explain(attached.get(row), *one) + self._tell_second(row, attached.get(row))
             for row, one in zip(rows.tolist(), facts, strict=True)
@@ -150,11 +159,13 @@ class Assignment:
         old, new = last.rows()
         mine, theirs = self.columns, last.assignment.columns
         same = np.ones(len(old), dtype=np.bool_)
-        for name in ("reasons", "sizes", "distances", "seconds", "runners_up", "parts"):
-            one, other = getattr(mine, name)[new], getattr(theirs, name)[old]
-            same &= (one == other) | ((one != one) & (other != other))
+        for name in ("reasons", "runners_up", "parts"):
+            same &= getattr(mine, name)[new] == getattr(theirs, name)[old]
+        same &= _round_sizes(mine.sizes[new]) == _round_sizes(theirs.sizes[old])
+        for name in ("distances", "seconds"):
+            same &= _sound_alike(getattr(mine, name)[new], getattr(theirs, name)[old])
         for one, other in zip(self._attached(), last.assignment._attached(), strict=True):
-            same &= one[new] == other[old]
+            same &= _sound_alike(one[new], other[old])
         is_changed = np.ones(len(self.ids), dtype=np.bool_)
         is_changed[new[same]] = False
         return np.flatnonzero(is_changed)
@@ -306,6 +317,24 @@ class _Judged:
         self.runners_up[new] = columns.runners_up[old]
 
 
+def _round_sizes(sizes: NDArray[np.int32]) -> NDArray[np.int32]:
+    """As they are told: from ROUNDED on in two digits, or each photo that comes would change what is said of all others."""
+    told = sizes
+    for power in range(1, 6):
+        told = np.where(sizes >= ROUNDED * 10 ** (power - 1), (sizes // 10**power) * 10**power, told)
+    return told
+
+
+def _sound_alike(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which distances are the same when two decimals are told; those that are near the edge of a hundredth, when they are equal."""
+    equal: NDArray[np.bool_] = (one == other) | ((one != one) & (other != other))
+    there = np.flatnonzero(~equal & np.isfinite(one) & np.isfinite(other))
+    first, second = 100 * one[there], 100 * other[there]
+    is_edge = (np.abs(first % 1 - 0.5) < EDGE) | (np.abs(second % 1 - 0.5) < EDGE)
+    equal[there] = (np.rint(first) == np.rint(second)) & ~is_edge
+    return equal
+
+
 def _sign(persons: tuple[PersonId, ...], nearness: Nearness) -> int:
     """A number that says what the user said of these persons' faces; never 0."""
     text = b"".join(b"%d:" % person + nearness.sign(person) for person in persons)
@@ -322,9 +351,10 @@ def _explain(
         place = f"attached (most faces near it are there, the middle is {attachment.distance:.2f} away) to"
     if why in _SAID:
         return f"{_SAID[why]}; {place} a cluster" if part else _SAID[why]
+    many = f"about {size}" if size >= ROUNDED else f"{size}"
     if why != _OWNED:
-        return f"{place} a cluster of {size} faces, {far:.2f} from its middle"
-    reason = f"{place} a cluster of {size} faces that is this person's by name, {far:.2f} from the nearest one you gave"
+        return f"{place} a cluster of {many} faces, {far:.2f} from its middle"
+    reason = f"{place} a cluster of {many} faces that is this person's by name, {far:.2f} from the nearest one you gave"
     return f"{reason} (Person {runner_up} is second: {second:.2f})" if runner_up else reason
 
 

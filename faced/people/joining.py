@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faced.people.faces import NOISE
-from faced.people.groups import Pairs, Rows, Sums, choose_moves, shared_photos
+from faced.people.groups import Pairs, Rows, Sums, choose_moves, differ, shared_photos
 from faced.people.links import Cast, Change, Links, follow_links, make_links, shift_starts
 
 __all__ = ["REACH", "START", "Course", "Joining", "Round", "join_starts"]
@@ -195,7 +195,9 @@ class _Run:
             groups = np.unique(labels[self.scope[:-1] & (labels != NOISE)])
             groups = groups[self.sums.counts[groups] >= CROWD_OF]
             crowds = groups[2 * self.sums.spreads(groups) > (self.rule.crowd * self.rule.eps) ** 2]
-            rows = np.flatnonzero(np.isin(labels, crowds))
+            is_crowd = np.zeros(len(labels) + 1, dtype=np.bool_)
+            is_crowd[crowds] = True
+            rows = np.flatnonzero(is_crowd[labels])
             self.sums.split(rows, finer[rows])
 
     def _pairs(self, old: Pairs, limit: float) -> Pairs:
@@ -205,10 +207,20 @@ class _Run:
         ones, others, far = self.ones[near], self.others[near], self.far[near]
         old = old.take(~self.scope[old.ones] & ~self.scope[old.others])
         count = len(self.cast)
-        old = old.take(~np.isin(old.ones * count + old.others, ones * count + others))
-        ones, others = np.r_[ones, old.ones], np.r_[others, old.others]
-        order = np.argsort(ones * count + others)
-        return Pairs(ones, others, np.r_[far, old.distances]).take(order)
+        codes, had = ones * count + others, old.ones * count + old.others
+        order = np.argsort(codes)
+        codes = codes[order]
+        stays = np.ones(len(had), dtype=np.bool_)
+        places = np.searchsorted(had, codes)  # these ascend: rows are renumbered in their order
+        inside = places < len(had)
+        again = places[inside][had[places[inside]] == codes[inside]]
+        stays[again] = False
+        old, places = old.take(stays), places - np.searchsorted(again, places)
+        return Pairs(
+            np.insert(old.ones, places, ones[order]),
+            np.insert(old.others, places, others[order]),
+            np.insert(old.distances, places, far[order]),
+        )
 
     def _measure(self) -> None:
         """The distances that are not known, of pairs that share no photo."""
@@ -225,11 +237,16 @@ class _Run:
     def _one_of_a_photo(self, movers: Rows, targets: Rows) -> tuple[Rows, Rows]:
         """Of groups that move to the same one and share a photo the nearest only. movers: nearest first."""
         labels = self.sums.labels
-        moving = np.zeros(len(labels) + 1, dtype=np.bool_)
-        moving[movers] = True
-        rows = self.several_rows[moving[labels[self.several_rows]]]
-        target_of = np.full(len(labels), NOISE, dtype=np.intp)
-        target_of[movers] = targets
+        target_of, several = (
+            np.full(len(labels) + 1, NOISE, dtype=np.intp),
+            np.zeros(len(labels), dtype=np.bool_),
+        )
+        target_of[targets] = movers
+        several[targets[target_of[targets] != movers]] = True  # more than one moves there
+        target_of[targets] = NOISE
+        shared = several[targets]
+        target_of[movers[shared]] = targets[shared]
+        rows = self.several_rows[target_of[labels[self.several_rows]] != NOISE]
         places = target_of[labels[rows]] * (len(labels) + 1) + self.cast.photos[rows]
         _, where, often = np.unique(places, return_inverse=True, return_counts=True)
         clash = often[where] > 1
@@ -295,8 +312,8 @@ class _Run:
         codes = np.unique(np.minimum(ones, others) * count + np.maximum(ones, others))
         codes = codes[~np.isin(codes, self.ones * count + self.others)] if len(self.ones) else codes
         ones, others = np.divmod(codes, max(count, 1))
-        self.ones, self.others = np.r_[self.ones, ones], np.r_[self.others, others]
-        self.far = np.r_[self.far, np.full(len(ones), np.nan)]
+        self.ones, self.others = np.concatenate([self.ones, ones]), np.concatenate([self.others, others])
+        self.far = np.concatenate([self.far, np.full(len(ones), np.nan)])
 
 
 def _rest(old: list[Round]) -> Round:
@@ -307,10 +324,8 @@ def _rest(old: list[Round]) -> Round:
 
 def _differing(scope: NDArray[np.bool_], now: tuple[Rows, Rows], then: tuple[Rows, Rows]) -> Rows:
     """The groups outside the scope, as named before these moves, that are not after them what they were."""
-    count = len(scope)
-    codes, old = now[0] * count + now[1], then[0] * count + then[1]
-    is_other = np.r_[~np.isin(codes, old), ~np.isin(old, codes)]
-    movers, targets = np.r_[now[0], then[0]], np.r_[now[1], then[1]]
+    movers, targets = np.concatenate([now[0], then[0]]), np.concatenate([now[1], then[1]])
+    is_other = differ(len(scope), now, then)
     reached = scope.copy()
     reached[movers[is_other]] = reached[targets[is_other]] = True
     while True:
@@ -318,5 +333,5 @@ def _differing(scope: NDArray[np.bool_], now: tuple[Rows, Rows], then: tuple[Row
         if not crossing.any():
             break
         reached[movers[crossing]] = reached[targets[crossing]] = True
-    groups = np.unique(np.r_[movers, targets])
+    groups = np.unique(np.concatenate([movers, targets]))
     return np.asarray(groups[(groups != NOISE) & reached[groups] & ~scope[groups]])

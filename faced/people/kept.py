@@ -101,7 +101,7 @@ class Kept:
 
     def find_unknown(self, faces: Faces) -> NDArray[np.bool_]:
         """(n,) those of the faces whose vectors are not here."""
-        return ~self._match(faces)[1]
+        return ~self._match(faces, _stamp_looks(faces))[1]
 
     def follow(
         self,
@@ -125,7 +125,8 @@ class Kept:
         self, faces: Faces, progress: Callable[[int, int], None] | None, vectors: Floats | None
     ) -> tuple[int, NDArray[np.int32]]:
         """Neighbours and near-copies of these faces. Returns how many had to be computed, and `moved`."""
-        rows, is_known = self._match(faces)
+        looks = _stamp_looks(faces)
+        rows, is_known = self._match(faces, looks)
         fetched = faces.embeddings[~is_known] if vectors is None else vectors
         gone = np.ones(len(self.ids), dtype=np.bool_)
         gone[rows[is_known]] = False
@@ -164,7 +165,7 @@ class Kept:
             self._neighbours.update(
                 np.flatnonzero(gone), faces.ids[new], fetched, eligible[new], np.flatnonzero(new), progress
             )
-        self._groups, self._looks = groups.astype(np.int32), _stamp_looks(faces)
+        self._groups, self._looks = groups.astype(np.int32), looks
         return count, moved
 
     def _all_vectors(
@@ -201,14 +202,14 @@ class Kept:
         self._company = load_company(company) if company else None
         return True
 
-    def _match(self, faces: Faces) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
-        """For each face its row here, and whether it is here as it is now; 0 and False for others."""
+    def _match(self, faces: Faces, looks: NDArray[np.uint64]) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+        """For each face its row here, and whether it is here as it is now; 0 and False for others. looks: their stamps."""
         count = len(self.ids)
         if count == 0 or len(faces) == 0:
             return np.zeros(len(faces), dtype=np.intp), np.zeros(len(faces), dtype=np.bool_)
         rows = find_rows(self.ids, faces.ids)
         is_known = self.ids[rows] == faces.ids
-        is_known &= self._looks[rows] == _stamp_looks(faces)
+        is_known &= self._looks[rows] == looks
         if (np.diff(rows[is_known]) <= 0).any():  # another order: it is another set
             is_known[:] = False
         return np.where(is_known, rows, 0), is_known

@@ -163,7 +163,7 @@ def follow_links(
     codes = one * n + other
     del one, other, stays  # as large as the links themselves
     large, sums, squares, heavy = _follow_large(before, starts, cast, change, shift)
-    event_codes, event_counts = _list_events(starts, cast, change, shift)
+    event_codes, event_counts = _list_events(before, starts, cast, change, shift)
     fresh = np.concatenate([codes[is_moved], event_codes, heavy])
     fresh, added = _tally(fresh, np.concatenate([counts[is_moved], event_counts, np.full(len(heavy), HEAVY)]))
     kept, had = codes[~is_moved], counts[~is_moved]
@@ -182,7 +182,7 @@ def follow_links(
 
 
 def _list_events(
-    starts: NDArray[np.int32], cast: Cast, change: Change, shift: Shift
+    before: Links, starts: NDArray[np.int32], cast: Cast, change: Change, shift: Shift
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """What comes to and goes from the links through lists. Starts that lost a face have lost all links before."""
     old = np.full(len(cast), NOISE, dtype=np.int32)
@@ -193,11 +193,14 @@ def _list_events(
     fresh = (is_new | broken) & (cast.starts != NOISE)
     parts = [_both_ways(cast, *_edges(cast, np.flatnonzero(fresh)))]
     if broken.any():
-        naming = np.append(broken, False)
-        for start in range(0, len(cast), CHUNK):
-            stop = min(len(cast), start + CHUNK)
-            seeing = naming[cast.nearest[start:stop]].any(axis=1) & ~fresh[start:stop]
-            rows, others = _edges(cast, np.flatnonzero(seeing) + start)
+        linked = np.zeros(len(starts) + 1, dtype=np.bool_)
+        linked[before.of(np.unique(old[broken]).astype(np.intp))[1]] = True
+        linked[-1] = False
+        seeing = linked[old]  # in the lists of others they were not, and are only where these changed
+        seeing[change.rows] = True
+        naming = np.flatnonzero(seeing & ~fresh)
+        for start in range(0, len(naming), CHUNK):
+            rows, others = _edges(cast, naming[start : start + CHUNK])
             wanted = broken[others]
             parts.append(_both_ways(cast, rows[wanted], others[wanted]))
     rows = np.flatnonzero(~fresh[change.rows] & (cast.starts[change.rows] != NOISE))

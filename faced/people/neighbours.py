@@ -7,7 +7,8 @@ have neighbours but are nobody's: they make no core and lengthen no list.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,23 +18,19 @@ from faced.model import Floats
 from faced.people.components import distinct_rows, join_parts
 from faced.people.distances import Pairs, Radii, TooMany, find_pairs, half_squares, stamp_vectors
 from faced.people.faces import NOISE
-from faced.people.nearest import NOBODY, Lists, choose_nearest
+from faced.people.lists import LISTED, KeptLists
+from faced.people.nearest import NOBODY, Lists
 from faced.people.rows import move_rows, place_rows
 
 __all__ = ["KEPT", "Neighbourhood", "Neighbours", "Reach"]
 
 KEPT = 32
-SPARE = 8
-"""More than are shown are kept, so that most removals need no search for the next one."""
 BATCH = 4096
 CHUNK = 1 << 15
 MANY = 1 << 14
 DIMENSIONS = 128
-COLUMNS = (
-    *("_ids", "_embeddings", "_halves", "_stamps", "_eligible"),
-    *("_counts", "_parts", "_nearest", "_distances", "_cut", "_dirty"),
-)
-SAVED = tuple(name for name in COLUMNS if name not in ("_embeddings", "_halves", "_dirty"))
+COLUMNS = ("_ids", "_embeddings", "_halves", "_stamps", "_eligible", "_counts", "_parts", "_dirty")
+UNSAVED = ("_embeddings", "_halves", "_dirty")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +77,7 @@ class Neighbours:
         self.size = 0
         self._radii = Radii(reach.eps, max(reach.eps, reach.wide))
         self._eps = Radii(reach.eps)
-        self._width = reach.kept + SPARE
+        self._lists = KeptLists(reach.kept)
         self._ids = np.empty(0, dtype=np.int64)
         self._places = np.empty(0, dtype=np.int32)
         self._embeddings = np.empty((0, DIMENSIONS), dtype=np.float32)
@@ -89,11 +86,7 @@ class Neighbours:
         self._eligible = np.empty(0, dtype=np.bool_)
         self._counts = np.empty(0, dtype=np.int32)
         self._parts = np.empty(0, dtype=np.int32)
-        self._nearest = np.empty((0, self._width), dtype=np.int32)
-        self._distances = np.empty((0, self._width), dtype=np.float32)
-        self._cut = np.empty(0, dtype=np.bool_)
         self._dirty = np.empty(0, dtype=np.bool_)
-        self._before: list[Lists] = []
 
     @property
     def ids(self) -> NDArray[np.int64]:
@@ -123,23 +116,11 @@ class Neighbours:
     def clean(self) -> None:
         """From here on `dirty` and `other_lists` count anew."""
         self._dirty[: self.size] = False
-        self._before = []
+        self._lists.clean()
 
     def other_lists(self) -> Lists:
-        """Rows whose shown lists the updates since `clean` concern, new ones left out, and what their lists were, NOBODY for
-        what is gone; in the order of the rows.
-        """
-        kept = self.reach.kept
-        rows = np.concatenate([np.empty(0, np.int32), *(one.rows for one in self._before)])
-        rows, firsts = np.unique(rows, return_index=True)
-        if len(rows) == 0:
-            return Lists(rows, self._nearest[:0, :kept], self._distances[:0, :kept], self._cut[:0])
-        return Lists(
-            rows,
-            np.concatenate([one.nearest for one in self._before])[firsts],
-            np.concatenate([one.distances for one in self._before])[firsts],
-            np.concatenate([one.cut for one in self._before])[firsts],
-        )
+        """See KeptLists.others."""
+        return self._lists.others()
 
     def show(self) -> Neighbourhood:
         """The state as it is now."""
@@ -150,8 +131,8 @@ class Neighbours:
             self._counts[:n],
             self._parts[:n] != NOISE,
             self._label(),
-            self._nearest[:n, :kept],
-            self._distances[:n, :kept],
+            self._lists.nearest[:n, :kept],
+            self._lists.distances[:n, :kept],
         )
 
     def add(
@@ -189,31 +170,49 @@ class Neighbours:
             raise ValueError(f"embeddings of shape {embeddings.shape}, not {(count, DIMENSIONS)}")
         is_gone = np.zeros(first, dtype=np.bool_)
         is_gone[gone] = True
+        self._write(ids, embeddings, eligible)
+        together = self._find_together(is_gone, count)
         self._places = np.arange(first, dtype=np.int32)
         if len(gone):
-            self._withdraw(is_gone)
+            self._withdraw(is_gone, None if together is None else together.take(together.ones < first))
         left = first - len(gone)
         self._places = place_rows(is_gone, np.arange(left, left + count) if places is None else places)
-        if count:
-            self._append(ids, embeddings, eligible, progress)
+        if together is not None:
+            rows = np.arange(first, first + count, dtype=np.int32)
+            self._take_in(
+                rows,
+                together.take(
+                    (together.ones >= first) & ~np.append(is_gone, np.zeros(count, np.bool_))[together.others]
+                ),
+            )
+            self.size = first + count
+        elif count:
+            self._take_in_all(count, progress)
         self._settle(first, left + count)
 
-    def _withdraw(self, gone: NDArray[np.bool_]) -> None:
-        """These rows' faces are gone, but the rows are still there, and near nothing."""
-        broken, struck = self._count_out(gone)
-        refill = self._strike_out(gone, struck)
+    def _find_together(self, gone: NDArray[np.bool_], count: int) -> Pairs | None:
+        """The pairs of those that go and of the `count` that come, if both do and are few: one product takes as long as either."""
+        rows = np.flatnonzero(gone & self.eligible).astype(np.int32)
+        if len(rows) == 0 or count == 0 or len(rows) + count > BATCH:
+            return None
+        stop = self.size + count
+        rows = np.concatenate([rows, np.arange(self.size, stop, dtype=np.int32)])
+        with suppress(TooMany):
+            return self._find(rows, stop, None, self._radii)
+        return None
+
+    def _withdraw(self, gone: NDArray[np.bool_], found: Pairs | None) -> None:
+        """These rows' faces are gone, but the rows are still there, and near nothing. found: their pairs, where known."""
+        broken, struck = self._count_out(gone, found)
+        changed, refill = self._lists.strike_out(gone, struck)
+        self._dirty[changed] = True
         rows = np.flatnonzero(gone)
-        self._halves[rows], self._eligible[rows], self._nearest[rows] = np.inf, False, NOBODY
+        self._halves[rows], self._eligible[rows], self._lists.nearest[rows] = np.inf, False, NOBODY
         self._refill(refill)
         self._rejoin(broken)
 
-    def _append(
-        self,
-        ids: NDArray[np.int64],
-        embeddings: Floats,
-        eligible: NDArray[np.bool_],
-        progress: Callable[[int, int], None] | None,
-    ) -> None:
+    def _write(self, ids: NDArray[np.int64], embeddings: Floats, eligible: NDArray[np.bool_]) -> None:
+        """More rows behind the last one, near nothing so far."""
         first, count = self.size, len(ids)
         self._grow(first + count)
         new = slice(first, first + count)
@@ -221,9 +220,12 @@ class Neighbours:
         self._halves[new] = half_squares(self._embeddings[new])
         self._stamps[new] = stamp_vectors(self._embeddings[new])
         self._eligible[new] = eligible & np.isfinite(self._halves[new])
-        self._counts[new], self._parts[new], self._cut[new], self._dirty[new] = 0, NOISE, False, True
-        self._nearest[new], self._distances[new] = NOBODY, np.inf
-        batch = BATCH
+        self._counts[new], self._parts[new], self._dirty[new] = 0, NOISE, True
+        self._lists.empty(new)
+
+    def _take_in_all(self, count: int, progress: Callable[[int, int], None] | None) -> None:
+        """So many rows that are written."""
+        first, batch = self.size, BATCH
         while self.size < first + count:
             rows = np.arange(self.size, min(first + count, self.size + batch), dtype=np.int32)
             stop = self.size + len(rows)
@@ -239,7 +241,14 @@ class Neighbours:
 
     def save(self) -> dict[str, NDArray[Any]]:
         """All but the embeddings and what follows from them at once, by name."""
-        return {name[1:]: getattr(self, name)[: self.size] for name in SAVED}
+        return {
+            name.removeprefix("_"): getattr(holder, name)[: self.size]
+            for holder, name in self._columns()
+            if name not in UNSAVED
+        }
+
+    def _columns(self) -> list[tuple[object, str]]:
+        return [*((self, name) for name in COLUMNS), *((self._lists, name) for name in LISTED)]
 
     def load(self, columns: Mapping[str, NDArray[Any]], embeddings: Floats) -> bool:
         """Into an empty state what `save` gave, with the embeddings; False when the two do not fit.
@@ -247,8 +256,9 @@ class Neighbours:
         embeddings: (n or more, 128), kept and written to. Beyond n there is room for faces that come.
         """
         count = len(columns.get("ids", ()))
-        for name in SAVED:
-            column, own = columns.get(name[1:]), getattr(self, name)
+        saved = [(holder, name) for holder, name in self._columns() if name not in UNSAVED]
+        for holder, name in saved:
+            column, own = columns.get(name.removeprefix("_")), getattr(holder, name)
             if column is None or column.shape != (count, *own.shape[1:]) or column.dtype != own.dtype:
                 return False
         if self.size or len(embeddings) < count:
@@ -256,12 +266,12 @@ class Neighbours:
         if (stamp_vectors(embeddings[:count]) != columns["stamps"]).any():
             return False
         self._embeddings = embeddings
-        for name in COLUMNS:
+        for holder, name in self._columns():
             if name != "_embeddings":
-                own = getattr(self, name)
-                setattr(self, name, np.empty((len(embeddings), *own.shape[1:]), dtype=own.dtype))
-        for name in SAVED:
-            getattr(self, name)[:count] = columns[name[1:]]
+                own = getattr(holder, name)
+                setattr(holder, name, np.empty((len(embeddings), *own.shape[1:]), dtype=own.dtype))
+        for holder, name in saved:
+            getattr(holder, name)[:count] = columns[name.removeprefix("_")]
         self._halves[:count], self._dirty[:count] = half_squares(embeddings[:count]), False
         self.size = count
         return True
@@ -285,8 +295,8 @@ class Neighbours:
         self._join(
             np.concatenate([ones, pairs.ones[inside]]), np.concatenate([others, pairs.others[inside]]), stop
         )
-        self._list_new(pairs.take(other_counts))
-        self._list_old(pairs.take(is_old & one_counts))
+        self._lists.list_new(pairs.take(other_counts), self._places)
+        self._dirty[self._lists.list_old(pairs.take(is_old & one_counts), self._places, self.size)] = True
 
     @property
     def _radius(self) -> np.float32:
@@ -294,8 +304,10 @@ class Neighbours:
 
     def _links_of(self, cores: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
         """(e,) and (e,): these cores and the cores within eps in their lists."""
-        lists = self._nearest[cores]
-        linked = (self._distances[cores] <= self._radius) & (self._parts[lists] != NOISE) & (lists != NOBODY)
+        lists = self._lists.nearest[cores]
+        linked = (
+            (self._lists.distances[cores] <= self._radius) & (self._parts[lists] != NOISE) & (lists != NOBODY)
+        )
         which, places = np.nonzero(linked)
         return cores[which], lists[which, places]
 
@@ -321,55 +333,19 @@ class Neighbours:
         self._dirty[:size] |= parts != self._parts[:size]
         self._parts[:size] = parts
 
-    def _list_new(self, pairs: Pairs) -> None:
-        """The lists of new rows, which have none."""
-        if len(pairs) == 0:
-            return
-        lists = choose_nearest(pairs.ones, pairs.others, pairs.distances, self._places, self._width)
-        self._nearest[lists.rows], self._distances[lists.rows] = lists.nearest, lists.distances
-        self._cut[lists.rows] = lists.cut
-
-    def _list_old(self, pairs: Pairs) -> None:
-        """New faces in the lists of old rows. What lies beyond a list that is cut is not its next one."""
-        rows = pairs.others
-        ends = self._distances[rows, -1]
-        later = self._places[pairs.ones] > self._places[self._nearest[rows, -1]]
-        far = (pairs.distances > ends) | ((pairs.distances == ends) & later)
-        self._cut[rows[far]] = True
-        pairs = pairs.take(~far)
-        if len(pairs) == 0:
-            return
-        rows = distinct_rows(pairs.others, self.size)
-        places, columns = np.nonzero(self._nearest[rows] != NOBODY)
-        had = rows[places]
-        lists = choose_nearest(
-            np.concatenate([pairs.others, had]),
-            np.concatenate([pairs.ones, self._nearest[had, columns]]),
-            np.concatenate([pairs.distances, self._distances[had, columns]]),
-            self._places,
-            self._width,
-        )
-        was_cut = self._cut[rows]
-        lengths = (self._nearest[rows] != NOBODY).sum(axis=1)
-        lasts = self._nearest[rows, np.maximum(lengths - 1, 0)]
-        at_last = lists.nearest == lasts[:, None]
-        beyond = (np.cumsum(at_last, axis=1) > 0) & ~at_last & was_cut[:, None]
-        lists.nearest[beyond], lists.distances[beyond] = NOBODY, np.inf
-        changed = (lists.nearest != self._nearest[rows]).any(axis=1)
-        self._dirty[rows[changed]] = True
-        self._note(rows[changed].astype(np.int32))
-        self._nearest[rows], self._distances[rows] = lists.nearest, lists.distances
-        self._cut[rows] = was_cut | lists.cut
-
-    def _count_out(self, gone: NDArray[np.bool_]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    def _count_out(
+        self, gone: NDArray[np.bool_], found: Pairs | None
+    ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
         """The counts without those that are gone. Returns the cores that are left of the parts that lost one, and the
         rows that may have one in their lists.
         """
-        rows = np.flatnonzero(gone & self._eligible[: self.size]).astype(np.int32)
+        rows = np.flatnonzero(gone & self.eligible).astype(np.int32)
         struck = [np.empty(0, dtype=np.int32)]
-        for pairs in self._pairs_of(rows, None, self._radii):
-            others = pairs.others[~gone[pairs.others]]
-            losing = others[pairs.distances[~gone[pairs.others]] <= self._radius]
+        for pairs in self._pairs_of(rows, None, self._radii) if found is None else [found]:
+            pairs = pairs.take(pairs.others < self.size)
+            pairs = pairs.take(~gone[pairs.others])
+            others = pairs.others
+            losing = others[pairs.distances <= self._radius]
             np.subtract.at(self._counts, losing, 1)
             self._dirty[losing] = True
             struck.append(distinct_rows(others, self.size))
@@ -383,45 +359,14 @@ class Neighbours:
         self._dirty[left] = True
         return left, distinct_rows(np.concatenate(struck), self.size)
 
-    def _strike_out(self, gone: NDArray[np.bool_], rows: NDArray[np.int32]) -> NDArray[np.int32]:
-        """The lists of these rows without those that are gone. Returns the rows that must look for more."""
-        lookup = np.append(gone, False)  # the last one is NOBODY
-        short = [np.empty(0, dtype=np.int32)]
-        for start in range(0, len(rows), CHUNK):
-            part = rows[start : start + CHUNK]
-            struck = lookup[self._nearest[part]]
-            is_struck = struck.any(axis=1)
-            struck, part = struck[is_struck], part[is_struck]
-            self._note(part)
-            order = np.argsort(struck, axis=1, kind="stable")
-            nearest, distances = self._nearest[part], self._distances[part]
-            nearest[struck], distances[struck] = NOBODY, np.inf
-            self._nearest[part] = np.take_along_axis(nearest, order, axis=1)
-            self._distances[part] = np.take_along_axis(distances, order, axis=1)
-            self._dirty[part] = True
-            short.append(part[self._cut[part] & (self._nearest[part, self.reach.kept - 1] == NOBODY)])
-        return np.concatenate(short)
-
-    def _note(self, rows: NDArray[np.int32]) -> None:
-        """What the lists of these rows are, before they change."""
-        kept = self.reach.kept
-        self._before.append(
-            Lists(rows, self._nearest[rows, :kept], self._distances[rows, :kept], self._cut[rows])
-        )
-
     def _settle(self, old: int, size: int) -> None:
         """Each row moves to its place, and those that have none are gone; what speaks of rows follows them."""
         places = self._places
         if len(places) != size or (np.diff(places) != 1).any():
-            for name in COLUMNS:
-                move_rows(getattr(self, name)[: len(places)], places, old)
+            for holder, name in self._columns():
+                move_rows(getattr(holder, name)[: len(places)], places, old)
             table = np.append(places, np.int32(NOBODY))  # the last one is NOBODY's
-            for start in range(0, size, CHUNK):
-                lists = self._nearest[start : min(size, start + CHUNK)]
-                np.take(table, lists, out=lists, mode="wrap")
-            self._before = [
-                replace(one, rows=places[one.rows], nearest=table[one.nearest]) for one in self._before
-            ]
+            self._lists.renumber(table, size)
             cores = np.flatnonzero(self._parts[:size] != NOISE)
             self._parts[cores] = table[self._parts[cores]]
         self.size = size
@@ -434,13 +379,13 @@ class Neighbours:
     def _refill(self, rows: NDArray[np.int32]) -> None:
         """Lists that are too short for what there is, made anew."""
         for pairs in self._pairs_of(rows, None, self._radii):
-            self._list_new(pairs.take(self._eligible[pairs.others]))
+            self._lists.list_new(pairs.take(self._eligible[pairs.others]), self._places)
 
     def _rejoin(self, cores: NDArray[np.int32]) -> None:
         """The parts of these cores, which may have come apart, made anew. Nobody else is linked to them."""
         self._parts[cores] = cores
         self._join(*self._links_of(cores), self.size)
-        known = (self._nearest[cores] != NOBODY).sum(axis=1)
+        known = (self._lists.nearest[cores] != NOBODY).sum(axis=1)
         crowded = cores[self._counts[cores] - 1 > known]  # of the others the lists hold every link
         if len(crowded) == 0:
             return
@@ -477,8 +422,8 @@ class Neighbours:
         )
         for start in range(0, len(borders), CHUNK):
             rows = borders[start : start + CHUNK]
-            lists = self._nearest[rows, : self.reach.kept]
-            near = self._distances[rows, : self.reach.kept] <= self._radius
+            lists = self._lists.nearest[rows, : self.reach.kept]
+            near = self._lists.distances[rows, : self.reach.kept] <= self._radius
             near &= (lists != NOBODY) & (self._parts[lists] != NOISE)
             which = np.flatnonzero(near.any(axis=1))
             labels[rows[which]] = self._parts[lists[which, np.argmax(near[which], axis=1)]]
@@ -488,8 +433,8 @@ class Neighbours:
         if size <= len(self._ids):
             return
         room = size + size // 16
-        for name in COLUMNS:
-            column = getattr(self, name)
+        for holder, name in self._columns():
+            column = getattr(holder, name)
             larger = np.empty((room, *column.shape[1:]), dtype=column.dtype)
             larger[: self.size] = column[: self.size]
-            setattr(self, name, larger)
+            setattr(holder, name, larger)

@@ -1,5 +1,7 @@
 """Rule 3: two faces of one photo are two persons, unless the user says otherwise (mirrors, collages). Pure."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -22,7 +24,7 @@ def split_photos(
 ) -> NDArray[np.int32]:
     """Of two faces of one photo in one cluster the nearer to its middle stays, the other is nobody's.
 
-    embeddings: (n, 128). photos: (n,) numbers below n. labels: (n,) clusters as rows, or NOISE. distances: (n,)
+    embeddings: (n, 128). photos: (n,) numbers, ascending. labels: (n,) clusters as rows, or NOISE. distances: (n,)
     of each face to the middle of its cluster, Euclidean; filled in where it is not known, which is known or not of whole
     clusters. Returns the labels (n,) of those that stay. Of equally near ones the first in content order stays.
     """
@@ -30,9 +32,7 @@ def split_photos(
     rows = np.flatnonzero((labels != NOISE) & ~is_known)
     rows = rows[np.argsort(labels[rows], kind="stable")]
     distances[rows] = _from_centroids(embeddings, rows, np.flatnonzero(np.diff(labels[rows], prepend=NOISE)))
-    clustered = labels != NOISE
-    several = np.bincount(photos[clustered], minlength=len(photos) + 1) > 1
-    rows = np.flatnonzero(clustered & several[photos])
+    rows = _find_twice(photos, labels, NOISE)
     rows = rows[np.lexsort((rows, np.round(distances[rows], DIGITS), photos[rows], labels[rows]))]
     again = (np.diff(labels[rows], prepend=NOISE) == 0) & (np.diff(photos[rows], prepend=NOISE) == 0)
     kept[rows[again]] = NOISE
@@ -47,13 +47,11 @@ def keep_nearest(
 ) -> NDArray[np.intp]:
     """The rows that go when a person is in a photo more than once.
 
-    photos: (n,) numbers below n. owners: (n,) persons, 0: nobody's. distances: (n,). said: rows that are hers by the
+    photos: (n,) numbers, ascending. owners: (n,) persons, 0: nobody's. distances: (n,). said: rows that are hers by the
     user's word: all of these stay, and no computed one beside them. Else the nearest stays, of equally near ones the
     first in content order.
     """
-    owned = owners != 0
-    several = np.bincount(photos[owned], minlength=len(photos) + 1) > 1
-    rows = np.flatnonzero(owned & several[photos])
+    rows = _find_twice(photos, owners, 0)
     by_word = np.zeros(len(owners), dtype=np.bool_)
     by_word[said] = True
     far = np.where(by_word[rows], -1.0, np.round(distances[rows], DIGITS))
@@ -61,6 +59,22 @@ def keep_nearest(
     again = np.diff(photos[rows], prepend=NOISE) == 0
     again[1:] &= owners[rows][1:] == owners[rows][:-1]
     return np.asarray(rows[again & ~by_word[rows]])
+
+
+def _find_twice(
+    photos: NDArray[np.intp], keys: NDArray[np.signedinteger[Any]], none: int
+) -> NDArray[np.intp]:
+    """The rows that share their photo and their key with another one, ascending."""
+    is_twice = np.zeros(len(photos), dtype=np.bool_)
+    apart = 1
+    rows = np.flatnonzero(photos[1:] == photos[:-1])
+    while len(rows):
+        same = rows[(keys[rows] == keys[rows + apart]) & (keys[rows] != none)]
+        is_twice[same] = is_twice[same + apart] = True
+        apart += 1
+        rows = rows[rows + apart < len(photos)]
+        rows = rows[photos[rows] == photos[rows + apart]]
+    return np.flatnonzero(is_twice)
 
 
 def _from_centroids(

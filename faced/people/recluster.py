@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from sqlite_utils import Database
 
 from faced.model import EngineId, FaceId, Gate, PersonId
+from faced.people.apart import tell_apart
 from faced.people.copies import spread_labels
 from faced.people.faces import NOISE, Clusters, Faces
 from faced.people.identity import Assignment, Last, assign_persons
@@ -30,6 +31,7 @@ from faced.people.together import reach_of
 from faced.people.years import ask_nearer
 from faced.store.database import Store
 from faced.store.faces import load_dated_faces
+from faced.store.kept_apart import save_kept_apart
 from faced.store.notices import add_notice
 from faced.store.persons import Owner, OwnerColumns, add_persons, load_owner_columns, save_owners
 from faced.store.settings import load_setting, save_setting
@@ -49,7 +51,7 @@ __all__ = [
 
 LAST_INPUT = "recluster.input"
 UNUSABLE = "recluster.unusable"
-RULES = "6"
+RULES = "7"
 """Counts up when the rules change, so that the next pass decides anew."""
 
 
@@ -78,7 +80,8 @@ class Decision:
     digest: of what it was made from. faces, persons: how many were looked at, and how many own some. owners: whose
     faces are now, and why; below 0: new persons, see Assignment. nobodys: faces that are nobody's any more. moved: of
     `owners`, those that were somebody else's or nobody's. unusable: faces that have a vector which is no place (not a
-    number, or infinite); they were left out.
+    number, or infinite); they were left out. apart: faces of nobody that were near enough to somebody, and why they did not
+    come, see tell_apart.
     """
 
     digest: str
@@ -90,6 +93,7 @@ class Decision:
     moved: int
     suggestions: tuple[Suggestion, ...] = ()
     unusable: int = 0
+    apart: tuple[tuple[FaceId, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +150,7 @@ def decide_owners(
         moved,
         tuple(suggestions),
         len(followed.unusable),
+        tuple(tell_apart(faces, clusters, assignment, said).items()),
     )
 
 
@@ -192,6 +197,7 @@ def write_decision(store: Store, engine: EngineId, decision: Decision | None) ->
         save_owners(db, owners, decision.nobodys)
         proposed = [(one.person, one.faces, one.distance) for one in decision.suggestions]
         save_suggestions(db, engine, proposed)
+        save_kept_apart(db, engine, {face: _number_new(why, new) for face, why in decision.apart})
         save_setting(db, LAST_INPUT, decision.digest)
         _tell_unusable(db, decision.unusable)
     return ReclusterReport(decision.faces, decision.persons, len(new), decision.moved)

@@ -26,7 +26,6 @@ __all__ = [
     "follow_company",
     "gather_cast",
     "load_company",
-    "put_together",
     "reach_of",
     "save_company",
 ]
@@ -46,18 +45,12 @@ def reach_of(eps: float, min_samples: int) -> Reach:
     return Reach(START * eps, min_samples, wide=REACH * eps)
 
 
-def put_together(
-    faces: Faces, found: Neighbourhood, groups: NDArray[np.intp], rule: Joining, gate: Gate
-) -> Clusters:
-    """The clusters of the n faces. found: their neighbours; of each group of near-copies (n,) one is eligible at most."""
-    cast = gather_cast(faces, found, groups, rule, gate)
-    return clusters_from(follow_company(cast, rule).joined, cast, groups)
-
-
 def gather_cast(
     faces: Faces, found: Neighbourhood, groups: NDArray[np.intp], rule: Joining, gate: Gate
 ) -> Cast:
-    """Who takes part: of each group of near-copies the eligible face, or else the first that may join."""
+    """Who takes part: of each group of near-copies, (n,), the eligible face, or else the first that may join. found: the
+    neighbours of the n faces; of each group one is eligible at most.
+    """
     count = len(faces)
     first = np.full(count, NOISE, dtype=np.intp)
     for able in (faces.can_join(gate), found.eligible):

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from faced.people.faces import NOISE, Clusters
+from faced.people.faces import NOISE, Clusters, Gaps
 
-__all__ = ["ask_nearer", "find_rooms", "is_before", "is_far_for_child"]
+__all__ = ["CHILD", "ask_nearer", "find_rooms", "is_before", "is_far_for_child"]
 
 UNKNOWN = 0
 """The year of a face in a photo without a date."""
@@ -48,14 +48,17 @@ def ask_nearer(clusters: Clusters, years: NDArray[np.int16], limit: float) -> Cl
         return clusters
     room = limit - attached.distances
     gaps = _find_gaps(clusters, rows, _share_years(clusters.groups, years))
-    apart = room < np.clip((gaps - BRIDGED) * A_YEAR, 0, MOST)
+    stricter = np.clip((gaps - BRIDGED) * A_YEAR, 0, MOST)
+    apart = room < stricter
     labels = clusters.labels.copy()
     labels[np.isin(clusters.groups, clusters.groups[rows[apart]])] = NOISE
     names = _first_rows(labels)
     left = attached.keep(np.flatnonzero(~apart))
     seconds = np.where(left.seconds == NOISE, NOISE, names[left.seconds])
     left = replace(left, seconds=seconds, rooms=room[~apart])
-    return replace(clusters, labels=np.where(labels == NOISE, NOISE, names[labels]), attached=left)
+    whose = names[clusters.labels[rows[apart]]]
+    away = Gaps(rows[apart], whose, attached.distances[apart], gaps[apart], limit - stricter[apart])
+    return replace(clusters, labels=np.where(labels == NOISE, NOISE, names[labels]), attached=left, gaps=away)
 
 
 def find_rooms(clusters: Clusters) -> NDArray[np.float64]:

@@ -303,7 +303,7 @@ def test_a_folder_inside_another_persons(tree, named):
     assert tree.understand().left_alone == {}
 
 
-@pytest.mark.parametrize("place", [b"_Ignored", b"_Suggestions/A", b"_unsorted"])
+@pytest.mark.parametrize("place", [b"_Suggestions/A", b"_unsorted"])
 def test_a_folder_put_where_faceds_own_are(tree, place):
     """Held and said."""
     tree.move(anna(tree), place)

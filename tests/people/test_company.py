@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from faced.faces.quality import GATE
-from faced.people import links, neighbours
+from faced.people import links, lists, neighbours
 from faced.people.faces import Faces
 from faced.people.kept import Kept
 from faced.people.recluster import Clustering, rules_of
@@ -61,12 +61,13 @@ def test_law_whatever_comes_and_goes_it_is_what_playing_anew_finds(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(links, "LARGE", sizes[0])
         patch.setattr(neighbours, "KEPT", sizes[1])
-        patch.setattr(neighbours, "SPARE", sizes[2])
+        patch.setattr(lists, "SPARE", sizes[2])
         kept, here = Kept(rules_of(SETTINGS)), set[int]()
         for step in steps:
             away = sorted(set(range(count)) - here)
             here |= set(random.sample(away, min(len(away), max(0, step))))
-            here -= set(random.sample(sorted(here), min(len(here), max(0, -step))))
+            going = max(0, -step) or random.choice((0, 0, 3))  # what comes and what goes may do so at once
+            here -= set(random.sample(sorted(here), min(len(here), going)))
             some = faces.take(np.array(sorted(here), dtype=np.intp))
             kept.follow(some)
             assert_as_anew(kept, some)

@@ -7,7 +7,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from faced.people.copies import group_near_copies, near_hashes
+from faced.people.copies import find_near_copies, group_near_copies, near_hashes
 from faced.people.faces import Faces, sort_faces
 
 
@@ -131,6 +131,9 @@ def test_law_groups_are_the_components_and_follow_what_comes_and_goes(
     before, fresh = np.zeros(len(faces), dtype=np.intp), np.ones(len(faces), dtype=np.bool_)
     before[some], fresh[some] = earlier + 100, False
     assert group_near_copies(faces, bits, before, fresh).tolist() == groups.tolist()
+    of_some = find_near_copies(faces, bits, some)
+    mine = np.isin(groups, groups[some])
+    assert of_some[mine].tolist() == groups[mine].tolist()
     whole, lost = faces.take(some), np.isin(groups[some], np.delete(groups, some))
     assert group_near_copies(whole, bits, groups[some], lost).tolist() == earlier.tolist()
 

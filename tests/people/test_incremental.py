@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sklearn.cluster import DBSCAN
 
 from faced.model import Floats
-from faced.people import distances, nearest, neighbours
+from faced.people import distances, lists, nearest, neighbours
 from faced.people.faces import NOISE
 from faced.people.neighbours import KEPT, Neighbours, Reach
 from tests.support.shared import shared_data
@@ -105,16 +105,16 @@ def stories(draw: st.DrawFn) -> tuple[Crowd, list[tuple[bool, list[int]]]]:
     return Crowd(points, eligible, reach), steps
 
 
-@given(stories(), st.sampled_from([(3, 1), (3, 0), (KEPT, neighbours.SPARE)]), st.sampled_from([2, 7, 4096]))
+@given(stories(), st.sampled_from([(3, 1), (3, 0), (KEPT, lists.SPARE)]), st.sampled_from([2, 7, 4096]))
 @settings(max_examples=200, deadline=None)
 def test_law_whatever_comes_and_goes_it_is_what_scikit_learn_finds_anew(
-    story: tuple[Crowd, list[tuple[bool, list[int]]]], lists: tuple[int, int], batch: int
+    story: tuple[Crowd, list[tuple[bool, list[int]]]], widths: tuple[int, int], batch: int
 ) -> None:
     """After each step cores and partition are the oracle's, and every column is that of a state made at once."""
     crowd, steps = story
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(neighbours, "KEPT", lists[0])
-        patch.setattr(neighbours, "SPARE", lists[1])
+        patch.setattr(neighbours, "KEPT", widths[0])
+        patch.setattr(lists, "SPARE", widths[1])
         patch.setattr(neighbours, "BATCH", batch)
         crowd.__post_init__()
         for coming, some in steps:

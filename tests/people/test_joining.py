@@ -17,7 +17,7 @@ from faced.people.kept import Kept, Rules
 from faced.people.links import Cast
 from faced.people.recluster import Clustering, cluster_faces
 from faced.people.said import Said
-from faced.people.together import follow_company, put_together, reach_of
+from faced.people.together import clusters_from, follow_company, gather_cast, reach_of
 from tests.support.people import faces_at
 
 SETTINGS = Clustering(eps=0.44, min_samples=3, gate=GATE, copy_bits=4, joins=True)
@@ -109,7 +109,8 @@ def test_in_batches_or_one_by_one_it_ends_the_same(
             here.remove(row)
             waiting.insert(random.randint(0, len(waiting)), row)
     kept.follow(faces)
-    clusters = put_together(faces, kept.show(), kept.groups, rule, GATE)
+    cast = gather_cast(faces, kept.show(), kept.groups, rule, GATE)
+    clusters = clusters_from(follow_company(cast, rule).joined, cast, kept.groups)
     assert groups_of(faces, clusters) == partition(faces)
 
 
