@@ -14,7 +14,7 @@ from typing import Protocol, TypeVar
 
 from faced.folders.disk import join_path, parent_of
 
-__all__ = ["Layout", "Years", "absolute_text", "is_year_folder", "relative_text"]
+__all__ = ["Layout", "Photo", "Years", "absolute_text", "is_year_folder", "relative_text"]
 
 YEAR = re.compile(rb"[0-9]{4}")
 UP = b"../"

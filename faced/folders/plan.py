@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from faced.folders.disk import Disk, join_path, parent_of
 from faced.folders.hold import IGNORED, Held, is_ignored, is_strangers_place, is_usable_parent
+from faced.folders.homes import Homes
 from faced.folders.linking import Layout, Years
 from faced.folders.names import (
     NAME_BYTES,
@@ -133,11 +134,7 @@ class _Planner:
         self.leaving: frozenset[bytes] = frozenset()
         self.removed: frozenset[bytes] = frozenset()
         self.taken: dict[bytes, TakenNames] = {}
-        self.home_of: dict[PersonId, BaseFolder] = {}
-        for folder in sorted(self.folders.values(), key=lambda f: (len(f.path), f.path)):
-            if folder.person is not None:
-                self.home_of.setdefault(folder.person, folder)
-        self.at = {folder.path: folder for folder in base.folders}
+        self.homes = Homes(self.folders.values(), base.folders, disk, layout)
 
     def plan(self) -> tuple[Operation, ...]:
         self._follow_links()
@@ -219,29 +216,8 @@ class _Planner:
         return self.layout.find_photo(link.text, self.folders[link.folder].path, photos) or min(photos)
 
     def _is_in_place(self, link: BaseLink) -> bool:
-        home = self.home_of.get(link.person)
-        if home is None or self.layout.years is Years.KEEP or not self.shown[link.person].may_divide:
-            return True
-        photo = self._photo_of(link)
-        if self.layout.is_right(self.folders[link.folder].path, home.path, photo):
-            return True
-        return self.layout.years is Years.DIVIDE and self._folder_for(link.person, photo) == home.path
-
-    def _folder_for(self, person: PersonId, photo: PhotoPath) -> bytes | None:
-        """Where base has the folder for a new link, or would have it; None: she has none. One of a year that cannot be
-        made is done without.
-        """
-        home = self.home_of.get(person)
-        if home is None or not self.shown[person].may_divide:
-            return None if home is None else home.path
-        wanted = self.layout.folder_of(home.path, photo)
-        if wanted == home.path or wanted not in self.at:
-            here = self.disk[home.path]
-            name = wanted.rpartition(b"/")[2]
-            is_used = name in here.links or name in here.folders or name in here.others
-            return home.path if is_used else wanted
-        year = self.at[wanted]
-        return wanted if year.person == person and year.id in self.folders else home.path
+        folder = self.folders[link.folder].path
+        return self.homes.is_in_place(self.shown[link.person], folder, self._photo_of(link))
 
     def _relabel(self, homes: Mapping[PersonId, BaseFolder]) -> None:
         """A photo that holds another picture now: the link to it stays untouched and stands for that one."""
@@ -283,7 +259,7 @@ class _Planner:
             for id_, person in self.shown.items()
             if id_ not in owners and self.wishes.get(id_) and not person.hidden
         ]
-        return self.home_of, homeless
+        return self.homes.of, homeless
 
     def _remove_folders(self) -> tuple[list[Operation], frozenset[bytes]]:
         """Folders that faced made for somebody who is not shown any more, once nothing is left in them."""
@@ -305,7 +281,9 @@ class _Planner:
         if self.layout.years is not Years.DIVIDE:
             return set()
         found = {
-            self._folder_for(person, photo) for person, wishes in self.wishes.items() for photo, _ in wishes
+            self.homes.folder_for(self.shown[person], photo)
+            for person, wishes in self.wishes.items()
+            for photo, _ in wishes
         }
         return {path for path in found if path is not None}
 
@@ -316,8 +294,7 @@ class _Planner:
         person = self.shown.get(folder.person)
         if person is None:
             return False
-        home = self.home_of.get(folder.person)
-        if home is not None and person.may_divide and self.layout.is_of_year(folder.path, home.path):
+        if self.homes.is_for_a_year(person, folder.path):
             return False
         return person.name is not None or any(self.photos.get(image) for image in person.images)
 
@@ -446,9 +423,7 @@ class _Planner:
             names = self.shown[person].link_names
             there = set() if home is None else self._strange_texts(home)
             for path, inside in self._sort_by_folder(person, top, wishes):
-                known = None if home is None else self.at.get(join_path(home.path, path[len(top) + 1 :]))
-                if home is not None and path == top:
-                    known = home
+                known = None if home is None else self.homes.known_inside(home, path[len(top) + 1 :])
                 new = []
                 taken = TakenNames(() if known is None else self._names_staying(known), self.name_max)
                 for photo, image in inside:
@@ -466,13 +441,13 @@ class _Planner:
         self, person: PersonId, top: bytes, wishes: Iterable[tuple[PhotoPath, ImageId]]
     ) -> list[tuple[bytes, list[tuple[PhotoPath, ImageId]]]]:
         """New links by the folders that they go into, as these are called after the moves; the first one is hers."""
-        home = self.home_of.get(person)
+        home = self.homes.of.get(person)
         inside: dict[bytes, list[tuple[PhotoPath, ImageId]]] = defaultdict(list)
         for photo, image in sorted(wishes):
             if home is None:
                 wanted = self.layout.folder_of(top, photo) if self.shown[person].may_divide else top
             else:
-                path = self._folder_for(person, photo)
+                path = self.homes.folder_for(self.shown[person], photo)
                 assert path is not None
                 wanted = top + path[len(home.path) :]
             inside[wanted].append((photo, image))
