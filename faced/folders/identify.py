@@ -5,14 +5,14 @@ nothing, for a freed one is soon given again; the links alone find a folder that
 the text that faced once wrote into it, never by its name or by where it leads.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TypeVar
 
 from faced.errors import shown
-from faced.folders.disk import Disk, parent_of
+from faced.folders.disk import Disk, join_path, parent_of
 from faced.model import FolderId, ImageId, PersonId
 from faced.store.follow import AwayFolder
 from faced.store.tree import Base, BaseFolder
@@ -141,20 +141,49 @@ def _find_away(
     away: Iterable[AwayFolder], looks: Looks, identity: Identity, pending: Mapping[FolderId, _Sought]
 ) -> None:
     """Folders of hidden persons: an empty one only under its old name, for its inode may be another's by now."""
-    sought = {f.person: _Sought(f.path, f.ino, frozenset(link.image for link in f.links)) for f in away}
+    sought = {folder.person: folder for folder in away}
     if not sought:
         return
     taken = {*identity.found.values(), *(folder.path for folder in pending.values())}
     by_ino = _by_ino(looks.disk, taken)
     for person, folder in list(sought.items()):
         path = by_ino.get(folder.ino)
-        if path is None or path in identity.returned.values() or not _agrees(folder, looks, path):
+        if path is None or path in identity.returned.values() or not _holds_any(folder, looks, path):
             continue
-        if folder.images or (_last(path) == _last(folder.path) and not looks.disk[path].links):
+        if folder.links or (_last(path) == _last(folder.path) and not looks.disk[path].links):
             identity.returned[person] = path
             del sought[person]
-    matched, _ = _match(sought, looks, taken | {*identity.returned.values()})
-    identity.returned.update(matched)
+    largest = {person: _largest_part(folder) for person, folder in sought.items()}
+    parts = {
+        person: _Sought(
+            _below(folder.path, largest[person]),
+            folder.ino,
+            frozenset(link.image for link in folder.links if parent_of(link.name) == largest[person]),
+        )
+        for person, folder in sought.items()
+    }
+    matched, _ = _match(parts, looks, taken | {*identity.returned.values()})
+    for person, path in matched.items():
+        home = path.removesuffix(b"/" + largest[person]) if largest[person] else path
+        if home != path or not largest[person]:
+            identity.returned[person] = home
+
+
+def _below(home: bytes, part: bytes) -> bytes:
+    return join_path(home, part) if part else home
+
+
+def _holds_any(folder: AwayFolder, looks: Looks, path: bytes) -> bool:
+    """As _agrees: links that were sorted into subfolders speak for the folder too."""
+    parts = {_below(path, parent_of(link.name)) for link in folder.links}
+    there = {image for part in parts if part in looks.disk for image in looks.images_in(part)}
+    return not folder.links or any(link.image in there for link in folder.links)
+
+
+def _largest_part(folder: AwayFolder) -> bytes:
+    """Where most of its links are, relative to it: it, or one of its subfolders."""
+    counts = Counter(parent_of(link.name) for link in folder.links)
+    return max(counts, key=lambda part: (counts[part], part == b"", part), default=b"")
 
 
 def _by_ino(disk: Disk, taken: Iterable[bytes]) -> dict[int, bytes]:

@@ -5,6 +5,7 @@ Decides nothing about persons or links: only whether anything can have changed, 
 
 import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from sqlite_utils import Database
 
@@ -26,7 +27,16 @@ from faced.store.seen import (
 )
 from faced.store.tree import count_links, load_base, load_generation, load_left_alone, load_links_of
 
-__all__ = ["Remembered", "add_links", "digest_wanted", "load_known", "look_untouched", "note_rest", "rests"]
+__all__ = [
+    "Remembered",
+    "add_links",
+    "digest_wanted",
+    "load_known",
+    "look_untouched",
+    "note_rest",
+    "rests",
+    "without_links",
+]
 
 Wanted = Mapping[PersonId, int]
 """What is to be shown of each person, as a number that is another one when that is."""
@@ -159,6 +169,11 @@ def add_links(
         path: known[path] if path in known and known[path].stamp == found.stamp else found
         for path, found in disk.items()
     }
+
+
+def without_links(disk: Disk, paths: Collection[bytes]) -> Disk:
+    """As if nobody had links there: of folders of which base's links are not loaded."""
+    return Disk({path: replace(found, links={}) if path in paths else found for path, found in disk.items()})
 
 
 def note_rest(store: Store, disk: Disk, key: str) -> None:
