@@ -506,7 +506,7 @@ SETTINGS = settings(
     # Shrinking takes minutes; what was found is short enough to read, and to be shrunk when FACED_SHRINK says so.
     phases=list(Phase) if SHRINK else [Phase.reuse, Phase.generate],
     report_multiple_bugs=False,
-    max_examples=50 if LONG else 12,
+    max_examples=50 if LONG else 4,
     stateful_step_count=200,
     deadline=None,
     derandomize=not LONG,
