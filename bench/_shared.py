@@ -1,9 +1,13 @@
 """What the benchmarks have in common: the machine, progress, photos to try them on. No benchmark itself."""
 
+import argparse
 import io
+import json
 import os
 import platform
+import shutil
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
@@ -102,6 +106,39 @@ def pick_photos(folder: Path, limit: int | None) -> list[Path]:
     """The files below a folder; at most so many, taken evenly."""
     photos = sorted(path for path in folder.rglob("*") if path.is_file())
     return photos[:: max(1, len(photos) // limit)][:limit] if limit else photos
+
+
+def run_tree_bench(
+    about: str,
+    each: str,
+    rounds: int,
+    smoke: tuple[int, int, int],
+    measure: Callable[[Path, int, int, int], dict[str, object]],
+    show: Callable[[dict[str, object]], None],
+) -> int:
+    """The command line of a bench that takes turns with `find` over a tree of its own making; its exit status.
+
+    each: what of is in each of the 500 folders, an option too. smoke: folders, each and rounds, for a small one.
+    """
+    parser = argparse.ArgumentParser(description=about.splitlines()[0])
+    parser.add_argument("--folders", type=int, default=500)
+    parser.add_argument(f"--{each}", dest="each", type=int, default=200, help="in each folder")
+    parser.add_argument("--rounds", type=int, default=rounds)
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--smoke", action="store_true", help="a small tree, few rounds: does it run at all?")
+    options = parser.parse_args()
+    if shutil.which("find") is None:
+        print("find is not installed; install findutils", file=sys.stderr)
+        return 1
+    sizes = smoke if options.smoke else (options.folders, options.each, options.rounds)
+    with tempfile.TemporaryDirectory(prefix="faced-bench-") as base:
+        figures = measure(Path(base), *sizes)
+    figures |= {
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}",
+        "faced": faced.__version__,
+    }
+    print(json.dumps(figures, indent=1)) if options.json else show(figures)
+    return 0
 
 
 def show_progress(text: str) -> None:

@@ -10,21 +10,15 @@ does, which remembers what was to be shown when nothing was to be done. The figu
 Deciding who is who and looking at the library are other benches (growth, scan).
 """
 
-import argparse
-import json
 import os
-import platform
-import shutil
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
-from _shared import timed
+from _shared import run_tree_bench, timed
 
-import faced
 from faced.folders.plan import PhotoPath, ShownPerson
 from faced.folders.read import Known, ReadReport, read_user_edits
 from faced.folders.rest import Remembered
@@ -153,8 +147,6 @@ def measure(base: Path, folders: int, links: int, rounds: int) -> dict[str, obje
         "hundred_changes_whole_ms": round(1e3 * statistics.median(changed), 1),
         "hundred_changes_ms": round(1e3 * statistics.median(known), 1),
         "of_whole": round(statistics.median(k / c for k, c in zip(known, changed, strict=True)), 3),
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}",
-        "faced": faced.__version__,
     }
 
 
@@ -173,25 +165,5 @@ def show(figures: dict[str, object]) -> None:
     print(f"sync, the first                 {figures['first_sync_ms']:>9} ms")
 
 
-def main() -> int:
-    """See the top of this file."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--folders", type=int, default=500)
-    parser.add_argument("--links", type=int, default=200, help="in each folder")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--json", action="store_true")
-    parser.add_argument("--smoke", action="store_true", help="a small tree, one round: does it run at all?")
-    options = parser.parse_args()
-    if shutil.which("find") is None:
-        print("find is not installed; install findutils", file=sys.stderr)
-        return 1
-    if options.smoke:
-        options.folders, options.links, options.rounds = 20, 20, 1
-    with tempfile.TemporaryDirectory(prefix="faced-bench-") as base:
-        figures = measure(Path(base), options.folders, options.links, options.rounds)
-    print(json.dumps(figures, indent=1)) if options.json else show(figures)
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_tree_bench(__doc__, "links", 5, (20, 20, 1), measure, show))

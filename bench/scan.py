@@ -8,21 +8,15 @@ changed; and, with one new photo each time, the step for the photo's folder only
 figures are medians, the ratio is the median of the rounds' ratios.
 """
 
-import argparse
-import json
 import os
-import platform
-import shutil
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
-from _shared import timed
+from _shared import run_tree_bench, timed
 
-import faced
 from faced.library.step import LibraryReport, scan_library
 from faced.model import LibraryId
 from faced.store.database import Store, open_store
@@ -106,8 +100,6 @@ def measure(base: Path, folders: int, files: int, rounds: int) -> dict[str, obje
         "ratio": round(statistics.median(s / f for s, f in zip(scan, find, strict=True)), 2),
         "new_photo_part_ms": round(1e3 * statistics.median(part), 2),
         "new_photo_full_ms": round(1e3 * statistics.median(full), 1),
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}",
-        "faced": faced.__version__,
     }
 
 
@@ -121,25 +113,5 @@ def show(figures: dict[str, object]) -> None:
     print(f"one new photo, everything looked at   {figures['new_photo_full_ms']:>9} ms")
 
 
-def main() -> int:
-    """See the top of this file."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--folders", type=int, default=500)
-    parser.add_argument("--files", type=int, default=200, help="in each folder")
-    parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--json", action="store_true")
-    parser.add_argument("--smoke", action="store_true", help="a small tree, two rounds: does it run at all?")
-    options = parser.parse_args()
-    if shutil.which("find") is None:
-        print("find is not installed; install findutils", file=sys.stderr)
-        return 1
-    if options.smoke:
-        options.folders, options.files, options.rounds = 30, 20, 2
-    with tempfile.TemporaryDirectory(prefix="faced-bench-") as base:
-        figures = measure(Path(base), options.folders, options.files, options.rounds)
-    print(json.dumps(figures, indent=1)) if options.json else show(figures)
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_tree_bench(__doc__, "files", 9, (30, 20, 2), measure, show))

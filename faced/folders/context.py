@@ -12,7 +12,7 @@ from faced.store.asks import Ask, Undecided
 from faced.store.follow import AwayFolder, KnownCopy, UserChange
 from faced.store.pictures import PictureChange
 
-__all__ = ["Context", "Sources", "Understood"]
+__all__ = ["Context", "Known", "Sources", "Understood"]
 
 Sources = Sequence[tuple[ImageId, PersonId | None]]
 """Images of links in one folder, each with whose link was moved there, or None: it was copied."""
@@ -27,22 +27,16 @@ def _nowhere(person: PersonId) -> frozenset[PersonId]:
 
 
 @dataclass(frozen=True, slots=True)
-class Context:
-    """What else an interpretation depends on.
+class Known:
+    """What is known of persons and photos.
 
-    now_ns, second_look_ns: UTC nanoseconds and nanoseconds. trust_first: no second look is waited for.
-    names: of the persons and albums that have one; persons: of persons only. albums: all that are none. hidden: of both. merged: a person -> who stands for it. rejected: persons of
-    whom something was rejected. excused: images with no photo that is there (offline, dangling, gone): a missing link
-    to them is no rejection. rejected_lately: images by person, in 24 hours. undecided, asks: of earlier looks; asks
-    only those of TREE_KINDS. images_of_texts: of texts found on disk that base does not have: those that faced once
-    wrote, and the paths of photos. away: folders of hidden persons when they left. copies: links that an earlier look
-    found to be the user's affair. files: copies of photos by path: a mark that changes with the file, and the image;
-    None: it is among `copies`. link_names: what links are called by the user.
-    moved_to: to whom links of a person were moved before. in_common: whether such links show one person.
-    pictures: face pictures, as found; understood_pictures: path to face, of those that an earlier look has understood.
+    names: of the persons and albums that have one; persons: of persons only. albums: all that are none. hidden: of both.
+    merged: a person -> who stands for it. rejected: persons of whom something was rejected. excused: images with no photo
+    that is there (offline, dangling, gone): a missing link to them is no rejection. rejected_lately: images by person, in
+    24 hours. link_names: what links are called by the user. moved_to: to whom links of a person were moved before.
+    in_common: whether such links show one person.
     """
 
-    now_ns: int
     names: Mapping[PersonId, str] = field(default_factory=dict)
     persons: Mapping[PersonId, str] = field(default_factory=dict)
     albums: frozenset[PersonId] = frozenset()
@@ -52,17 +46,32 @@ class Context:
     excused: frozenset[ImageId] = frozenset()
     rejected_lately: Mapping[PersonId, int] = field(default_factory=dict)
     brake: Brake = BRAKE
+    link_names: Mapping[tuple[PersonId, ImageId], bytes] = field(default_factory=dict)
+    moved_to: Callable[[PersonId], frozenset[PersonId]] = _nowhere
+    in_common: Callable[[Sources], bool] = _nobody
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context(Known):
+    """All that an interpretation depends on beside base and disk.
+
+    now_ns, second_look_ns: UTC nanoseconds and nanoseconds. trust_first: no second look is waited for. undecided, asks:
+    of earlier looks; asks only those of TREE_KINDS. images_of_texts: of texts found on disk that base does not have:
+    those that faced once wrote, and the paths of photos. away: folders of hidden persons when they left. copies: links
+    that an earlier look found to be the user's affair. files: copies of photos by path: a mark that changes with the
+    file, and the image; None: it is among `copies`. pictures: face pictures, as found; understood_pictures: path to face,
+    of those that an earlier look has understood.
+    """
+
+    now_ns: int
     undecided: tuple[Undecided, ...] = ()
     asks: tuple[Ask, ...] = ()
     images_of_texts: Mapping[bytes, ImageId] = field(default_factory=dict)
     away: tuple[AwayFolder, ...] = ()
     copies: frozenset[KnownCopy] = frozenset()
     files: Mapping[bytes, tuple[bytes, ImageId | None]] = field(default_factory=dict)
-    link_names: Mapping[tuple[PersonId, ImageId], bytes] = field(default_factory=dict)
     pictures: Pictures = field(default_factory=Pictures)
     understood_pictures: Mapping[bytes, str] = field(default_factory=dict)
-    moved_to: Callable[[PersonId], frozenset[PersonId]] = _nowhere
-    in_common: Callable[[Sources], bool] = _nobody
     second_look_ns: int = 10_000_000_000
     trust_first: bool = False
 

@@ -69,7 +69,7 @@ class Looks:
 
 @dataclass(frozen=True, slots=True)
 class _Sought:
-    """A folder to be found. images: of its links, without those that are known to be missing. is_deep: all of them are
+    """A folder to be found. images: of its links, without those that are known to be missing. is_deep: they are also
     in folders inside it (of years).
     """
 
@@ -181,7 +181,7 @@ def _find_away(
             f.path,
             f.ino,
             frozenset(link.image for link in f.links),
-            bool(f.links) and all(b"/" in link.name for link in f.links),
+            any(b"/" in link.name for link in f.links),
         )
         for f in away
     }

@@ -7,14 +7,14 @@ ending what a run that died has left half done.
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 from sqlite_utils import Database
 
 from faced.errors import FacedError, Frozen
 from faced.errors import shown as shown_path
-from faced.folders.brake import BRAKE, Brake
-from faced.folders.context import Context, Sources, Understood
+from faced.folders.batches import Batches, TreeReport
+from faced.folders.context import Context, Known, Understood
 from faced.folders.disk import Disk, DiskFolder, join_path
 from faced.folders.edits import FolderEdit
 from faced.folders.files import find_copied_files
@@ -22,7 +22,7 @@ from faced.folders.interpret import interpret_tree
 from faced.folders.pictures import find_pictures
 from faced.folders.place import open_place
 from faced.folders.rest import Remembered, load_known, look_untouched, rests
-from faced.folders.sync import TreeReport, recover_tree, say_problem
+from faced.folders.sync import say_problem
 from faced.folders.tree import read_tree
 from faced.folders.writer import KernelWriter, TreeWriter
 from faced.model import ImageId, PersonId
@@ -39,6 +39,7 @@ from faced.store.asks import (
 )
 from faced.store.database import Store
 from faced.store.follow import (
+    KnownCopy,
     follow_user,
     is_adopting,
     load_away,
@@ -56,24 +57,6 @@ __all__ = ["Known", "ReadReport", "Record", "read_user_edits"]
 
 Record = Callable[[Database, Sequence[FolderEdit]], Mapping[bytes, PersonId]]
 """Writes edits into the journal; returns who is new, by the path of the folder."""
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What is known of persons and photos (see interpret.Context)."""
-
-    names: Mapping[PersonId, str] = field(default_factory=dict)
-    persons: Mapping[PersonId, str] = field(default_factory=dict)
-    albums: frozenset[PersonId] = frozenset()
-    hidden: frozenset[PersonId] = frozenset()
-    excused: frozenset[ImageId] = frozenset()
-    rejected_lately: Mapping[PersonId, int] = field(default_factory=dict)
-    brake: Brake = BRAKE
-    merged: Mapping[PersonId, PersonId] = field(default_factory=dict)
-    rejected: frozenset[PersonId] = frozenset()
-    link_names: Mapping[tuple[PersonId, ImageId], bytes] = field(default_factory=dict)
-    moved_to: Callable[[PersonId], frozenset[PersonId]] = lambda person: frozenset()
-    in_common: Callable[[Sources], bool] = lambda sources: False
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +115,7 @@ def read_user_edits(
     except Frozen as frozen:
         return _freeze(store, frozen)
     try:
-        recover_tree(store, held, writer, recovered)
+        Batches(store, held, writer, recovered).recover()
         if is_adopting(store.db):
             disk = read_tree(held.handle)
             found = find_pictures(held.handle, Base(), disk, lambda _: {})
@@ -146,9 +129,10 @@ def read_user_edits(
         if remembered is not None:
             remembered.forget()
         disk = read_tree(held.handle, load_known(store.db) if held.dates_folders else None)
-        files = _find_files(store, held.handle, disk)
+        copies = load_copies(store.db)
+        files = _find_files(store, held.handle, disk, copies)
         understood, rows, asks, pictures = _understand(
-            store, held.handle, disk, files, known, now_ns, trust_first, second_look_ns
+            store, held.handle, disk, copies, files, known, now_ns, trust_first, second_look_ns
         )
     except Frozen as frozen:
         return _freeze(store, frozen)
@@ -159,7 +143,7 @@ def read_user_edits(
         ) from error
     finally:
         held.close()
-    _write(store, understood, rows, asks, record, now_ns)
+    _write(store, understood, rows, asks, copies, record, now_ns)
     return ReadReport(
         edits=understood.edits,
         undecided=len(understood.waiting),
@@ -177,10 +161,12 @@ def _freeze(store: Store, frozen: Frozen) -> ReadReport:
     return ReadReport(frozen=str(frozen))
 
 
-def _find_files(store: Store, root: int, disk: Disk) -> dict[bytes, tuple[bytes, ImageId | None]]:
+def _find_files(
+    store: Store, root: int, disk: Disk, copies: frozenset[KnownCopy]
+) -> dict[bytes, tuple[bytes, ImageId | None]]:
     """Copies of photos that are known, by path."""
     db = store.db
-    found = find_copied_files(root, disk, load_copies(db), lambda size: is_size_of_photo(db, size))
+    found = find_copied_files(root, disk, copies, lambda size: is_size_of_photo(db, size))
     keys = {key for _, key in found.values() if key is not None}
     ids = load_image_ids(db, keys - load_portraits_only(db, keys))
     return {
@@ -194,6 +180,7 @@ def _understand(
     store: Store,
     root: int,
     disk: Disk,
+    copies: frozenset[KnownCopy],
     files: Mapping[bytes, tuple[bytes, ImageId | None]],
     known: Known,
     now_ns: int,
@@ -205,23 +192,12 @@ def _understand(
     rows = load_undecided(store.db)
     asks = tuple(ask for ask in load_asks(store.db) if ask.kind in TREE_KINDS)
     context = Context(
+        **{each.name: getattr(known, each.name) for each in fields(Known)},
         now_ns=now_ns,
-        names=known.names,
-        persons=known.persons,
-        albums=known.albums,
-        hidden=known.hidden,
-        excused=known.excused,
-        rejected_lately=known.rejected_lately,
-        brake=known.brake,
         undecided=rows,
         asks=asks,
-        merged=known.merged,
-        rejected=known.rejected,
-        copies=load_copies(store.db),
+        copies=copies,
         files=files,
-        link_names=known.link_names,
-        moved_to=known.moved_to,
-        in_common=known.in_common,
         images_of_texts=load_images_of_texts(store.db, _strange_texts(base, disk)),
         away=load_away(store.db),
         pictures=pictures,
@@ -249,6 +225,7 @@ def _write(
     understood: Understood,
     rows: tuple[Undecided, ...],
     asks: tuple[Ask, ...],
+    copies: frozenset[KnownCopy],
     record: Record,
     now_ns: int,
 ) -> None:
@@ -262,7 +239,7 @@ def _write(
         and not understood.over
         and all(draft.id is not None and draft.text == before[draft.id].text for draft in drafts)
         and asked == rows
-        and understood.copies == load_copies(store.db)
+        and understood.copies == copies
     )
     if is_same:
         return

@@ -10,22 +10,12 @@ import os
 import stat
 from collections.abc import Callable, Mapping, Sequence
 
+from faced.folders.apply import is_made_so, is_right_catch, put_back, scratch_name
 from faced.folders.disk import Disk, parent_of
 from faced.folders.names import is_junk
 from faced.folders.picture_file import read_picture
 from faced.folders.removal import JUNK_FOLDER
-from faced.folders.tree import (
-    SCRATCH,
-    is_made_so,
-    is_right_catch,
-    list_folder,
-    open_folder,
-    opened,
-    put_back,
-    read_text,
-    read_tree,
-    scratch_name,
-)
+from faced.folders.tree import SCRATCH, list_folder, open_folder, opened, read_text, read_tree
 from faced.folders.writer import TreeWriter
 from faced.store.tree import Base, BaseChange, Intent, Operation, SeenLink, SeenPicture
 

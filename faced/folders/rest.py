@@ -26,7 +26,15 @@ from faced.store.seen import (
 )
 from faced.store.tree import count_links, load_base, load_generation, load_left_alone, load_links_of
 
-__all__ = ["Remembered", "add_links", "digest_wanted", "load_known", "look_untouched", "note_rest", "rests"]
+__all__ = [
+    "Remembered",
+    "add_links",
+    "digest_wanted",
+    "load_known",
+    "look_untouched",
+    "note_rest",
+    "rests",
+]
 
 Wanted = Mapping[PersonId, int]
 """What is to be shown of each person, as a number that is another one when that is."""

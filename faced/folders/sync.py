@@ -1,30 +1,26 @@
 """The step that brings the people folder up to date: recover, look, plan, and change it batch by batch.
 
-Each batch is committed as intents before its first change, made, flushed to the disk, and then base becomes what
-the disk says. Whatever dies, whenever: the next run finds the intents and looks. When
-nothing is to be done nothing is written, neither in the tree nor in the database.
+When nothing is to be done nothing is written, neither in the tree nor in the database.
 """
 
 import os
-from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from faced.errors import FacedError, Frozen
 from faced.errors import shown as shown_path
 from faced.folders.adopt import adopt_in_hand, what_adopting_takes
+from faced.folders.batches import BATCH, NO_CONTENTS, Batches, TreeReport
 from faced.folders.clean import plan_leftovers, remove_own_files
 from faced.folders.disk import Disk, DiskFolder, parent_of
 from faced.folders.hold import hold_tree
 from faced.folders.linking import Layout
 from faced.folders.pictures import find_pictures
-from faced.folders.place import HeldTree, ensure_own_folders, open_place, write_marker
+from faced.folders.place import HeldTree, open_place
 from faced.folders.plan import ABSOLUTE, PhotoPath, ShownPerson, plan_tree
 from faced.folders.plan_pictures import SUGGESTIONS, ShownFaces, plan_pictures
-from faced.folders.recover import clear_strays, settle_batch
 from faced.folders.rest import Remembered, add_links, digest_wanted, note_rest
-from faced.folders.tree import apply_operations, read_folders, read_tree
+from faced.folders.tree import read_folders, read_tree
 from faced.folders.writer import KernelWriter, TreeWriter
 from faced.model import ImageId, PersonId
 from faced.store.asks import load_undecided
@@ -32,47 +28,33 @@ from faced.store.database import Store
 from faced.store.follow import is_adopting, save_adopting
 from faced.store.pictures import (
     checksum_of,
-    is_made_picture,
     load_made_pictures,
     load_understood_pictures,
 )
 from faced.store.tree import (
     Base,
-    BaseChange,
     BaseFolder,
-    Intent,
     LeftAlone,
     Operation,
-    close_batch,
     forget_base,
-    is_known_text,
     load_base,
-    load_generation,
-    load_intents,
     load_left_alone,
     load_tree,
-    open_batch,
     save_left_alone,
     save_problem,
     save_tree,
 )
 
 __all__ = [
-    "BATCH",
     "CutFaces",
     "FacesToShow",
     "TreeReport",
     "clean_tree",
-    "recover_tree",
     "say_problem",
-    "split_batches",
     "sync_tree",
 ]
 
-BATCH = 200
-"""Changes at most between two commits: what a crash leaves in doubt."""
 NO_REASONS: Mapping[bytes, str] = {}
-NO_CONTENTS: Mapping[str, bytes] = {}
 ROUNDS = 3
 """Looks at most while somebody else keeps changing the same paths."""
 
@@ -87,32 +69,6 @@ class FacesToShow:
     shown: ShownFaces
     cut: CutFaces
     most: int | None = None
-
-
-@dataclass(slots=True)
-class TreeReport:
-    """What became of the people folder.
-
-    made, dropped, retargeted: links. folders_made, folders_moved, folders_removed: person folders.
-    changes: links more (or less) by person. left_alone: how many paths faced does not understand (their reasons
-    are in the store). frozen: why nothing was done, one plain sentence; None: it was.
-    recovered: changes of a run that had died, which were looked at first. pictures_made, pictures_dropped: face
-    pictures; pictures_left: so many more are to be made.
-    """
-
-    made: int = 0
-    dropped: int = 0
-    retargeted: int = 0
-    folders_made: int = 0
-    folders_moved: int = 0
-    folders_removed: int = 0
-    changes: dict[PersonId, int] = field(default_factory=dict)
-    left_alone: int = 0
-    frozen: str | None = None
-    recovered: int = 0
-    pictures_made: int = 0
-    pictures_dropped: int = 0
-    pictures_left: int = 0
 
 
 def sync_tree(
@@ -153,14 +109,15 @@ def sync_tree(
     except Frozen as frozen:
         return _freeze(store, report, frozen)
     try:
-        recover_tree(store, held, writer, report)
+        batches = Batches(store, held, writer, report, batch)
+        batches.recover()
         persons = list(shown)
         if is_adopting(store.db):
             adopt_in_hand(store, held, *what_adopting_takes(persons, photos), layout.root)
         wanted = {} if remembered is None else digest_wanted(persons, photos)
         only = remembered.find_changed(wanted) if remembered is not None and untouched else None
         seen = seen if held.dates_folders and untouched == (only is not None) else None
-        sync = _Sync(store, held, writer, batch, report, layout, only)
+        sync = _Sync(store, held, report, batches, layout, only)
         calm, left_alone = sync.run(persons, photos, seen)
         is_calm = calm is not None and held.dates_folders
         if faces is not None:
@@ -205,7 +162,7 @@ def clean_tree(store: Store, root: bytes, *, writer: TreeWriter | None = None) -
     except Frozen as frozen:
         return _freeze(store, report, frozen)
     try:
-        _Sync(store, held, writer, BATCH, report).remove_leftovers()
+        _Sync(store, held, report, Batches(store, held, writer, report)).remove_leftovers()
         with store.write() as db:
             forget_base(db)
             save_adopting(db, True)
@@ -219,11 +176,6 @@ def clean_tree(store: Store, root: bytes, *, writer: TreeWriter | None = None) -
     finally:
         held.close()
     return report
-
-
-def recover_tree(store: Store, held: HeldTree, writer: TreeWriter, report: TreeReport) -> None:
-    """Look what became of the changes of a run that died, before anything else is made of the disk."""
-    _Sync(store, held, writer, BATCH, report).recover()
 
 
 def _freeze(store: Store, report: TreeReport, frozen: Frozen) -> TreeReport:
@@ -240,31 +192,6 @@ def say_problem(store: Store, problem: str | None) -> None:
             save_problem(db, problem)
 
 
-def split_batches(operations: Sequence[Operation], limit: int) -> Iterator[list[Operation]]:
-    """Batches in order. Moves of folders change the paths of others, so they share a batch only with each other,
-    and a folder is not moved in one batch with a folder inside it.
-    """
-    current: list[Operation] = []
-    moved: set[bytes] = set()
-    for operation in operations:
-        is_move = operation.op == "movedir"
-        if current and (
-            len(current) >= limit
-            or is_move != (current[-1].op == "movedir")
-            or (is_move and operation.folder in moved)
-        ):
-            yield current
-            current, moved = [], set()
-        current.append(operation)
-        if is_move:
-            above = parent_of(operation.folder)
-            while above:
-                moved.add(above)
-                above = parent_of(above)
-    if current:
-        yield current
-
-
 class _Sync:
     """One run of the step over a people folder in hand."""
 
@@ -272,9 +199,8 @@ class _Sync:
         self,
         store: Store,
         held: HeldTree,
-        writer: TreeWriter,
-        batch: int,
         report: TreeReport,
+        batches: Batches,
         layout: Layout = ABSOLUTE,
         only: Collection[PersonId] | None = None,
     ) -> None:
@@ -282,10 +208,8 @@ class _Sync:
         self.only = only
         self.store = store
         self.held = held
-        self.writer = writer
-        self.batch = batch
         self.report = report
-        self.failed: dict[bytes, str] = {}
+        self.batches = batches
 
     def run(
         self,
@@ -320,7 +244,7 @@ class _Sync:
             is_again = any(operation.op == "movedir" for operation in operations)
             if not operations and number == 0:
                 calm = disk
-            if not operations or not ((is_dirty := self._make(operations)) | is_again):
+            if not operations or not ((is_dirty := self.batches.make(operations)) | is_again):
                 break
             if is_dirty and self.only is not None:
                 self.only = seen = None
@@ -341,13 +265,15 @@ class _Sync:
         passed_over = {row.path for row in load_undecided(self.store.db)}
         passed_over |= load_understood_pictures(self.store.db).keys() - reasons.keys()
         known = {path: reasons.get(path, reason) for path, reason in left_alone.items()}
-        self._say({**self.failed, **{p: reason for p, reason in known.items() if p not in passed_over}})
+        self._say(
+            {**self.batches.failed, **{p: reason for p, reason in known.items() if p not in passed_over}}
+        )
 
     def remove_leftovers(self) -> None:
         """Empty folders of nobody that faced made."""
         operations = plan_leftovers(load_base(self.store.db, with_links=False), read_tree(self.held.handle))
         if operations:
-            self._make(operations)
+            self.batches.make(operations)
 
     def _say(self, left_alone: Mapping[bytes, str]) -> None:
         rows = sorted(map(LeftAlone._make, left_alone.items()))
@@ -356,36 +282,6 @@ class _Sync:
                 save_left_alone(db, rows)
         say_problem(self.store, None)
         self.report.left_alone = len(rows)
-
-    def recover(self) -> None:
-        """As recover_tree."""
-        intents = load_intents(self.store.db)
-        if intents:
-            ensure_own_folders(self.held.handle, self.writer)
-            self._complete(intents, load_base(self.store.db), None)
-            self.report.recovered = len(intents)
-        clear_strays(
-            self.held.handle,
-            lambda text: is_known_text(self.store.db, text),
-            lambda checksum: is_made_picture(self.store.db, checksum),
-            self.writer,
-        )
-
-    def _make(self, operations: Sequence[Operation]) -> bool:
-        """Make a plan come true. Says whether the disk was not as planned for, so that it must be looked at again."""
-        self.held.check_writable()
-        is_dirty = False
-        for operations_now in split_batches(operations, self.batch):
-            is_dirty |= self._make_batch(operations_now, NO_CONTENTS)
-        return is_dirty
-
-    def _make_batch(self, operations: Sequence[Operation], contents: Mapping[str, bytes]) -> bool:
-        self.held.check_generation(load_generation(self.store.db))
-        ensure_own_folders(self.held.handle, self.writer)
-        base = load_base(self.store.db, with_links=False)
-        with self.store.write() as db:
-            generation, intents = open_batch(db, operations)
-        return self._apply(generation, intents, base, contents)
 
     # Face pictures.
 
@@ -414,12 +310,12 @@ class _Sync:
     def _make_pictures(self, operations: Sequence[Operation], faces: FacesToShow) -> bool:
         """As _make. A folder is made with the first picture that goes into it."""
         first = [o for o in operations if o.op not in ("picdir", "picture")]
-        is_dirty = bool(first) and self._make(first)
+        is_dirty = bool(first) and self.batches.make(first)
         folders = [o for o in operations if o.op == "picdir"]
         waiting = [o for o in operations if o.op == "picture"]
         made = 0
         while waiting:
-            room = self.batch if faces.most is None else min(self.batch, faces.most - made)
+            room = self.batches.size if faces.most is None else min(self.batches.size, faces.most - made)
             if room <= 0:
                 break
             now, waiting = waiting[:room], waiting[room:]
@@ -434,60 +330,6 @@ class _Sync:
                 made += 1
             if ready:
                 self.held.check_writable()
-                is_dirty |= self._make_batch(ready, contents)
+                is_dirty |= self.batches.make_batch(ready, contents)
         self.report.pictures_left = len(waiting)
         return is_dirty
-
-    # One batch.
-
-    def _apply(
-        self, generation: int, intents: Sequence[Intent], base: Base, contents: Mapping[str, bytes]
-    ) -> bool:
-        try:
-            write_marker(self.held.handle, self.held.installation, generation, self.writer)
-            applied = apply_operations(self.held.handle, intents, base.inodes, self.writer, contents)
-        except OSError:
-            # The place is at fault (disk full): end what is half done, as the next run would, then say so.
-            with suppress(OSError, Frozen):
-                self._complete(intents, base, None)
-            raise
-        self._complete(intents, base, applied.made)
-        self.failed |= applied.failed
-        return applied.is_dirty
-
-    def _complete(self, intents: Sequence[Intent], base: Base, made: Mapping[bytes, int] | None) -> None:
-        """The end of a batch, whether or not the process that began it is this one: base becomes what is seen."""
-        generation = load_generation(self.store.db)
-        handle = self.held.handle
-        if made is None and self.held.check_generation(generation, generation - 1) != generation:
-            write_marker(handle, self.held.installation, generation, self.writer)
-        change = settle_batch(handle, intents, base, self.writer, made)
-        # What was seen must be on the disk before base says so; what comes after the look is the user's.
-        self.writer.flush(handle)
-        with self.store.write() as db:
-            close_batch(db, change)
-        self._count(intents, change)
-
-    def _count(self, intents: Sequence[Intent], change: BaseChange) -> None:
-        report = self.report
-        new = {(o.folder, o.name) for _, o in intents if o.op == "link"}
-        changes = Counter(report.changes)
-        for link in change.links:
-            if (link.folder, link.name) in new:
-                report.made += 1
-                changes[link.person] += 1
-            else:
-                report.retargeted += 1
-        gone = set(change.gone)
-        for _, operation in intents:
-            if operation.op == "drop" and (operation.folder, operation.name) in gone:
-                report.dropped += 1
-                if operation.person is not None:
-                    changes[operation.person] -= 1
-            elif operation.op == "unpicture" and (operation.folder, operation.name) in gone:
-                report.pictures_dropped += 1
-        report.pictures_made += len(change.pictures)
-        report.folders_made += len(change.made)
-        report.folders_moved += len(change.moved)
-        report.folders_removed += len(change.removed)
-        report.changes = dict(changes)

@@ -131,6 +131,7 @@ def test_who_lives_on_plans_for_those_of_whom_something_changed(calm, monkeypatc
         found = look(calm, remembered=remembered)
         calm.sync(key=KEY, seen=found.seen, remembered=remembered, untouched=found.untouched)
         calm.check()
+        assert calm.left_alone() == {}
         return [*asked]
 
     assert run() == [None]
@@ -143,6 +144,13 @@ def test_who_lives_on_plans_for_those_of_whom_something_changed(calm, monkeypatc
     assert not (calm.people / "Family" / "Anna").exists()
     assert run() == [{1, 2, 3}]
     assert run() == [set()]
+    with (
+        calm.store.write() as db
+    ):  # as if it had been too young to be remembered: it is read, and not planned for
+        db.execute("DELETE FROM seen_folders WHERE path = ?", [b"Ben"])
+    calm.photo(5, "moved/5.jpg")
+    assert run() == [{3}]
+    assert run() == [{3}]
     calm.photo(3, "moved/3.jpg")
     calm.sync()  # by another process
     assert run() == [None]

@@ -7,8 +7,9 @@ import pytest
 
 from faced.errors import FacedError
 from faced.folders import recover
+from faced.folders.batches import split_batches
 from faced.folders.plan_pictures import ShownFaces
-from faced.folders.sync import FacesToShow, clean_tree, split_batches, sync_tree
+from faced.folders.sync import FacesToShow, clean_tree, sync_tree
 from faced.folders.writer import KernelWriter
 from faced.store.tree import Operation, load_base, load_generation, load_intents, load_person_folders
 from tests.support.powers import permissions_hold

@@ -1,5 +1,7 @@
 """What the word machine found, each as short as it gets."""
 
+import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -144,3 +146,28 @@ def test_a_folder_emptied_and_moved_hides_nobody(world: World) -> None:
         with world.unchecked():
             assert world.do_pass()
     assert load_word(world.store.db).person(PersonId(person)).hidden is False
+
+
+@pytest.mark.parametrize("is_copied", [False, True])
+def test_a_folder_that_was_sorted_comes_back_from_the_trash(world: World, is_copied: bool) -> None:
+    """All her links are in a subfolder: she comes back under her name, not under that of the subfolder."""
+    person = person_on(world, "1.png")
+    world.rename(person, "Anna")
+    sync(world)
+    with world.unchecked():
+        (world.people / "Anna" / "2019").mkdir()
+        for link in list((world.people / "Anna").glob("*.png")):
+            link.rename(link.parent / "2019" / link.name)
+        assert world.do_pass()
+        os.rename(world.people / "Anna", world.trash / "Anna")
+        assert world.do_pass()
+        assert load_word(world.store.db).person(PersonId(person)).hidden
+        if is_copied:
+            shutil.copytree(world.trash / "Anna", world.people / "Anna", symlinks=True)
+        else:
+            os.rename(world.trash / "Anna", world.people / "Anna")
+        for _ in range(2):
+            assert world.do_pass()
+    said = load_word(world.store.db).person(PersonId(person))
+    assert (said.name, said.hidden, said.place) == ("Anna", False, None)
+    assert sorted(world.paths_of_links(person)) == [f"Anna/2019/{n}.png" for n in (1, 2, 3)]

@@ -26,12 +26,12 @@ from tests.support.wordworld import World
 __all__ = ["COMMANDS", "FOLDER_DEEDS", "LINK_DEEDS", "Gestures"]
 
 LINK_DEEDS = ("move", "copy", "file", "new", "new copy", "rename link", "sort", "delete")
-FOLDER_DEEDS = ("drop", "empty", "rename", "swap", "ignore", "throw", "restore", "album")
+FOLDER_DEEDS = ("drop", "empty", "rename", "unname", "place", "swap", "ignore", "throw", "restore", "album")
 COMMANDS = ("merge", "hide", "show", "name", "undo")
 
 
 class Expected(NamedTuple):
-    """what: in, not in, called, one, named, hidden, shown, or kept. folder, other: numbers. text: an image or a name."""
+    """what: in, not in, called, one, named, nameless, hidden or shown. folder, other: numbers. text: an image or a name."""
 
     what: str
     folder: int
@@ -81,7 +81,8 @@ class Gestures:
         folders = self.paths(which) or ()
         shown = [_links_in(world, folder) for world, folder in zip(self.worlds, folders, strict=False)]
         common = set.intersection(*(set(links) for links in shown)) if shown else set()
-        return {key: [links[key] for links in shown] for key in sorted(common - self.used)}
+        found = {key: [links[key] for links in shown] for key in common - self.used}
+        return dict(sorted(found.items(), key=lambda one: (len(one[1][0].name), one[1][0].name)))
 
     def is_named(self, which: int) -> bool:
         """Whether faced knows that person's name, in any household."""
@@ -106,7 +107,7 @@ class Gestures:
         takes = kind in ("move", "new", "delete")
         if not links or one in self.thrown or (takes and len(links) < 2):
             return False
-        key = sorted(links)[photo % len(links)]
+        key = list(links)[photo % len(links)]
         here = links[key]
         if kind in ("move", "copy", "file"):
             if one == other or {one, other} & self.busy or (targets := self.paths(other)) is None:
@@ -175,6 +176,8 @@ class Gestures:
                 {
                     "drop": target / folder.name,
                     "rename": folder.parent / f"Name {self.number}",
+                    "unname": folder.parent / f"Person {70 + self.number}",
+                    "place": world.people / "Family" / folder.name,
                     "ignore": world.people / "_Ignored" / folder.name,
                     "throw": world.trash / f"{self.number} {folder.name}",
                 }[kind]
@@ -196,6 +199,8 @@ class Gestures:
     def _expect_folder(self, kind: str, one: int, other: int) -> None:
         if kind == "rename":
             self.expected.append(Expected("named", one, f"Name {self.number}"))
+        elif kind == "unname":
+            self.expected.append(Expected("nameless", one))
         elif kind in ("ignore", "throw"):
             self.expected.append(Expected("hidden", one))
         elif kind == "drop" and not (self.is_named(one) and self.is_named(other)):
@@ -313,6 +318,8 @@ class Gestures:
             assert word.person(whose).hidden == (expected.what == "hidden"), expected
         elif expected.what == "named":
             assert word.person(whose).name == expected.text, expected
+        elif expected.what == "nameless":
+            assert word.person(whose).name is None, expected
         elif expected.what == "one":
             other = self.persons[home][expected.other]
             assert other is None or word.resolve(other) == whose, expected
@@ -344,10 +351,10 @@ class Gestures:
                 found = world.people / path
                 if not os.path.lexists(found):
                     continue
-                self.number += 1
+                world.numbers += 1
                 is_persons = found.is_dir() and not found.is_symlink() and found.stat().st_ino in owners
                 home = world.people if is_persons else world.folder
-                os.rename(found, home / f"put away {self.number}")
+                os.rename(found, home / f"put away {world.numbers}")
                 is_changed = True
         return is_changed
 
