@@ -144,7 +144,9 @@ def test_who_lives_on_plans_for_those_of_whom_something_changed(calm, monkeypatc
     assert not (calm.people / "Family" / "Anna").exists()
     assert run() == [{1, 2, 3}]
     assert run() == [set()]
-    with calm.store.write() as db:  # as if it had been too young to be remembered: it is read, and not planned for
+    with (
+        calm.store.write() as db
+    ):  # as if it had been too young to be remembered: it is read, and not planned for
         db.execute("DELETE FROM seen_folders WHERE path = ?", [b"Ben"])
     calm.photo(5, "moved/5.jpg")
     assert run() == [{3}]
