@@ -21,7 +21,7 @@ __all__ = ["Yunet"]
 _SMALL: Final = 320
 _LEAST: Final = 0.4
 _STRONG: Final = 0.75
-# Tilted by 15 degrees either way it finds one face more of 388, one false one, and costs a fifth more.
+# Tilted by 15 degrees either way it finds one face more of 388, one false one, and costs an eighth more.
 _AGAIN: Final = ((0.83, 0.0),)
 _NEEDED, _NEEDED_STRONG = -0.5, -1.5
 _WHOLE: Final = 32  # px: sides must be whole multiples of the largest stride
