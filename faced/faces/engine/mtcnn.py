@@ -5,6 +5,7 @@ and again at where it moved that to: the better placed a crop, the surer the ans
 costly as the second, looks at what is left. Thresholds are low: the detector judges.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -62,7 +63,8 @@ _MOST_LOGIT: Final = 3.0
 class Mtcnn:
     """P-Net, R-Net and O-Net. detect_size: px; faces from 15 px of a picture of that size are proposed."""
 
-    likely, again = 0.5, _AGAIN
+    likely = 0.5
+    again: Sequence[tuple[float, float]] = _AGAIN
 
     def __init__(self, pnet: Network, rnet: Network, onet: Network, detect_size: int) -> None:
         self._pnet = pnet

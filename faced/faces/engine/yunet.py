@@ -4,6 +4,7 @@ Runs on a copy of the picture in detection size, which finds faces down to 10 px
 faces that fill the picture. A file with a fixed input is run at its own size, padded.
 """
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -31,7 +32,8 @@ _MOST: Final = 2000
 class Yunet:
     """A session of ONNX Runtime with a YuNet model. detect_size: px, longer side of the picture searched."""
 
-    likely, again = 0.6, _AGAIN
+    likely = 0.6
+    again: Sequence[tuple[float, float]] = _AGAIN
 
     def __init__(self, session: Any, name: str, detect_size: int) -> None:
         self._session = session
