@@ -5,7 +5,8 @@
 Each photo is decoded as faced decodes it, then searched in turn by MMOD at 800 px on dlib's pyramid of 5/6 (the
 unit of cost: processor time in the same run), by `detect.proposals: none`, by `mtcnn` and, where there is a
 file, by YuNet. Three sets: the photos; mosaics of nine of them each, with small faces; and, of --portraits, crops
-around the one face of a photo in which it fills 30 to 90 % of the side (those that MMOD at 800 px is sure of).
+around the one face of a photo in which it fills 30 to 90 % of the side (those that MMOD at 800 px is sure of; without
+--portraits of the shared data set's).
 
 CSV: photo,x,y,width,height,kind in px; kind `find` must be found, `hard` is told apart, `ignore` counts
 neither way. A face is found when a box overlaps its own by an IoU of 0.35, one to one; false is a box that overlaps
@@ -39,7 +40,7 @@ from faced.model import Pixels
 from faced.pictures.decode import decode
 
 SAME = 0.35
-WIDTHS = (0.0, 0.02, 0.03, 0.05, 0.08, 0.15, 0.3, 2.0)
+WIDTHS = (0.0, 0.02, 0.03, 0.05, 0.08, 0.15, 0.3, 0.5, 0.7, 2.0)
 SHARES = (0.3, 0.5, 0.7, 0.9)
 MOSAIC, SIDE = 3, 1024
 SHARED = Path(os.environ.get("FACED_SHARED_DATA", Path(__file__).parents[2] / "shared" / "data"))
@@ -312,7 +313,7 @@ def run(args: argparse.Namespace, cache: Path) -> dict[str, Any]:
     if shared:
         model = shared / "models" / "yunet_n_dynamic.onnx"
         yunet = yunet or (model if model.is_file() else None)
-        portraits = [shared / "soccer" / "photos", shared / "celebs"] if portraits is None else portraits
+        portraits = portraits or [shared / "soccer" / "photos", shared / "celebs"]
         if photos is None:
             photos, boxes = shared / "groups" / "photos", shared / "groups" / "boxes.csv"
     detectors = open_detectors(yunet, cache)

@@ -23,6 +23,7 @@ __all__ = [
     "iou_row",
     "nms",
     "pixel_rectangle",
+    "rolled",
     "scaled",
     "squared",
 ]
@@ -31,7 +32,7 @@ Boxes: TypeAlias = NDArray[np.float64]
 Overlap: TypeAlias = Callable[[Boxes, Boxes], NDArray[np.float64]]
 """One box (4,) and many (n, 4) -> (n,) how much each overlaps the one, 0 to 1; of (m, 1, 4) -> (m, n)."""
 
-_BLOCK = 256  # boxes that nms compares with each other at once
+_BLOCK = 64  # boxes that nms compares with each other at once
 
 
 def box_array(boxes: Sequence[Box]) -> Boxes:
@@ -100,6 +101,14 @@ def scaled(boxes: Boxes, by: float) -> Boxes:
     """Boxes about the same centres with sides `by` times as long."""
     sides = boxes[:, 2:] * by
     return np.concatenate([boxes[:, :2] + (boxes[:, 2:] - sides) / 2, sides], axis=1)
+
+
+def rolled(boxes: Boxes, size: float, degrees: float) -> Boxes:
+    """Boxes in a square of side `size`, whose centres turn clockwise about its middle; they stay upright."""
+    angle = np.radians(degrees)
+    middles = boxes[:, :2] + boxes[:, 2:] / 2 - size / 2
+    turned = middles @ np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+    return np.concatenate([turned + size / 2 - boxes[:, 2:] / 2, boxes[:, 2:]], axis=1)
 
 
 def squared(boxes: Boxes, sides: NDArray[np.float64]) -> Boxes:

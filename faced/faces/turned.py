@@ -26,7 +26,7 @@ _TURNS: Final = (6, 8, 3)  # as EXIF would say it: on its left side, on its righ
 
 def is_upright(faces: Sequence[UprightFace]) -> bool:
     """Whether one of them is a face beyond doubt, so that the photo is taken for upright."""
-    return any(face.score > UPRIGHT for face in faces)
+    return any(face.score > UPRIGHT and face.turn == 1 for face in faces)
 
 
 def encode_turned(
@@ -49,9 +49,9 @@ def encode_turned(
     found: dict[int, float] = {}
     for turn in _TURNS:
         faces = engine.find_faces(upright_pixels(as_it_is(size), turn))
-        found[turn] = max((face.score for face in faces), default=-math.inf)
+        found[turn] = max((face.score for face in faces if face.turn == 1), default=-math.inf)
     best = max(_TURNS, key=lambda turn: found[turn])
-    if found[best] <= max([_SURE, *(face.score + _BETTER for face in seen)]):
+    if found[best] <= max([_SURE, *(face.score + _BETTER for face in seen if face.turn == 1)]):
         return list(seen), 1
     described = encode_upright(
         engine,

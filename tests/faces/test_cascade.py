@@ -22,7 +22,7 @@ from tests.support.portrait import portrait_on
 class _Fixed:
     """Proposes what it is told."""
 
-    likely = 0.9
+    likely, again = 0.9, ((0.83, 0.0), (1.0, -15.0), (1.0, 15.0))
 
     def __init__(self, windows: Boxes, strength: float = 0.5, needed: float = -0.5) -> None:
         count = len(windows)

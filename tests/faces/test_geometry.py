@@ -5,7 +5,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from faced.faces.geometry import box_array, hull_overlap, iou, iou_matrix, iou_row, nms, pixel_rectangle
+from faced.faces.geometry import (
+    box_array,
+    hull_overlap,
+    iou,
+    iou_matrix,
+    iou_row,
+    nms,
+    pixel_rectangle,
+    rolled,
+)
 from faced.model import Box
 
 places = st.floats(-0.5, 1.5).map(lambda x: round(x, 3))
@@ -81,6 +90,13 @@ def test_nms_does_not_depend_on_the_order_of_the_rows(
     assert [iou(a, b) <= 0.3 for a in first for b in first if a is not b].count(False) == 0
     if len({(s, b.left, b.top) for b, s in scored}) == len(scored):
         assert kept(shuffled) == first
+
+
+def test_a_rolled_box_goes_round_the_middle_and_stays_upright() -> None:
+    """Clockwise: from the right of a square of 100 to below; back it is where it was."""
+    box = np.array([[80.0, 45, 10, 10]])
+    assert np.allclose(rolled(box, 100, 90), [[45, 80, 10, 10]])
+    assert np.allclose(rolled(rolled(box, 100, 33), 100, -33), box)
 
 
 def test_a_box_in_pixels() -> None:

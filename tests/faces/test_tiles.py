@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from faced.faces.engine.tiles import PAD_COLOUR, Halvings
+from faced.faces.engine.tiles import PAD_COLOUR, Halvings, copy_size
 from faced.model import Pixels
 
 
@@ -28,6 +28,48 @@ def test_a_cut_shows_its_square(side: float, size: tuple[int, int]) -> None:
         told = tile[row_column].astype(float)
         assert abs(told[0] - 200 * x / size[0]) < 2
         assert abs(told[1] - 200 * y / size[1]) < 2
+
+
+@pytest.mark.parametrize("side", [60.5, 128.0, 300.0, 700.0])
+@pytest.mark.parametrize("roll", [-15.0, 15.0, 90.0])
+@pytest.mark.parametrize("size", [(1200, 1000), (1201, 999)])
+def test_a_rolled_cut_shows_its_square_turned(size: tuple[int, int], roll: float, side: float) -> None:
+    """About its centre, clockwise: colours say where each corner of the tile lies in the picture."""
+    left, top, cosine, sine = 250.0, 150.0, np.cos(np.radians(roll)), np.sin(np.radians(roll))
+    (tile,) = Halvings(_ramp(*size)).cut(np.array([[left, top, side, side]]), 128, roll)
+    for row, column in ((64, 64), (8, 8), (8, 119), (119, 8), (119, 119)):
+        across, down = ((at + 0.5 - 64) / 128 * side for at in (column, row))
+        x = left + side / 2 + cosine * across - sine * down
+        y = top + side / 2 + sine * across + cosine * down
+        told = tile[row, column].astype(float)
+        assert abs(told[0] - 200 * x / size[0]) < 2
+        assert abs(told[1] - 200 * y / size[1]) < 2
+
+
+def test_a_rolled_cut_over_the_edge_is_filled_with_the_mean_colour() -> None:
+    """Where the picture ends and in the corners that the turn lays bare."""
+    picture = Halvings(np.full((200, 300, 3), 10, np.uint8))
+    (tile,) = picture.cut(np.array([[0.0, 0, 200, 200]]), 64, 45.0)
+    assert (tile[0, 32] == 10).all() or (tile[32, 0] == PAD_COLOUR).all()
+    assert (tile[32, 32] == 10).all()
+    assert (tile[0, 0] == PAD_COLOUR).all()
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"),
+    [
+        ((3000, 2000), (800, 533)),
+        ((2000, 3000), (533, 800)),
+        ((4000, 1000), (1131, 283)),
+        ((1600, 900), (800, 450)),
+        ((400, 300), (800, 600)),
+        ((100, 50), (200, 100)),
+        ((1, 20000), (2, 40000)),
+    ],
+)
+def test_a_panorama_is_searched_in_a_longer_copy(size: tuple[int, int], expected: tuple[int, int]) -> None:
+    """Of as many pixels as a picture of usual shape has; nothing is enlarged beyond twice."""
+    assert copy_size(*size, 800) == expected
 
 
 def test_outside_is_the_mean_colour() -> None:

@@ -12,7 +12,7 @@ from faced.faces.turned import encode_turned
 from faced.faces.worker import EngineSettings, Task, encode_task
 from faced.model import EncodedPicture, Pixels
 from faced.pictures.decode import read_header
-from tests.support.portrait import portrait_on
+from tests.support.portrait import portrait, portrait_on
 
 
 def _jpeg(picture: Pixels, orientation: int | None = None) -> bytes:
@@ -48,6 +48,25 @@ def test_a_scan_on_its_side_shows_its_face(model_cache: Path, quarters: int) -> 
     assert np.abs(found.landmarks.mean(axis=0) - (x, y)).max() < 0.05
 
 
+@pytest.mark.parametrize("quarters", [1, 2, 3])
+def test_who_lies_beside_who_stands_is_found_and_described_as_upright(
+    model_cache: Path, quarters: int
+) -> None:
+    """Its vector is that of the upright face, box and landmarks are where it lies."""
+    one = portrait(600)[64:364, 197:497]
+    both = _jpeg(np.concatenate([one, np.rot90(one, quarters)], axis=1))
+    stands, lies = sorted(_encode(both, model_cache).faces or (), key=lambda face: face.box.left)
+    assert np.linalg.norm(stands.embedding - lies.embedding) < 0.2
+    assert lies.side == pytest.approx(stands.side, rel=0.15)
+    x, y = 2 * (stands.box.left + stands.box.width / 2), stands.box.top + stands.box.height / 2
+    for _ in range(quarters):
+        x, y = y, 1 - x
+    place = (1 + x) / 2, y
+    centre = lies.box.left + lies.box.width / 2, lies.box.top + lies.box.height / 2
+    assert centre == pytest.approx(place, abs=0.05)
+    assert np.abs(lies.landmarks.mean(axis=0) - place).max() < 0.06
+
+
 def test_it_can_be_switched_off(model_cache: Path) -> None:
     """Then a face on its head is nobody."""
     lying = np.ascontiguousarray(np.rot90(portrait_on((900, 700), 600)[0], 2))
@@ -56,10 +75,14 @@ def test_it_can_be_switched_off(model_cache: Path) -> None:
 
 
 def test_who_says_which_side_is_up_is_believed(model_cache: Path) -> None:
-    """EXIF's orientation 1 is a word too; one that turns the photo upright is all it needs."""
+    """EXIF's orientation 1 is a word too: then it is the face that lies, and a small one is nobody's. One that turns the
+    photo upright is all it needs."""
     upright = portrait_on((900, 700), 600)[0]
     lying = np.ascontiguousarray(np.rot90(upright, 2))
-    assert _encode(_jpeg(lying, 1), model_cache).faces == ()
+    small = np.ascontiguousarray(np.rot90(portrait_on((900, 700), 180)[0], 2))
+    (found,) = _encode(_jpeg(lying, 1), model_cache).faces or ()
+    assert found.landmarks[:2, 1].mean() > found.landmarks[4, 1]  # its eyes are below its nose
+    assert _encode(_jpeg(small, 1), model_cache).faces == ()
     assert len(_encode(_jpeg(lying, 3), model_cache).faces or ()) == 1
     assert [read_header(_jpeg(lying, said)).oriented for said in (None, 1, 3, 9)] == [
         False,

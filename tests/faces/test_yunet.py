@@ -45,6 +45,13 @@ def test_boxes_are_where_the_cells_say(tmp_path: Path, fixed: int | None, width:
     assert np.allclose(found.windows[:, 2], found.windows[:, 3])
 
 
+def test_a_panorama_is_looked_at_larger(tmp_path: Path) -> None:
+    """What fills no cell of 8 px when 8000 px come down to 800 is proposed."""
+    yunet = _open(make_yunet(tmp_path / "net.onnx"))
+    found = yunet.propose(Halvings(_red_square(8000, 600, 4000, 300, 60)))
+    assert found.strengths.max() > 0.6
+
+
 def test_nothing_red_nothing_proposed(tmp_path: Path) -> None:
     """Also of icons and stripes."""
     yunet = _open(make_yunet(tmp_path / "net.onnx"))

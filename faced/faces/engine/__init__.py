@@ -51,7 +51,7 @@ ENGINES = ("dlib-onnx", "face_recognition")
 # it without being enlarged in a picture 1.48 times as large.
 _SHARP = 1.5
 
-REVISION = 2
+REVISION = 3
 """Of how faces are proposed and judged: counted up whenever boxes or scores change, for another chip makes another
 vector. Part of the record."""
 
@@ -71,7 +71,7 @@ def engine_record(
 ) -> EngineRecord:
     """What the vectors of an engine are made of. Loads nothing: the models' hashes are known.
 
-    turned: photos without a face are tried turned. Only the engine dlib-onnx takes proposals.
+    turned: photos without a face are tried turned, and faces that lie are looked for. Only the engine dlib-onnx takes proposals.
     """
     if name not in ENGINES:
         raise ConfigError(f"engine must be one of {', '.join(ENGINES)}, got {name!r}")
@@ -115,14 +115,14 @@ def open_engine(
         return open_face_recognition(record)
     from faced.faces.engine.dlib_onnx import open_dlib_onnx
 
-    return open_dlib_onnx(record, proposals, cache)
+    return open_dlib_onnx(record, proposals, cache, lying=turned)
 
 
 def _describe_detector(name: str, proposals: Proposals, turned: bool) -> str:
     if name == "face_recognition":
         detector = "mmod, pyramid 5/6"
     elif proposals == NONE:
-        detector = "mmod, pyramid 3/4"
+        detector = "mmod, pyramid 3/4, panoramas larger"
     else:
         detector = f"mmod, tiles of 128 px where proposed, revision {REVISION}"
     return detector + (", else turned" if turned else "")

@@ -17,7 +17,7 @@ from faced.faces.engine.dat import DatFile, read_model
 
 __all__ = ["CONVERTER", "cached_model"]
 
-CONVERTER = 2
+CONVERTER = 3
 """Version of the convert modules: counted up whenever the same file gives another graph."""
 
 

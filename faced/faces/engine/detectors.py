@@ -12,7 +12,6 @@ from faced.faces.engine.mmod import MmodNet, PyramidDetector
 from faced.faces.engine.mtcnn import Mtcnn
 from faced.faces.engine.mtcnn_weights import ONET, PNET, RNET, read_weights
 from faced.faces.engine.proposals import MTCNN, NONE, Proposals, read_proposals
-from faced.faces.engine.proposer import Proposer
 from faced.faces.engine.protocol import Detector
 from faced.faces.engine.session import Network, open_session
 from faced.faces.engine.tiles import Halvings
@@ -21,22 +20,24 @@ from faced.faces.engine.yunet import Yunet
 __all__ = ["open_detector"]
 
 
-def open_detector(proposals: Proposals, detect_size: int, cache: Path) -> Detector:
-    """Ready to run. detect_size: px, longer side of the picture searched. cache: folder of converted models."""
+def open_detector(proposals: Proposals, detect_size: int, cache: Path, *, lying: bool) -> Detector:
+    """Ready to run. detect_size: px, longer side of the picture searched. cache: folder of converted models.
+    lying: whether MTCNN looks for large faces that lie as well."""
     net = MmodNet(Network(cached_model(cache, MMOD, _convert_mmod)), parse_mmod_options(read_model(MMOD)))
     if proposals == NONE:
         return PyramidDetector(net, detect_size)
-    return CascadeDetector(net, _open_proposer(proposals, detect_size, cache))
-
-
-def _open_proposer(proposals: Proposals, detect_size: int, cache: Path) -> Proposer:
     if proposals == MTCNN:
-        return Mtcnn(
+        mtcnn = Mtcnn(
             Network(cached_model(cache, PNET, _convert_pnet, read_weights)),
             Network(cached_model(cache, RNET, _convert_rnet, read_weights)),
             Network(cached_model(cache, ONET, _convert_onet, read_weights)),
             detect_size,
         )
+        return CascadeDetector(net, mtcnn, mtcnn.propose_large if lying else None)
+    return CascadeDetector(net, _open_yunet(proposals, detect_size))
+
+
+def _open_yunet(proposals: Proposals, detect_size: int) -> Yunet:
     model = read_proposals(proposals)
     try:
         yunet = Yunet(open_session(model), str(proposals.path), detect_size)

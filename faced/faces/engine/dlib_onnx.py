@@ -42,12 +42,12 @@ class DlibOnnx:
         ]
 
 
-def open_dlib_onnx(record: EngineRecord, proposals: Proposals, cache: Path) -> DlibOnnx:
-    """The engine, its models converted where the cache folder does not have them."""
+def open_dlib_onnx(record: EngineRecord, proposals: Proposals, cache: Path, *, lying: bool) -> DlibOnnx:
+    """The engine, its models converted where the cache folder does not have them. lying: see open_detector."""
     read_model(LANDMARKS)  # dlib reads the file itself; this proves that it is the right one
     return DlibOnnx(
         record,
-        open_detector(proposals, record.detect_size, cache),
+        open_detector(proposals, record.detect_size, cache, lying=lying),
         Landmarker(locate_model(LANDMARKS), record.views),
         Embedding(Network(cached_model(cache, EMBEDDING, _convert_embedding)), record.views),
     )

@@ -13,17 +13,16 @@ from PIL import Image
 from faced.faces.engine.dat import MmodOptions
 from faced.faces.engine.protocol import FoundFace
 from faced.faces.engine.session import Network
+from faced.faces.engine.tiles import MAX_ENLARGE, PAD_COLOUR, copy_size
 from faced.faces.geometry import Boxes, hull_overlap, nms
 from faced.model import Box, Floats, Pixels
 
 __all__ = ["MmodNet", "PyramidDetector", "detection_copy"]
 
 RATIO = 3 / 4
-MAX_ENLARGE = 2.0
 
 _STRIDE, _CENTRE = 8, 14  # cell (r, c) looks at pixel (8 c + 14, 8 r + 14)
 _PADDING = 11  # dlib's, of the mean colour
-_PAD_COLOUR = (123, 117, 104)
 _FIELD = 29  # px: less gives no cell at all
 _LEAST = 40  # px: on a smaller level no window is half filled
 
@@ -66,7 +65,7 @@ class MmodNet:
 
 
 class PyramidDetector:
-    """MMOD on every level of the pyramid. detect_size: px, longer side of the picture searched."""
+    """MMOD on every level of the pyramid. detect_size: px, longer side of the picture searched, a panorama's more."""
 
     def __init__(self, net: MmodNet, detect_size: int) -> None:
         self._net = net
@@ -101,7 +100,7 @@ def detection_copy(upright: Pixels, detect_size: int) -> Image.Image:
 
 def _levels(upright: Pixels, detect_size: int) -> Iterator[Image.Image]:
     """The picture in detection size, then each level from the one before; at least one."""
-    level = detection_copy(upright, detect_size)
+    level = detection_copy(upright, max(copy_size(upright.shape[1], upright.shape[0], detect_size)))
     yield level
     width, height = level.width * RATIO, level.height * RATIO
     while min(width, height) >= _LEAST:
@@ -113,6 +112,6 @@ def _levels(upright: Pixels, detect_size: int) -> Iterator[Image.Image]:
 def _padded(level: Image.Image) -> Pixels:
     """The level's pixels with a margin on each side."""
     width, height = (max(_FIELD, side + 2 * _PADDING) for side in level.size)
-    canvas = Image.new("RGB", (width, height), _PAD_COLOUR)
+    canvas = Image.new("RGB", (width, height), PAD_COLOUR)
     canvas.paste(level, (_PADDING, _PADDING))
     return np.asarray(canvas)

@@ -1,5 +1,6 @@
 """What a proposer is: a cheap network that says where in a picture the detector should look. No network here."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -26,6 +27,9 @@ class Proposer(Protocol):
 
     likely: float
     """Strength from which a proposal that the detector is not sure about is worth a second look."""
+
+    again: Sequence[tuple[float, float]]
+    """The windows of that look, one after the other until one shows a face: scale, and degrees, as heads are tilted."""
 
     def propose(self, picture: Halvings) -> Proposed:
         """The places of an upright picture."""

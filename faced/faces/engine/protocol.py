@@ -95,10 +95,12 @@ class EngineRecord:
 
 @dataclass(frozen=True, slots=True)
 class FoundFace:
-    """box: fractions of the upright picture. score: the detector's, higher is surer."""
+    """box: fractions of the upright picture. score: the detector's, higher is surer. turn: the EXIF orientation that
+    would show the face upright: 1, or of one that lies 3, 6 or 8."""
 
     box: Box
     score: float
+    turn: int = 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)

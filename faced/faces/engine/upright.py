@@ -6,13 +6,14 @@ landmarks are fractions of the upright picture.
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from faced.errors import Unreadable
-from faced.faces.engine.protocol import Description, Engine, EngineRecord
+from faced.faces.engine.protocol import Description, Engine, EngineRecord, FoundFace
 from faced.faces.quality import GATE
 from faced.faces.timings import stage
 from faced.model import Box, Floats, Pixels
+from faced.pictures.orientation import stored_points, upright_box, upright_pixels, upright_size
 
 __all__ = ["ENOUGH", "LARGEST", "PixelsOf", "UprightFace", "encode_upright", "first_size"]
 
@@ -34,7 +35,10 @@ PixelsOf = Callable[[int | None], Pixels]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class UprightFace:
-    """A face with all that is stored of it, in fractions of the *upright* picture (else as model.DetectedFace)."""
+    """A face with all that is stored of it, in fractions of the *upright* picture (else as model.DetectedFace).
+
+    turn: see protocol.FoundFace; not stored.
+    """
 
     box: Box
     landmarks: Floats
@@ -42,6 +46,7 @@ class UprightFace:
     side: float
     sharpness: float
     embedding: Floats
+    turn: int = 1
 
 
 def encode_upright(engine: Engine, pixels_of: PixelsOf, full_size: tuple[int, int]) -> list[UprightFace]:
@@ -54,7 +59,7 @@ def encode_upright(engine: Engine, pixels_of: PixelsOf, full_size: tuple[int, in
     upright = pixels_of(first_size(engine.record, full_size))
     with stage("detect"):
         found = engine.find_faces(upright)
-    described = _describe(engine, pixels_of, upright, full_size, [face.box for face in found])
+    described = _describe_turned(engine, pixels_of, upright, full_size, found)
     return [
         UprightFace(
             box=face.box,
@@ -63,6 +68,7 @@ def encode_upright(engine: Engine, pixels_of: PixelsOf, full_size: tuple[int, in
             side=_side(face.box, *full_size),
             sharpness=its.sharpness,
             embedding=its.embedding,
+            turn=face.turn,
         )
         for face, its in zip(found, described, strict=True)
     ]
@@ -73,6 +79,29 @@ def first_size(record: EngineRecord, full_size: tuple[int, int]) -> int:
     aspect = max(full_size) / min(full_size)
     longer = min(_SHORTER * aspect, math.sqrt(_PANORAMA * aspect)) * record.decode_size
     return max(record.decode_size, round(longer))
+
+
+def _describe_turned(
+    engine: Engine,
+    pixels_of: PixelsOf,
+    upright: Pixels,
+    full_size: tuple[int, int],
+    found: Sequence[FoundFace],
+) -> list[Description]:
+    """As _describe, those that lie in a picture that is turned for them."""
+    described: dict[int, Description] = {}
+    for turn in sorted({face.turn for face in found}):
+        rows = [row for row, face in enumerate(found) if face.turn == turn]
+        its = _describe(
+            engine,
+            lambda at_least, turn=turn: upright_pixels(pixels_of(at_least), turn),  # type: ignore[misc]
+            upright_pixels(upright, turn),
+            upright_size(*full_size, turn),
+            [upright_box(found[row].box, turn) for row in rows],
+        )
+        for row, one in zip(rows, its, strict=True):
+            described[row] = replace(one, landmarks=stored_points(one.landmarks, turn))
+    return [described[row] for row in range(len(found))]
 
 
 def _describe(
