@@ -99,6 +99,7 @@ class Schedule:
         self._last_pass = now
         self._pass_failures = 0
         self._encode_failures = 0
+        self._waits_for_photos = False
         self.paused = False
         self.set_roots(times.rescan, now, times.reread)
 
@@ -214,6 +215,10 @@ class Schedule:
             self._unrest_since = now
         self._not_before = max(self._not_before, until)
 
+    def wait_for_photos(self) -> None:
+        """A pass was put off, for it needs to know all photos: it is due when all is settled."""
+        self._waits_for_photos = True
+
     def second_look(self, at: float | None) -> None:
         """When what may be half of a gesture is to be looked at again; None: nothing is."""
         self._look_again_at = at
@@ -221,6 +226,7 @@ class Schedule:
     def passed(self, now: float) -> None:
         """A pass was made, with all that was stored when it began."""
         self._pass_at = self._unrest_since = self._faces_since = None
+        self._waits_for_photos = False
         self._last_pass, self._pass_failures = now, 0
         if self._encoding:
             self._import_wait = min(2 * self._import_wait, self._times.every)
@@ -293,7 +299,7 @@ class Schedule:
         if self._faces_since is not None:
             wait = self._last_pass + self._import_wait if self._encoding else self._faces_since
             wanted.append(max(self._faces_since, wait))
-        if not wanted:
+        if not wanted or (self._waits_for_photos and not self.is_settled):
             return None
         return max(min(wanted), min(self._not_before, now) if self.is_unruly(now) else self._not_before)
 

@@ -316,6 +316,14 @@ class Service:
         is_settled = self._schedule.is_settled
         began = time.monotonic()
         read = steps.look_at_tree(store, config, root, options, self._remembered)
+        if read.to_encode:
+            self._schedule.want_encoding(began)
+        if read.adopting and not is_settled:
+            # The database is new, and folders are recognised by their photos: all of these are to be known first.
+            self._schedule.want_pass(began)
+            self._schedule.wait_for_photos()
+            self._tell_status()
+            return
         # While photos are still to come, who is nobody's changes with each of them.
         most = _PICTURES if is_settled else 0
         _, tree = steps.show_persons(
@@ -334,8 +342,6 @@ class Service:
         self._schedule.passed(began)
         if is_more := is_settled and tree.pictures_left > 0:
             self._schedule.want_pass(now)
-        if read.to_encode:
-            self._schedule.want_encoding(now)
         self._schedule.second_look(
             None if read.due_ns is None else now + (read.due_ns - time.time_ns()) / 1e9
         )

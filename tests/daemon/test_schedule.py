@@ -48,6 +48,23 @@ def test_at_the_start_everything_is_looked_at_then_read_then_shown() -> None:
     assert steps == [Scan(ROOT, None), Encode(), Pass()]
 
 
+def test_a_pass_that_needs_all_photos_waits_until_they_are_encoded() -> None:
+    """However long that takes, and whatever is done in the people folder meanwhile."""
+    schedule = Schedule(TIMES, 0.0)
+    scan = schedule.next(0.0)
+    assert isinstance(scan, Scan)
+    schedule.scanned(scan, changed=True, queued=True, now=1.0, took=1.0)
+    assert [schedule.next(1.0), schedule.next(1.0)] == [Encode(), Pass()]
+    schedule.want_pass(1.0)
+    schedule.encoding_began()
+    schedule.wait_for_photos()
+    schedule.encoded(2.0)
+    schedule.touched(100.0, 3.0)
+    assert isinstance(schedule.next(5000.0), Wait | Verify)
+    schedule.encoding_ended(5001.0)
+    assert Pass() in take_all(schedule, 5001.0)
+
+
 def test_a_hint_is_a_look_at_that_folder_only_and_at_once() -> None:
     """Two looks are a second apart at least, however many hints come."""
     schedule = begun()
