@@ -10,6 +10,7 @@ import pytest
 from faced.demo import DemoLibrary
 from tests.support.app import App
 from tests.support.library import copy_library, make_once
+from tests.support.once import made_once
 
 
 @pytest.fixture(scope="session")
@@ -20,8 +21,8 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> DemoLibrary:
 
 @pytest.fixture(scope="session")
 def model_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the converted models of the session are."""
-    return tmp_path_factory.mktemp("cache")
+    """Where the converted models of the run are."""
+    return made_once(tmp_path_factory, "cache", lambda folder: folder)
 
 
 @pytest.fixture
@@ -52,10 +53,19 @@ KEPT = ("images", "encodings", "faces", "engines")
 @pytest.fixture(scope="session")
 def encoded(demo: DemoLibrary, model_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A database that has seen the pictures of `small`, and nothing else: no library, no person, no word."""
-    app = App(tmp_path_factory.mktemp("encoded"), model_cache)
-    app.photos.rmdir()
-    copy_library(demo, app.photos, small_paths(demo))
-    app.sync()
+
+    def encode(folder: Path) -> Path:
+        app = App(folder, model_cache)
+        app.photos.rmdir()
+        copy_library(demo, app.photos, small_paths(demo))
+        app.sync()
+        return forget_but_pictures(app)
+
+    return made_once(tmp_path_factory, "encoded", encode)
+
+
+def forget_but_pictures(app: App) -> Path:
+    """Its database, which knows only what was encoded any more."""
     database = app.state / "faced.db"
     with contextlib.closing(sqlite3.connect(database)) as connection:
         tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()

@@ -1,18 +1,17 @@
 """Homes for the daemon: one that sorts without encoding, and two hundred photos to come."""
 
-import contextlib
 import shutil
-import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from faced.demo import DemoLibrary
-from tests.conftest import KEPT
+from tests.conftest import forget_but_pictures
 from tests.support.app import App
 from tests.support.crowd import make_crowd
 from tests.support.daemon import SETTLED
+from tests.support.once import made_once
 
 SPARE = {
     "p1": ("2018/IMG_1598.jpg", "2021/Zoë’s birthday/Foto 2.jpg"),
@@ -67,20 +66,16 @@ FACES = "SELECT images.key, faces.crc FROM faces JOIN images ON images.id = face
 @pytest.fixture(scope="session")
 def crowd(demo: DemoLibrary, model_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Crowd:
     """Made and encoded once; to be read only."""
-    app = App(tmp_path_factory.mktemp("crowd"), model_cache)
-    make_crowd(demo, app.photos, 200)
-    app.sync()
-    images = {key for (key,) in app.rows("SELECT key FROM images")}
-    groups, faces = app.groups(), set(app.rows(FACES))
-    database = app.state / "faced.db"
-    with contextlib.closing(sqlite3.connect(database)) as connection:
-        for (table,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
-            if table not in KEPT and not table.startswith("sqlite_"):
-                connection.execute(f"DELETE FROM {table}")
-        connection.execute("DELETE FROM sqlite_sequence WHERE name = 'persons'")
-        connection.commit()
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    return Crowd(app.photos, database, groups, images, faces)
+
+    def encode(folder: Path) -> Crowd:
+        app = App(folder, model_cache)
+        make_crowd(demo, app.photos, 200)
+        app.sync()
+        images = {key for (key,) in app.rows("SELECT key FROM images")}
+        groups, faces = app.groups(), set(app.rows(FACES))
+        return Crowd(app.photos, forget_but_pictures(app), groups, images, faces)
+
+    return made_once(tmp_path_factory, "crowd", encode)
 
 
 @pytest.fixture

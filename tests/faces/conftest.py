@@ -5,12 +5,13 @@ from pathlib import Path
 import pytest
 
 from faced.faces.engine import Engine, open_engine
+from tests.support.once import made_once
 
 
 @pytest.fixture(scope="session")
 def model_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A cache folder in which models are converted once."""
-    return tmp_path_factory.mktemp("cache") / "models"
+    """A cache folder in which models are converted once in a run."""
+    return made_once(tmp_path_factory, "cache", lambda folder: folder) / "faced"
 
 
 @pytest.fixture(scope="session")
