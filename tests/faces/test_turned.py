@@ -13,6 +13,7 @@ from faced.faces.worker import EngineSettings, Task, encode_task
 from faced.model import EncodedPicture, Pixels
 from faced.pictures.decode import read_header
 from tests.support.portrait import portrait, portrait_on
+from tests.support.shared import shared_data
 
 
 def _jpeg(picture: Pixels, orientation: int | None = None) -> bytes:
@@ -65,6 +66,15 @@ def test_who_lies_beside_who_stands_is_found_and_described_as_upright(
     centre = lies.box.left + lies.box.width / 2, lies.box.top + lies.box.height / 2
     assert centre == pytest.approx(place, abs=0.05)
     assert np.abs(lies.landmarks.mean(axis=0) - place).max() < 0.06
+
+
+@pytest.mark.parametrize("photo", ["00000054", "00000068", "00000108"])
+def test_who_stands_is_not_taken_for_lying(ours: Engine, photo: str) -> None:
+    """Real photos in which the detector is a little surer of the face turned on its side."""
+    with Image.open(shared_data() / "soccer" / "photos" / f"{photo}.jpg") as picture:
+        found = ours.find_faces(np.asarray(picture.convert("RGB")))
+    assert found[0].turn == 1
+    assert found[0].score > 0.9
 
 
 def test_it_can_be_switched_off(model_cache: Path) -> None:

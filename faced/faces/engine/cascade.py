@@ -41,6 +41,10 @@ _LYING_LARGE: Final = 8  # the longer side of a picture has room for so many at 
 _LYING_LEAST: Final = 600  # px, longer side of the picture that their tiles are cut from
 _LYING_SURE: Final = 0.3  # of the detector, as of a photo that is turned as a whole
 
+# The detector takes an upright face for a lying one at times, and is as sure of it (up to 1.07 against 1.02): in 202 photos
+# of people a dozen times. Faces that do lie scored nothing upright.
+_LYING_LESS: Final = 0.5
+
 
 class CascadeDetector:
     """A proposer, and MMOD on tiles. lying: proposes large faces; if given, those that lie on their side or head are
@@ -65,8 +69,9 @@ class CascadeDetector:
         found = [FoundFace(Box(*map(float, boxes[row])), float(scores[row])) for row in taken]
         if self._lying and min(picture.size) * _LYING_LARGE >= max(picture.size):
             found += self._find_lying(picture, self._lying)
-        kept = nms(box_array([face.box for face in found]), np.array([face.score for face in found]), _SAME)
-        return [found[row] for row in kept]
+        ranks = np.array([face.score - _LYING_LESS * (face.turn != 1) for face in found])
+        kept = nms(box_array([face.box for face in found]), ranks, _SAME)
+        return sorted((found[row] for row in kept), key=lambda face: -face.score)
 
     def _find_lying(self, picture: Halvings, propose: Callable[[Halvings], Proposed]) -> list[FoundFace]:
         """Large faces in a picture that is turned three ways at once."""
