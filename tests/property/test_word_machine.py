@@ -531,5 +531,4 @@ class Third(WordMachine):
 
 
 TestFirst, TestSecond, TestThird = First.TestCase, Second.TestCase, Third.TestCase
-for case in (TestFirst, TestSecond, TestThird):
-    case.settings = SETTINGS
+TestFirst.settings = TestSecond.settings = TestThird.settings = SETTINGS
