@@ -31,6 +31,7 @@ TOGETHER = 64
 Rows = NDArray[np.int32]
 
 
+@threadpool_limits.wrap(limits=1)  # several threads in a small product mostly wait for each other
 def make_columns(
     vectors: Floats,
     eligible: NDArray[np.bool_],
@@ -40,18 +41,6 @@ def make_columns(
     reach: Reach,
 ) -> dict[str, NDArray[Any]]:
     """What `Neighbours.save` says, but for the ids. vectors: (n, 128), base[copy_of] with a normal jitter on each coordinate."""
-    with threadpool_limits(1):  # several threads in a small product mostly wait for each other
-        return _make_columns(vectors, eligible, copy_of, base, jitter, reach)
-
-
-def _make_columns(
-    vectors: Floats,
-    eligible: NDArray[np.bool_],
-    copy_of: NDArray[np.intp],
-    base: Floats,
-    jitter: float,
-    reach: Reach,
-) -> dict[str, NDArray[Any]]:
     count, width = len(vectors), reach.kept + SPARE
     radii, places = Radii(reach.eps, max(reach.eps, reach.wide)), np.arange(count, dtype=np.int32)
     counts, cut = np.zeros(count, dtype=np.int32), np.zeros(count, dtype=np.bool_)
