@@ -223,11 +223,12 @@ class _Sync:
         left_alone: Mapping[bytes, str] = {}
         calm = None
         for number in range(ROUNDS):
+            homes = () if self.only is None else load_base(self.store.db, with_links=False).folders
             if self.only is not None and seen is not None:
-                theirs = {home.path for home in self._load_homes() if home.person in self.only}
+                theirs = {home.path for home in homes if home.person in self.only}
                 seen = add_links(self.store.db, seen, theirs)
             seen = disk = read_tree(self.held.handle, seen)
-            base = self._load_base(disk)
+            base = self._load_base(disk, homes)
             held = hold_tree(base, disk)
             left_alone = held.left_alone
             operations = plan_tree(
@@ -250,14 +251,11 @@ class _Sync:
                 self.only = seen = None
         return calm, left_alone
 
-    def _load_homes(self) -> tuple[BaseFolder, ...]:
-        return load_base(self.store.db, with_links=False).folders
-
-    def _load_base(self, disk: Disk) -> Base:
-        """With the links of those who are planned for, and of all folders whose links were read."""
+    def _load_base(self, disk: Disk, homes: Iterable[BaseFolder]) -> Base:
+        """With the links of those who are planned for, and of all folders whose links were read. homes: base's folders."""
         if self.only is None:
             return load_base(self.store.db)
-        read = [home.id for home in self._load_homes() if home.path in disk and disk[home.path].links]
+        read = [home.id for home in homes if home.path in disk and disk[home.path].links]
         return load_base(self.store.db, persons=self.only, folders=read)
 
     def say(self, left_alone: Mapping[bytes, str], reasons: Mapping[bytes, str]) -> None:
