@@ -14,8 +14,8 @@ from typing import TypeVar
 from faced.errors import shown
 from faced.folders.disk import Disk, parent_of
 from faced.model import FolderId, ImageId, PersonId
+from faced.store.base import Base, BaseFolder
 from faced.store.follow import AwayFolder
-from faced.store.tree import Base, BaseFolder
 
 __all__ = ["Identity", "Looks", "identify_folders"]
 

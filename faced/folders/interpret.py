@@ -29,8 +29,8 @@ from faced.folders.moved import Pairs, pair_links
 from faced.folders.names import is_same_name, name_of_folder
 from faced.folders.newcomers import about_links, read_newcomers
 from faced.model import FolderId, ImageId, PersonId
+from faced.store.base import Base, BaseFolder, BaseLink
 from faced.store.follow import FoundFolder, FoundLink, UserChange
-from faced.store.tree import Base, BaseFolder, BaseLink
 
 __all__ = ["Context", "Understood", "interpret_tree"]
 

@@ -15,7 +15,7 @@ from faced.folders.edits import Rejected
 from faced.folders.second_look import Looking, find_due, first_seen
 from faced.model import FolderId, ImageId, PersonId
 from faced.store.asks import Ask, Undecided
-from faced.store.tree import Base, BaseFolder, BaseLink
+from faced.store.base import Base, BaseFolder, BaseLink
 
 __all__ = ["AskDraft", "Decided", "Missing", "decide_missing"]
 

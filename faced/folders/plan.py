@@ -24,7 +24,8 @@ from faced.folders.names import (
 )
 from faced.folders.removal import plan_removals
 from faced.model import FolderId, ImageId, PersonId
-from faced.store.tree import Base, BaseFolder, BaseLink, Operation
+from faced.store.base import Base, BaseFolder, BaseLink
+from faced.store.intents import Operation
 
 __all__ = ["ABSOLUTE", "PhotoPath", "ShownPerson", "plan_tree"]
 

@@ -37,6 +37,7 @@ from faced.store.asks import (
     load_undecided,
     save_undecided,
 )
+from faced.store.base import Base, load_base
 from faced.store.database import Store
 from faced.store.follow import (
     KnownCopy,
@@ -51,7 +52,6 @@ from faced.store.photos import is_size_of_photo
 from faced.store.pictures import follow_pictures, load_made_pictures, load_understood_pictures
 from faced.store.portraits import load_portraits_only
 from faced.store.spots import load_image_ids
-from faced.store.tree import Base, load_base
 
 __all__ = ["Known", "ReadReport", "Record", "read_user_edits"]
 

@@ -13,6 +13,7 @@ from faced.folders.plan import PhotoPath, ShownPerson
 from faced.folders.tree import read_tree, stamp_of
 from faced.model import ImageId, PersonId
 from faced.store.asks import TREE_KINDS, load_asks, load_undecided
+from faced.store.base import count_links, load_base, load_links_of
 from faced.store.database import Store
 from faced.store.follow import load_copies
 from faced.store.pictures import load_understood_pictures
@@ -24,7 +25,7 @@ from faced.store.seen import (
     save_rest,
     save_seen,
 )
-from faced.store.tree import count_links, load_base, load_generation, load_left_alone, load_links_of
+from faced.store.tree import load_generation, load_left_alone
 
 __all__ = [
     "Remembered",

@@ -24,20 +24,18 @@ from faced.folders.tree import read_folders, read_tree
 from faced.folders.writer import KernelWriter, TreeWriter
 from faced.model import ImageId, PersonId
 from faced.store.asks import load_undecided
+from faced.store.base import Base, BaseFolder, load_base
 from faced.store.database import Store
 from faced.store.follow import is_adopting, save_adopting
+from faced.store.intents import Operation
 from faced.store.pictures import (
     checksum_of,
     load_made_pictures,
     load_understood_pictures,
 )
 from faced.store.tree import (
-    Base,
-    BaseFolder,
     LeftAlone,
-    Operation,
     forget_base,
-    load_base,
     load_left_alone,
     load_tree,
     save_left_alone,

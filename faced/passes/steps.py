@@ -34,6 +34,7 @@ from faced.passes.places import Places, Run
 from faced.passes.portraits import Looking, follow_portraits
 from faced.passes.word import load_said_of_pictures, pass_on_numbers
 from faced.people.recluster import Clustering, ReclusterReport, write_decision
+from faced.store.base import load_person_folders
 from faced.store.database import Store
 from faced.store.faces import count_unencoded
 from faced.store.health import check_health, is_check_due, mend, open_sound_store
@@ -45,7 +46,7 @@ from faced.store.photos import load_absent_images, load_libraries, load_photos_o
 from faced.store.seen import is_at_rest
 from faced.store.settings import load_setting, save_setting
 from faced.store.traces import are_traces_left, clear_traces
-from faced.store.tree import load_left_alone, load_person_folders
+from faced.store.tree import load_left_alone
 from faced.store.upkeep import is_due, run_daily
 from faced.store.word_tables import load_word
 

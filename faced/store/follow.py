@@ -11,8 +11,8 @@ from typing import NamedTuple
 from sqlite_utils import Database
 
 from faced.model import FolderId, ImageId, PersonId
+from faced.store.base import BaseLink
 from faced.store.settings import load_setting, save_setting
-from faced.store.tree import BaseLink
 
 __all__ = [
     "AwayFolder",

@@ -27,8 +27,8 @@ from faced.folders.interpret import Context, Understood, interpret_tree
 from faced.folders.plan import PhotoPath, ShownPerson, plan_tree
 from faced.model import FolderId, ImageId, PersonId
 from faced.store.asks import Ask, Undecided
+from faced.store.base import BaseFolder, BaseLink
 from faced.store.follow import AwayFolder, FoundLink, KnownCopy, UserChange
-from faced.store.tree import BaseFolder, BaseLink
 from tests.support.treemodel import TreeModel
 
 __all__ = ["SECOND", "UserTree", "photo_text"]

@@ -27,11 +27,12 @@ from faced.passes.gestures import take_back_gestures
 from faced.passes.places import Places, Run
 from faced.store.albums import load_albums
 from faced.store.asks import TREE_KINDS, answer_ask, load_asks, load_undecided
+from faced.store.base import BaseFolder, load_base
 from faced.store.database import Store
 from faced.store.edits import BOOKS, Draft, Edit
+from faced.store.intents import load_intents
 from faced.store.journal import add_edits, load_edits
 from faced.store.photos import set_libraries
-from faced.store.tree import BaseFolder, load_base, load_intents
 from faced.store.word_tables import load_statements
 from tests.support.wordphotos import Picture, engine_record, person_at, read_new_photos, read_picture
 
