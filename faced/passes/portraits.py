@@ -93,7 +93,7 @@ def follow_portraits(
 
     Returns the report with that added.
     """
-    if read.frozen is not None or read.rests or read.untouched:  # a portrait is left alone, and so touched
+    if read.frozen is not None or read.rests:
         return read
     _note_files(store, root, read, looking.now_ns)
     portraits = load_portraits(store.db, engine)

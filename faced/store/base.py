@@ -3,7 +3,6 @@
 Plain functions over the tables folders, links and pictures; nothing here writes.
 """
 
-import json
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -17,10 +16,12 @@ __all__ = [
     "BaseFolder",
     "BaseLink",
     "BasePicture",
-    "count_links",
+    "count_links_by_person",
+    "count_links_in",
     "is_link_of_base",
     "load_base",
-    "load_links_of",
+    "load_folders_of_images",
+    "load_links_in",
     "load_person_folders",
 ]
 
@@ -75,39 +76,24 @@ class Base:
         return {folder.path: folder.ino for folder in (*self.folders, *self.picture_folders)}
 
 
-def load_base(
-    db: Database,
-    *,
-    with_links: bool = True,
-    persons: Collection[PersonId] | None = None,
-    folders: Collection[FolderId] = (),
-) -> Base:
-    """Folders by path; links by folder and name. persons: only the links of these, those in their folders, and those
-    in `folders`.
-    """
+def load_base(db: Database, *, with_links: bool = True, folders: Collection[FolderId] | None = None) -> Base:
+    """Folders by path; links by folder and name. folders: only the links in these."""
     found: dict[str, list[BaseFolder]] = {"links": [], "pictures": []}
     for *folder, kind in db.execute("SELECT id, path, person, ino, kind FROM folders ORDER BY path"):
         found[kind].append(BaseFolder._make(folder))
-    sql = "SELECT folder, name, text, image, person FROM links"
     if not with_links:
-        links = []
-    elif persons is None:
-        links = db.execute(f"{sql} ORDER BY folder, name").fetchall()
+        links: tuple[BaseLink, ...] = ()
+    elif folders is None:
+        rows = db.execute("SELECT folder, name, text, image, person FROM links ORDER BY folder, name")
+        links = tuple(map(BaseLink._make, rows.fetchall()))
     else:
-        among = "IN (SELECT value FROM json_each(?))"
-        theirs = (
-            f"person {among} OR folder {among} OR folder IN (SELECT id FROM folders WHERE person {among})"
-        )
-        asked = json.dumps(sorted(persons))
-        links = db.execute(
-            f"{sql} WHERE {theirs} ORDER BY folder, name", [asked, json.dumps(sorted(folders)), asked]
-        ).fetchall()
+        links = load_links_in(db, folders)
     pictures = db.execute(
         "SELECT folder, name, face, checksum, ino, mtime_ns FROM pictures ORDER BY folder, name"
     )
     return Base(
         tuple(found["links"]),
-        tuple(map(BaseLink._make, links)),
+        links,
         tuple(found["pictures"]),
         tuple(map(BasePicture._make, pictures.fetchall())),
     )
@@ -122,15 +108,28 @@ def is_link_of_base(db: Database, folder: bytes, name: bytes) -> bool:
     return row.fetchone() is not None
 
 
-def load_links_of(db: Database, folders: Iterable[FolderId]) -> dict[FolderId, dict[bytes, bytes]]:
-    """Name to text, of base's links in each of these folders."""
-    sql = "SELECT name, text FROM links WHERE folder = ?"
-    return {folder: dict(db.execute(sql, [folder]).fetchall()) for folder in folders}
+def load_links_in(db: Database, folders: Iterable[FolderId]) -> tuple[BaseLink, ...]:
+    """Those in these folders, by folder and name."""
+    sql = "SELECT folder, name, text, image, person FROM links WHERE folder = ? ORDER BY name"
+    rows = (row for folder in sorted(folders) for row in db.execute(sql, [folder]).fetchall())
+    return tuple(map(BaseLink._make, rows))
 
 
-def count_links(db: Database) -> int:
-    """Of base."""
-    return int(db.execute("SELECT count(*) FROM links").fetchone()[0])
+def count_links_in(db: Database, folder: FolderId) -> int:
+    """Of base, in this folder."""
+    return int(db.execute("SELECT count(*) FROM links WHERE folder = ?", [folder]).fetchone()[0])
+
+
+def count_links_by_person(db: Database) -> dict[PersonId, int]:
+    """Of base, of those that have any."""
+    return dict(db.execute("SELECT person, count(*) FROM links GROUP BY person").fetchall())
+
+
+def load_folders_of_images(db: Database, images: Iterable[ImageId]) -> dict[ImageId, frozenset[FolderId]]:
+    """The folders in which base has a link to each of these images; those that have none are left out."""
+    sql = "SELECT folder FROM links WHERE image = ?"
+    found = {image: frozenset(folder for (folder,) in db.execute(sql, [image])) for image in images}
+    return {image: folders for image, folders in found.items() if folders}
 
 
 def load_person_folders(db: Database) -> dict[PersonId, bytes]:

@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple
 from sqlite_utils import Database
 
 from faced.model import ImageId, PersonId
+from faced.store.shown import forget_shown
 from faced.store.tree import load_generation, save_generation
 
 __all__ = [
@@ -27,6 +28,8 @@ __all__ = [
 ]
 
 Op = Literal["mkdir", "link", "retarget", "drop", "movedir", "rmdir", "picdir", "picture", "unpicture"]
+OF_LINKS = frozenset({"mkdir", "link", "retarget", "drop", "movedir"})
+"""Operations that say whom they are for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +130,11 @@ def open_batch(db: Database, operations: Sequence[Operation]) -> tuple[int, list
         "INSERT INTO link_texts (text, image) VALUES (?, ?)"
         " ON CONFLICT (text) DO UPDATE SET image = excluded.image WHERE image <> excluded.image",
         [(o.new, o.image) for o in operations if o.op in ("link", "retarget")],
+    )
+    forget_shown(db, {o.person for o in operations if o.person is not None and o.op in OF_LINKS})
+    db.conn.executemany(
+        "DELETE FROM shown_persons WHERE person = (SELECT person FROM folders WHERE path = ?)",
+        [(folder,) for folder in {o.folder for o in operations if o.op == "rmdir"}],
     )
     db.conn.executemany(
         "INSERT OR REPLACE INTO made_pictures (checksum, face) VALUES (?, ?)",

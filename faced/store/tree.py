@@ -93,6 +93,7 @@ def forget_base(db: Database) -> None:
         "away_links",
         "away_folders",
         "seen_folders",
+        "shown_persons",
         "understood_pictures",
         "put_off",
         "put_off_faces",
