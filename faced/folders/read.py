@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, fields
 
 from sqlite_utils import Database
 
+from faced.clock import CLOCK, Clock
 from faced.errors import FacedError, Frozen
 from faced.errors import shown as shown_path
 from faced.folders.batches import Batches, TreeReport
@@ -99,13 +100,14 @@ def read_user_edits(
     rebuild: bool = False,
     key: str | None = None,
     remembered: Remembered | None = None,
+    clock: Clock = CLOCK,
 ) -> ReadReport:
     """Read the people folder and record the edits. The caller holds the pass lock; nothing else runs in the tree.
 
     record: writes the edits to the journal, within the transaction that moves base, and says who the new persons are,
     by the paths of their folders; it is not called without any.
-    trust_first: no second look is waited for. rebuild: as for open_place. key, remembered: as for sync_tree. Raises as
-    that does.
+    trust_first: no second look is waited for. rebuild: as for open_place. key, remembered, clock: as for sync_tree.
+    Raises as that does.
     """
     root = os.path.abspath(root)
     writer = KernelWriter() if writer is None else writer
@@ -123,12 +125,13 @@ def read_user_edits(
         if key is not None and held.dates_folders and rests(store.db, held.handle, key):
             return ReadReport(rests=True, recovered=recovered.recovered)
         if remembered is not None and key is not None and held.dates_folders and not recovered.recovered:
-            untouched = look_untouched(store.db, held.handle) if remembered.counts(store.db, key) else None
+            counts = remembered.counts(store.db, key)
+            untouched = look_untouched(store.db, held.handle, clock) if counts else None
             if untouched is not None:
                 return ReadReport(untouched=True, seen=untouched)
         if remembered is not None:
             remembered.forget()
-        disk = read_tree(held.handle, load_known(store.db) if held.dates_folders else None)
+        disk = read_tree(held.handle, load_known(store.db) if held.dates_folders else None, clock)
         copies = load_copies(store.db)
         files = _find_files(store, held.handle, disk, copies)
         understood, rows, asks, pictures = _understand(

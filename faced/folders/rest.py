@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from sqlite_utils import Database
 
+from faced.clock import CLOCK, Clock
 from faced.folders.disk import Disk, DiskFolder
 from faced.folders.plan import PhotoPath, ShownPerson
 from faced.folders.tree import read_tree, stamp_of
@@ -132,7 +133,7 @@ def digest_wanted(
     }
 
 
-def look_untouched(db: Database, root: int) -> Disk | None:
+def look_untouched(db: Database, root: int, clock: Clock = CLOCK) -> Disk | None:
     """The disk if nobody but faced has changed it since nothing was to be done; then the links of folders that have not
     changed are left out. None: it may be, so it must be read whole. root: handle.
     """
@@ -146,7 +147,7 @@ def look_untouched(db: Database, root: int) -> Disk | None:
     ):
         return None
     known = load_known(db, with_links=False)
-    disk = read_tree(root, known)
+    disk = read_tree(root, known, clock)
     base = load_base(db, with_links=False)
     homes = {folder.path: folder for folder in (*base.folders, *base.picture_folders)}
     if any(path not in disk or disk[path].ino != home.ino for path, home in homes.items()):

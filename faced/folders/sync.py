@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from faced.clock import CLOCK, Clock
 from faced.errors import FacedError, Frozen
 from faced.errors import shown as shown_path
 from faced.folders.adopt import adopt_in_hand, what_adopting_takes
@@ -87,6 +88,7 @@ def sync_tree(
     layout: Layout = ABSOLUTE,
     remembered: Remembered | None = None,
     untouched: bool = False,
+    clock: Clock = CLOCK,
 ) -> TreeReport:
     """Make the people folder show these persons. The caller holds the pass lock; nothing else runs in the tree.
 
@@ -97,7 +99,7 @@ def sync_tree(
     need be read while nothing changes. None: it is not.
     faces: those to have pictures; None: what there is of them stays. layout: as for plan_tree.
     remembered: what to show of whom when nothing was to be done. untouched: as the report of the look says; then only
-    persons are planned for of whom that has changed.
+    persons are planned for of whom that has changed. clock: by which folders are young.
     Raises UsageError when `root` cannot be a people folder, FacedError when it could not be written (disk full):
     then nothing is lost, and the next run goes on from there.
     """
@@ -117,7 +119,7 @@ def sync_tree(
         wanted = {} if remembered is None else digest_wanted(persons, photos)
         only = remembered.find_changed(wanted) if remembered is not None and untouched else None
         seen = seen if held.dates_folders and untouched == (only is not None) else None
-        sync = _Sync(store, held, report, batches, layout, only)
+        sync = _Sync(store, held, report, batches, layout, only, clock)
         calm, left_alone = sync.run(persons, photos, seen)
         is_calm = calm is not None and held.dates_folders
         if faces is not None:
@@ -203,9 +205,11 @@ class _Sync:
         batches: Batches,
         layout: Layout = ABSOLUTE,
         only: Collection[PersonId] | None = None,
+        clock: Clock = CLOCK,
     ) -> None:
         self.layout = layout
         self.only = only
+        self.clock = clock
         self.store = store
         self.held = held
         self.report = report
@@ -227,7 +231,7 @@ class _Sync:
             if self.only is not None and seen is not None:
                 theirs = {home.path for home in homes if home.person in self.only}
                 seen = add_links(self.store.db, seen, theirs)
-            seen = disk = read_tree(self.held.handle, seen)
+            seen = disk = read_tree(self.held.handle, seen, self.clock)
             base = self._load_base(disk, homes)
             held = hold_tree(base, disk)
             left_alone = held.left_alone
