@@ -9,6 +9,7 @@ import pytest
 
 from faced.model import PersonId
 from faced.passes import steps
+from faced.passes.gestures import draft_merge
 from faced.store.word_tables import load_word
 from tests.support.wordworld import Killed, World
 
@@ -171,3 +172,41 @@ def test_a_folder_that_was_sorted_comes_back_from_the_trash(world: World, is_cop
     said = load_word(world.store.db).person(PersonId(person))
     assert (said.name, said.hidden, said.place) == ("Anna", False, None)
     assert sorted(world.paths_of_links(person)) == [f"Anna/2019/{n}.png" for n in (1, 2, 3)]
+
+
+def merge(world: World, person: int, into: int) -> None:
+    """As `faced merge` does."""
+    world.say(lambda db, engine: draft_merge(db, engine, PersonId(person), PersonId(into)))
+
+
+@pytest.mark.parametrize("is_shown", [False, True])
+@pytest.mark.parametrize("gesture", ["renamed", "moved", "deleted", "ignored"])
+def test_what_becomes_of_the_folder_of_one_who_was_merged_says_nothing(
+    world: World, gesture: str, is_shown: bool
+) -> None:
+    """`Person 2` was Anna, and her folder is still there: shown, for a note lies in it, or not shown yet."""
+    anna, other = person_on(world, "1.png"), person_on(world, "4.png")
+    folder = world.people / world.folders()[other]
+    world.rename(anna, "Anna")
+    sync(world)
+    world.put_stranger(folder.name)
+    with world.unchecked():
+        merge(world, other, anna)
+        if is_shown:
+            assert world.do_pass()
+            assert [path.suffix for path in folder.iterdir()] == [".txt"]
+        if gesture == "deleted":
+            os.rename(folder, world.trash / "away")
+        else:
+            target = {
+                "renamed": "Letters",
+                "moved": f"Family/{folder.name}",
+                "ignored": f"_Ignored/{folder.name}",
+            }
+            (world.people / target[gesture]).parent.mkdir(exist_ok=True)
+            os.rename(folder, world.people / target[gesture])
+        for _ in range(3):
+            assert world.do_pass()
+    said = load_word(world.store.db).person(PersonId(anna))
+    assert (said.name, said.hidden, said.place) == ("Anna", False, None)
+    assert len(world.paths_of_links(anna)) == 6

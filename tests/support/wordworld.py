@@ -77,11 +77,12 @@ class Hand:
 
 @dataclass
 class Word:
-    """What stands, by person. anchors, pins: face -> (whose, when it was said)."""
+    """What stands, by person. anchors, pins: face -> (whose, when it was said). merged: who was somebody else."""
 
     names: dict[int, str] = field(default_factory=dict)
     places: dict[int, str] = field(default_factory=dict)
     hidden: set[int] = field(default_factory=set)
+    merged: set[int] = field(default_factory=set)
     rejected: set[tuple[Face, int]] = field(default_factory=set)
     anchors: dict[Face, tuple[int, int]] = field(default_factory=dict)
     pins: dict[Face, tuple[int, int]] = field(default_factory=dict)
@@ -351,6 +352,8 @@ class World:
                 word.names |= {} if known.name is None else {person: known.name}
                 word.places |= {person: os.fsdecode(known.place)} if known.place else {}
                 word.hidden |= {person} if known.hidden else set()
+            else:
+                word.merged.add(person)
         word.rejected = {(Face(s.image, person_at(s.box.left)), p) for s, p in statements.rejections}
         for table, said in ((word.anchors, statements.anchors), (word.pins, statements.pins)):
             ordered = sorted(said.items(), key=lambda one: one[1].edit)
@@ -466,6 +469,11 @@ class World:
         for person, hand in list(self.hands.items()):
             home = homes.get(person)
             path = None if home is None else os.fsdecode(home.path)
+            if person in word.merged:
+                # Her folder is only left there: what is done to it says nothing of the one who she was.
+                if path == hand.now:
+                    del self.hands[person]
+                continue
             if hand.was != hand.now and path == hand.now:
                 if hand.was is None and person in word.hidden:
                     wanted.append(SaidEdit("show", person))
