@@ -324,7 +324,7 @@ def show_tree(
     shown = _shown_persons(store, engine, config.people_min_photos)
     layout = _choose_layout(store, config, root)
     photos = _photo_paths(store, is_real=layout.root is not None)
-    here = {person.id for person in shown}
+    here = {person.id for person in shown if person.images}
     with ExitStack() as stack:
         faces = None
         if work is not None:
