@@ -50,6 +50,8 @@ def interpret_tree(base: Base, disk: Disk, context: Context) -> Understood:
     |                   | no link in it any more: all are another's       | Merged (emptied.py)                  |
     |                   | nothing                                         | undecided; at the second look Hidden |
     |                   | what cannot be read or told apart               | held                                 |
+    |                   | anything but it there, and she was merged into  | followed, or let go: it is only left |
+    |                   | another one                                     | to be taken away                     |
     | another folder    | it, elsewhere; nothing                          | followed; let go                     |
     | a hidden person's | it, once more                                   | Shown (and Named, Placed as above)   |
     | a link            | a link with its text, or with an older one      | nothing                              |
@@ -83,6 +85,8 @@ class _Reader:
         self.edits: list[FolderEdit] = []
         self.change = UserChange()
         self.left_alone: dict[bytes, str] = {}
+        self.another = context.merged.keys()
+        """Persons who were somebody else all along: what becomes of their folders says nothing of that one."""
 
     def read(self) -> Understood:
         missing = {
@@ -165,6 +169,8 @@ class _Reader:
             folder = self.folders[id_]
             if path == folder.path or folder.person is None or self.homes[folder.person] != id_:
                 continue
+            if folder.person in self.another:
+                continue
             if is_strangers_place(path) or (why := _own_place_reason(path)) is None:
                 put[path] = folder
             else:
@@ -226,6 +232,9 @@ class _Reader:
                 self.change.removed.append(folder.id)
                 continue
             gone.add(folder.person)
+            if folder.person in self.another:
+                self.change.removed.append(folder.id)
+                continue
             if folder.id in stuck:
                 held.add(folder.id)
                 self.left_alone[folder.path] = (
@@ -293,6 +302,8 @@ class _Reader:
             self.change.moved[id_] = (path, ino)
             if folder.person is None or self.homes[folder.person] != id_ or path == folder.path:
                 continue
+            if folder.person in self.another:
+                continue
             self.edits += [merged for by, merged in self.nested.merged if by == id_]
             if id_ not in self.nested.followed and folder.person not in self.merged_away:
                 self._see_move(
@@ -350,6 +361,8 @@ class _Reader:
             # All that it held: what is not in it any more was taken out of it, and is for the next look.
             links = tuple(self._newest_text(link, path) for link in away[person].links)
             self._take_back(path, person, links)
+            if person in self.another:
+                continue
             if person in self.context.hidden and not is_ignored(path):
                 self.edits.append(Shown(person, f"the folder {shown(path)} was put back"))
             there = frozenset(link.image for link in links if here.links.get(link.name) == link.text)
