@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from faced.model import Floats
 from faced.people.faces import NOISE
-from faced.people.groups import Known, Rows, middle_distances, sum_by_label
+from faced.people.groups import Names, Rows, middle_distances, sum_rows
+from faced.people.rows import spans
 
 __all__ = ["Cast", "Change", "Links", "Shift", "follow_links", "make_links", "shift_starts"]
 
@@ -50,14 +51,20 @@ class Cast:
 class Change:
     """What became of the faces of the last time.
 
-    moved: (n before,) the row of each now, -1 when it is gone or another than it was. rows: (m,) rows whose lists
-    are other ones now. nearest, distances: (m, k) what these were, in the rows of now, -1 for what is gone.
+    moved: (n before,) the row of each now, -1 when it is gone or another than it was. came: (n,) the row of each then, -1
+    of what is new. rows: (m,) rows whose lists are other ones now. nearest, distances: (m, k) what these were, in the rows of now, -1 for what is gone.
     """
 
     moved: NDArray[np.int32]
+    came: NDArray[np.int32]
     rows: NDArray[np.int32]
     nearest: NDArray[np.int32]
     distances: NDArray[np.float32]
+
+    def renumber(self, labels: NDArray[np.int32]) -> NDArray[np.int32]:
+        """(n,) the label of each face then, (n before,), which is a row of then, as a row of now; NOISE of new faces."""
+        mine = np.append(labels, np.int32(NOISE))[self.came]
+        return np.append(self.moved, np.int32(NOISE))[mine]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,18 +81,18 @@ class Links:
     sums: NDArray[np.float64]
     squares: NDArray[np.float64]
 
-    def known(self, cast: Cast) -> Known:
-        """What is known of sums."""
-        is_large = np.zeros(len(cast) + 1, dtype=np.bool_)
-        is_large[self.large] = True
-        return Known(self.large.astype(np.intp), is_large[cast.starts], self.sums, self.squares)
+    def find_large(self, starts: Names) -> tuple[NDArray[np.bool_], Rows]:
+        """(m,) which starts are large, and (m,) where among them."""
+        if len(self.large) == 0:
+            return np.zeros(len(starts), dtype=np.bool_), np.zeros(len(starts), dtype=np.intp)
+        places = np.minimum(np.searchsorted(self.large, starts), len(self.large) - 1)
+        return self.large[places] == starts, places
 
     def of(self, starts: Rows) -> tuple[Rows, Rows]:
         """(m,) and (m,): these starts, and what each is linked to."""
         first = np.searchsorted(self.ones, starts.astype(np.int32))
         sizes = np.searchsorted(self.ones, starts.astype(np.int32), side="right") - first
-        places = np.arange(int(sizes.sum())) + np.repeat(first - np.cumsum(sizes) + sizes, sizes)
-        return np.repeat(starts, sizes), self.others[places].astype(np.intp)
+        return np.repeat(starts, sizes), self.others[spans(first, sizes)].astype(np.intp)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -113,7 +120,8 @@ def make_links(cast: Cast) -> Links:
     sizes = np.bincount(cast.starts[cast.starts != NOISE], minlength=len(cast))
     large = np.flatnonzero(sizes >= LARGE)
     rows = np.flatnonzero((cast.starts != NOISE) & (sizes[cast.starts] >= LARGE))
-    sums, squares = sum_by_label(cast.embeddings, rows, cast.starts, large)
+    keys = np.searchsorted(large, cast.starts[rows])
+    sums, squares = sum_rows(cast.embeddings, rows, keys, len(large))
     pairs = _near_large(large, sums, sizes, np.ones(len(large), dtype=np.bool_), cast.reach)
     heavy = np.full(len(pairs), HEAVY)
     codes, counts = _tally(np.r_[codes, pairs], np.r_[counts, heavy])
@@ -237,7 +245,8 @@ def _follow_large(
     alive = np.flatnonzero(change.moved >= 0)
     done[change.moved[alive]] = is_summed[starts[alive]]
     rows = np.flatnonzero((sizes[cast.starts] >= LARGE) & ~done & (cast.starts != NOISE))
-    more, more_squares = sum_by_label(cast.embeddings, rows, cast.starts, large)
+    keys = np.searchsorted(large, cast.starts[rows])
+    more, more_squares = sum_rows(cast.embeddings, rows, keys, len(large))
     sums, squares = sums + more, squares + more_squares
     is_changed = shift.changed[large]
     return large, sums, squares, _near_large(large, sums, sizes, is_changed, cast.reach)
