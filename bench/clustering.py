@@ -197,7 +197,7 @@ class Library:
         before, last = np.zeros(len(faces), dtype=np.int64), None
         if self.last is not None:
             last = Last(self.last, self.kept.moved)
-            old, new = last.rows()
+            old, new = last.rows
             before[new] = self.last.owners[old]
         decided = assign_persons(faces, clusters, before, Said(), last)
         reasons = [] if last is None else decided.explain(decided.find_changed(last))

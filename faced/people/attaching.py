@@ -15,7 +15,7 @@ from faced.people.faces import NOISE
 from faced.people.groups import Names, Parts, Rows, Sums, differ
 from faced.people.joining import Course, Joining
 from faced.people.links import Cast, Change
-from faced.people.rows import distinct, is_among, spans
+from faced.people.rows import distinct, first_places, is_among, spans
 from faced.people.starts import Members
 
 __all__ = ["Joined", "Votes", "attach_left_over"]
@@ -248,7 +248,7 @@ def _count_votes(
     who, group = codes // max(size, 1), codes % max(size, 1)
     order = np.lexsort((group, -weighed, who))
     who, group, weighed = who[order], group[order], weighed[order]
-    first = np.flatnonzero(np.diff(who, prepend=-1))
+    first = first_places(who)
     second = np.full(len(first), NOISE, dtype=np.intp)
     has_second = np.diff(first, append=len(who)) > 1
     second[has_second] = group[first[has_second] + 1]

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from faced.model import Floats
 from faced.people.faces import NOISE
-from faced.people.rows import distinct, is_among
+from faced.people.rows import distinct, first_places, is_among
 
 __all__ = [
     "DIGITS",
@@ -23,6 +23,7 @@ __all__ = [
     "Parts",
     "Rows",
     "Sums",
+    "add_rows",
     "choose_moves",
     "count_faces",
     "differ",
@@ -48,10 +49,10 @@ DIGITS = 9
 def exact_vectors(embeddings: Floats) -> Exact:
     """Embeddings as whole numbers; sums of less than two million of them are exact."""
     exact = embeddings * np.float32(SHARES)  # a power of two: exact, and so is rounding to whole numbers
-    return np.rint(exact, out=exact).astype(np.float64)
+    return np.asarray(np.rint(exact, out=exact).astype(np.float64))
 
 
-def count_faces(labels: NDArray[np.int32], which: NDArray[np.bool_]) -> NDArray[np.int32]:
+def count_faces(labels: NDArray[np.int32], which: NDArray[np.bool_] | np.bool_) -> NDArray[np.int32]:
     """(n,) how many of some of n faces each label has; NOISE is none."""
     found = np.bincount(np.where(which, labels, np.int32(NOISE)) + 1, minlength=len(labels) + 1)
     return found[1:].astype(np.int32)
@@ -64,7 +65,7 @@ def sum_rows(embeddings: Floats, rows: Rows, keys: Rows, count: int) -> tuple[Ex
     for first in range(0, len(order), BLOCK):
         part = order[first : first + BLOCK]
         exact, mine = exact_vectors(embeddings[rows[part]]), keys[part]
-        starts = np.flatnonzero(np.diff(mine, prepend=-1))
+        starts = first_places(mine)
         if len(starts) == len(part):
             sums[mine] += exact
             squares[mine] += _squares(exact)
@@ -184,8 +185,8 @@ class Sums:
         known = self._places[targets] >= 0
         self._ensure(movers[known])
         into, out = self._places[targets[known]], self._places[movers[known]]
-        _add(self._sums, into, self._sums[out])
-        _add(self._squares, into, self._squares[out])
+        add_rows(self._sums, into, self._sums[out])
+        add_rows(self._squares, into, self._squares[out])
         places = self._places[targets]
         np.add.at(self.counts, targets, self.counts[movers])
         counts = self.counts[targets]
@@ -199,8 +200,8 @@ class Sums:
         for sign, those in ((-1, left), (1, groups)):
             known = carried & (self._places[those] >= 0)
             exact = exact_vectors(self._embeddings[rows[known]])
-            _add(self._sums, self._places[those[known]], sign * exact)
-            _add(self._squares, self._places[those[known]], sign * _squares(exact))
+            add_rows(self._sums, self._places[those[known]], sign * exact)
+            add_rows(self._squares, self._places[those[known]], sign * _squares(exact))
             np.add.at(self.counts, those[carried], sign)
 
     def rename(self, olds: Names, news: Names, gone: Names) -> None:
@@ -231,20 +232,20 @@ class Sums:
             self._squares = _with_room(self._squares, self._size, room * 5 // 4)
         parts = self.find_parts(missing)
         sums, squares = sum_rows(self._embeddings, parts.rows, parts.keys, len(missing))
-        _add(sums, parts.sum_keys, parts.sums)
-        _add(squares, parts.sum_keys, parts.squares)
+        add_rows(sums, parts.sum_keys, parts.sums)
+        add_rows(squares, parts.sum_keys, parts.squares)
         self._sums[self._size : room], self._squares[self._size : room] = sums, squares
         self._places[missing] = np.arange(self._size, room)
         self._size = room
 
 
-def _add(column: Exact, places: Names, more: Exact) -> None:
+def add_rows(column: Exact, places: Names, more: Exact) -> None:
     """More at each place, which may come several times; as numpy's add.at, but sooner."""
     if len(places) == 0:
         return
     order = np.argsort(places, kind="stable")
     places = places[order]
-    starts = np.flatnonzero(np.diff(places, prepend=-1))
+    starts = first_places(places)
     column[places[starts]] += (
         more[order] if len(starts) == len(places) else np.add.reduceat(more[order], starts, axis=0)
     )
@@ -282,7 +283,7 @@ def choose_moves(pairs: Pairs, counts: NDArray[np.integer]) -> tuple[Rows, Rows]
     theirs = np.concatenate([pairs.others, pairs.ones])
     far = np.concatenate([pairs.distances, pairs.distances])
     order = np.lexsort((theirs, far, mine))
-    first = order[np.flatnonzero(np.diff(mine[order], prepend=-1))]
+    first = order[first_places(mine[order])]
     movers, targets, far = mine[first], theirs[first], far[first]
     where = np.searchsorted(movers, targets)  # who is in a pair has a nearest one
     mutual = targets[where] == movers

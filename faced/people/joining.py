@@ -156,9 +156,7 @@ class _Run:
         sizes = count_faces(cast.starts, cast.carries)
         self.sums = Sums(cast.embeddings, cast.carries, sizes, self._find_parts)
         self.scope = np.append(np.zeros(count, dtype=np.bool_), True)
-        self.inside = np.empty(
-            0, dtype=np.intp
-        )  # the starts in scope; their groups before this step
+        self.inside = np.empty(0, dtype=np.intp)  # the starts in scope; their groups before this step
         self.labels = np.empty(count + 1, dtype=np.int32)
         self.strict = np.empty(0, dtype=np.int32)
         self._table = np.full(count + 1, NOISE, dtype=np.int32)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from faced.model import Floats
 from faced.people.faces import NOISE
-from faced.people.groups import Names, Rows, middle_distances, sum_rows
+from faced.people.groups import Names, Rows, add_rows, middle_distances, sum_rows
 from faced.people.rows import spans
 
 __all__ = ["Cast", "Change", "Links", "Shift", "follow_links", "make_links", "shift_starts"]
@@ -237,8 +237,8 @@ def _follow_large(
     sums, squares = np.zeros((len(large), cast.embeddings.shape[1])), np.zeros(len(large))
     there = shift.now[before.large]
     whole = there != NOISE
-    np.add.at(sums, np.searchsorted(large, there[whole]), before.sums[whole])
-    np.add.at(squares, np.searchsorted(large, there[whole]), before.squares[whole])
+    add_rows(sums, np.searchsorted(large, there[whole]), before.sums[whole])
+    add_rows(squares, np.searchsorted(large, there[whole]), before.squares[whole])
     is_summed = np.zeros(len(starts) + 1, dtype=np.bool_)
     is_summed[before.large[whole]] = True
     done = np.zeros(len(cast), dtype=np.bool_)

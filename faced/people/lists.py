@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from faced.people.components import distinct_rows
 from faced.people.distances import Pairs
 from faced.people.nearest import NOBODY, Lists, choose_nearest
+from faced.people.rows import first_places
 
 __all__ = ["LISTED", "SPARE", "KeptLists"]
 
@@ -84,7 +85,7 @@ class KeptLists:
             return np.empty(0, dtype=np.int32)
         order = np.argsort(pairs.others, kind="stable")
         pairs = pairs.take(order)
-        firsts = np.flatnonzero(np.diff(pairs.others, prepend=-1))
+        firsts = first_places(pairs.others)
         often = np.diff(firsts, append=len(pairs))
         if int(often.max()) > MANY:
             return self._merge(pairs, places, size)

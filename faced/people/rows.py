@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["distinct", "find_rows", "is_among", "move_rows", "place_rows", "spans"]
+__all__ = ["distinct", "find_rows", "first_places", "is_among", "move_rows", "place_rows", "spans"]
 
 CHUNK = 1 << 18
 """Bytes that are moved at once: they stay in the cache."""
@@ -13,12 +13,17 @@ DENSE = 8
 """Ids up to so many times their number are looked up in a table."""
 
 
+def first_places(values: NDArray[Any]) -> NDArray[np.intp]:
+    """Where each run of equal values begins."""
+    is_first = np.ones(len(values), dtype=np.bool_)
+    np.not_equal(values[1:], values[:-1], out=is_first[1:])
+    return is_first.nonzero()[0]
+
+
 def distinct(values: NDArray[Any]) -> NDArray[Any]:
     """Each value once, ascending; of few sooner than by numpy's."""
     values = np.sort(values)
-    is_first = np.ones(len(values), dtype=np.bool_)
-    np.not_equal(values[1:], values[:-1], out=is_first[1:])
-    return values[is_first]
+    return values[first_places(values)]
 
 
 def is_among(values: NDArray[Any], some: NDArray[Any]) -> NDArray[np.bool_]:
