@@ -110,6 +110,7 @@ def make_faces(vectors: Floats, random: np.random.Generator) -> Faces:
         np.full(count, 100.0),
         np.ones(count),
         vectors,
+        marks=vectors[:, 0].view(np.uint32).astype(np.int64),
     )
 
 

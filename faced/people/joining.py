@@ -162,6 +162,7 @@ class _Run:
         self._table = np.full(count + 1, NOISE, dtype=np.int32)
         nothing = np.empty(0, dtype=np.intp)
         self.ones, self.others, self.far = nothing, nothing, np.empty(0)
+        self.is_apart = np.empty(0, dtype=np.bool_)  # which of these pairs were asked about photos
         self.lost = nothing, nothing
 
     def begin(self, changed: NDArray[np.bool_]) -> None:
@@ -232,7 +233,7 @@ class _Run:
 
     def _pairs(self, old: Pairs, limit: float) -> Pairs:
         """The pairs nearer than the limit. old: those of the last run at this round."""
-        self._measure()
+        self._measure(limit)
         near = self.far <= limit
         ones, others, far = self.ones[near], self.others[near], self.far[near]
         old = old.take(~self.scope[old.ones] & ~self.scope[old.others])
@@ -252,20 +253,20 @@ class _Run:
             np.insert(old.distances, places, far[order]),
         )
 
-    def _measure(self) -> None:
-        """The distances that are not known, of pairs that share no photo."""
+    def _measure(self, limit: float) -> None:
+        """The distances that are not known; no limit is above that of pairs that share a photo."""
         unknown = np.flatnonzero(np.isnan(self.far))
-        if len(unknown) == 0:
+        noise = self.rule.noise * self.rule.eps**2
+        self.far[unknown] = self.sums.measure(self.ones[unknown], self.others[unknown], noise)
+        asked = np.flatnonzero((self.far <= limit) & ~self.is_apart)
+        if len(asked) == 0:
             return
-        ones, others = self.ones[unknown], self.others[unknown]
-        far = self.sums.measure(ones, others, self.rule.noise * self.rule.eps**2)
-        near = np.flatnonzero(far <= self.rule.eps)
-        if len(near):
-            pairs = Pairs(ones[near], others[near], far[near])
-            groups = distinct(np.concatenate([pairs.ones, pairs.others]))
-            rows, keys = self._shown_beside_others(groups)
-            far[near[shared_photos(pairs, groups[keys], self.cast.photos[rows], len(self.cast))]] = np.inf
-        self.far[unknown] = far
+        self.is_apart[asked] = True
+        pairs = Pairs(self.ones[asked], self.others[asked], self.far[asked])
+        groups = distinct(np.concatenate([pairs.ones, pairs.others]))
+        rows, keys = self._shown_beside_others(groups)
+        shared = shared_photos(pairs, groups[keys], self.cast.photos[rows], len(self.cast))
+        self.far[asked[shared]] = np.inf
 
     def _one_of_a_photo(self, pairs: Pairs, movers: Rows, targets: Rows, old: Round) -> Round:
         """Of groups that move to the same one and share a photo the nearest only. movers: nearest first."""
@@ -317,6 +318,7 @@ class _Run:
         table[groups] = NOISE
         rest = ~again
         self.ones, self.others, self.far = self.ones[rest], self.others[rest], self.far[rest]
+        self.is_apart = self.is_apart[rest]
         self._keep_apart(ones[share], others[share])
         self._look_at(ones[~share], others[~share])
         self._enlarge(starts, labels)
@@ -347,22 +349,22 @@ class _Run:
 
     def _keep_apart(self, ones: Rows, others: Rows) -> None:
         """Pairs of groups that share a photo, either way, of which none is looked at."""
-        count = len(self.cast)
-        codes = distinct(np.minimum(ones, others) * count + np.maximum(ones, others))
-        ones, others = np.divmod(codes, max(count, 1))
-        self.ones, self.others = np.append(self.ones, ones), np.append(self.others, others)
-        self.far = np.append(self.far, np.full(len(ones), np.inf))
+        self._look_also(self._codes(ones, others), np.inf)
 
     def _look_at(self, ones: Rows, others: Rows) -> None:
         """Pairs of groups, either way and some of them looked at already."""
         wanted = (ones != others) & (self.sums.counts[ones] > 0) & (self.sums.counts[others] > 0)
-        ones, others = ones[wanted], others[wanted]
-        count = len(self.cast)
-        codes = distinct(np.minimum(ones, others) * count + np.maximum(ones, others))
-        codes = codes[~is_among(codes, self.ones * count + self.others)]
-        ones, others = np.divmod(codes, max(count, 1))
-        self.ones, self.others = np.concatenate([self.ones, ones]), np.concatenate([self.others, others])
-        self.far = np.concatenate([self.far, np.full(len(ones), np.nan)])
+        codes = self._codes(ones[wanted], others[wanted])
+        self._look_also(codes[~is_among(codes, self.ones * len(self.cast) + self.others)], np.nan)
+
+    def _codes(self, ones: Rows, others: Rows) -> Rows:
+        return distinct(np.minimum(ones, others) * len(self.cast) + np.maximum(ones, others))
+
+    def _look_also(self, codes: Rows, far: float) -> None:
+        ones, others = np.divmod(codes, max(len(self.cast), 1))
+        self.ones, self.others = np.append(self.ones, ones), np.append(self.others, others)
+        self.far = np.append(self.far, np.full(len(ones), far))
+        self.is_apart = np.append(self.is_apart, np.zeros(len(ones), dtype=np.bool_))
 
     def _groups_of(self, starts: Rows) -> Rows:
         """(m,) the group of each start by now."""

@@ -6,6 +6,7 @@ decision to the next and follow what came, went and changed. Pure.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from faced.model import Floats
 from faced.people.faces import NOISE
 from faced.people.groups import Names, Rows, add_rows, middle_distances, sum_rows
-from faced.people.rows import spans
+from faced.people.rows import Runs, spans
 
 __all__ = ["Cast", "Change", "Links", "Shift", "follow_links", "make_links", "shift_starts"]
 
@@ -23,6 +24,8 @@ HEAVY = 1 << 20
 """What a link of two large starts counts; more than all lists can."""
 CHUNK = 1 << 15
 BLOCK = 512
+SHIFTED = 2
+"""Places by which most entries of a list that has changed are moved at most."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,7 +70,7 @@ class Change:
         return np.append(self.moved, np.int32(NOISE))[mine]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Links:
     """p links, each in both directions, in the order of `ones`, then `others`; all in starts.
 
@@ -90,9 +93,12 @@ class Links:
 
     def of(self, starts: Rows) -> tuple[Rows, Rows]:
         """(m,) and (m,): these starts, and what each is linked to."""
-        first = np.searchsorted(self.ones, starts.astype(np.int32))
-        sizes = np.searchsorted(self.ones, starts.astype(np.int32), side="right") - first
-        return np.repeat(starts, sizes), self.others[spans(first, sizes)].astype(np.intp)
+        linked, first, sizes = self._runs.find(starts)
+        return np.repeat(starts[linked], sizes), self.others[spans(first, sizes)].astype(np.intp)
+
+    @cached_property
+    def _runs(self) -> Runs:
+        return Runs(self.ones)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -218,14 +224,30 @@ def _list_events(
         mine, was = cast.nearest[here], change.nearest[part]
         mine = np.where(cast.distances[here] < cast.reach, mine, -1)
         was = np.where(change.distances[part] < cast.reach, was, -1)
-        same = mine[:, :, None] == was[:, None, :]
-        for lists, sign, there in ((mine, 1, same.any(axis=2)), (was, -1, same.any(axis=1))):
-            places, columns = np.nonzero((lists >= 0) & ~there)
-            one, other = here[places], lists[places, columns]
+        for lists, sign, others in ((mine, 1, was), (was, -1, mine)):
+            places, other = _others_only(lists, others)
+            one = here[places]
             apart = ~broken[other]
             codes, counts = _both_ways(cast, one[apart], other[apart])
             parts.append((codes, sign * counts))
     return np.concatenate([codes for codes, _ in parts]), np.concatenate([counts for _, counts in parts])
+
+
+def _others_only(lists: NDArray[np.int32], others: NDArray[np.int32]) -> tuple[Rows, NDArray[np.int32]]:
+    """(m,) and (m,): the list of each entry that is not in the other list, and the entry. Both: (r, k), -1 fills up; most
+    entries are in both, at nearly the same place.
+    """
+    unknown = lists >= 0
+    for by in range(-SHIFTED, SHIFTED + 1):
+        mine, theirs = (
+            slice(max(0, by), lists.shape[1] + min(0, by)),
+            slice(max(0, -by), lists.shape[1] - max(0, by)),
+        )
+        unknown[:, mine] &= lists[:, mine] != others[:, theirs]
+    places, columns = np.nonzero(unknown)
+    entries = lists[places, columns]
+    apart = (others[places] != entries[:, None]).all(axis=1)
+    return places[apart], entries[apart]
 
 
 def _follow_large(

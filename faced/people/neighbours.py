@@ -9,6 +9,7 @@ have neighbours but are nobody's: they make no core and lengthen no list.
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -48,13 +49,12 @@ class Reach:
         return max(KEPT, self.min_samples - 1)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Neighbourhood:
     """n faces, in content order. To be read only; valid until the next update of what it came from.
 
     embeddings: (n, 128) float32. eligible: (n,) bool. counts: (n,) int32 eligible faces within eps, itself included.
-    cores: (n,) bool. labels: (n,) int32, the cluster as the row of its first core, or NOISE; a border
-    face goes to its nearest core. nearest: (n, kept) int32 rows of eligible faces within `wide`, by distance, then
+    cores: (n,) bool. parts: (n,) int32, of cores the cluster as the row of its first core, else NOISE. nearest: (n, kept) int32 rows of eligible faces within `wide`, by distance, then
     content, -1 from where they end. distances: (n, kept) float32, inf there.
     """
 
@@ -62,12 +62,26 @@ class Neighbourhood:
     eligible: NDArray[np.bool_]
     counts: NDArray[np.int32]
     cores: NDArray[np.bool_]
-    labels: NDArray[np.int32]
+    parts: NDArray[np.int32]
     nearest: NDArray[np.int32]
     distances: NDArray[np.float32]
+    edge: np.float32
 
     def __len__(self) -> int:
         return len(self.counts)
+
+    @cached_property
+    def labels(self) -> NDArray[np.int32]:
+        """(n,) the cluster of each face, or NOISE; a border face goes to its nearest core."""
+        labels = self.parts.copy()
+        borders = np.flatnonzero(~self.cores & (self.counts > self.eligible))
+        for start in range(0, len(borders), CHUNK):
+            rows = borders[start : start + CHUNK]
+            lists = self.nearest[rows]
+            near = (self.distances[rows] <= self.edge) & (lists != NOBODY) & self.cores[lists]
+            which = np.flatnonzero(near.any(axis=1))
+            labels[rows[which]] = self.parts[lists[which, np.argmax(near[which], axis=1)]]
+        return labels
 
 
 class Neighbours:
@@ -144,9 +158,10 @@ class Neighbours:
             self.eligible,
             self._counts[slots],
             parts != NOISE,
-            self._label(parts),
+            self._name_parts(parts),
             self._in_order(self._lists.nearest[:, :kept], self._order.rows),
             self._in_order(self._lists.distances[:, :kept]),
+            self._radius,
         )
 
     def add(
@@ -433,20 +448,6 @@ class Neighbours:
         named = np.full(len(parts), NOISE, dtype=np.int32)
         named[cores] = first[parts[cores]]
         return named
-
-    def _label(self, parts: NDArray[np.int32]) -> NDArray[np.int32]:
-        """(n,) the part of each core, and of what is within eps of one that of the nearest."""
-        labels, slots = self._name_parts(parts), self._order.slots
-        borders = np.flatnonzero((labels == NOISE) & (self._counts[slots] > self._eligible[slots]))
-        for start in range(0, len(borders), CHUNK):
-            rows = borders[start : start + CHUNK]
-            lists = self._lists.nearest[slots[rows], : self.reach.kept]
-            near = self._lists.distances[slots[rows], : self.reach.kept] <= self._radius
-            near &= (lists != NOBODY) & (self._parts[lists] != NOISE)
-            which = np.flatnonzero(near.any(axis=1))
-            cores = lists[which, np.argmax(near[which], axis=1)]
-            labels[rows[which]] = labels[self._order.rows[cores]]
-        return labels
 
     def _grow(self, size: int) -> None:
         room = size + size // 16

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from faced.people.faces import NOISE
 from faced.people.groups import Pairs, Rows
-from faced.people.rows import first_places, spans
+from faced.people.rows import Runs, spans
 
 __all__ = ["Past", "Round", "name_groups", "no_round"]
 
@@ -69,10 +69,7 @@ class Past:
         children = np.concatenate(ended)
         parents = self._parents[children]
         order = np.argsort(parents, kind="stable")
-        self._children, parents = children[order], parents[order]
-        first = first_places(parents)
-        self._of, self._first = parents[first].astype(np.intp), first
-        self._sizes = np.diff(first, append=len(parents))
+        self._children, self._runs = children[order], Runs(parents[order])
 
     def find(self, starts: Rows, time: int) -> Rows:
         """(m,) the group of each start before the round at that time."""
@@ -87,14 +84,11 @@ class Past:
         """(m,) the starts of these groups before the round at that time, and (m,) which of the groups each is in."""
         places = np.arange(len(groups))
         found, keys = [groups], [places]
-        while len(groups) and len(self._of):
-            where = self._of.searchsorted(groups)
-            where[where == len(self._of)] = 0
-            have = (self._of[where] == groups).nonzero()[0]
+        while len(groups):
+            have, first, sizes = self._runs.find(groups)
             if len(have) == 0:
                 break
-            sizes = self._sizes[where[have]]
-            groups = self._children[spans(self._first[where[have]], sizes)]
+            groups = self._children[spans(first, sizes)]
             places = np.repeat(places[have], sizes)
             early = self._times[groups] < time
             groups, places = groups[early], places[early]

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["distinct", "find_rows", "first_places", "is_among", "move_rows", "place_rows", "spans"]
+__all__ = ["Runs", "distinct", "find_rows", "first_places", "is_among", "move_rows", "place_rows", "spans"]
 
 CHUNK = 1 << 18
 """Bytes that are moved at once: they stay in the cache."""
@@ -34,6 +34,26 @@ def is_among(values: NDArray[Any], some: NDArray[Any]) -> NDArray[np.bool_]:
     places = np.searchsorted(some, values)
     places[places == len(some)] = 0
     return np.asarray(some[places] == values)
+
+
+class Runs:
+    """Where each of some ascending values stands."""
+
+    def __init__(self, values: NDArray[Any]) -> None:
+        """values: (m,) ascending, any of them several times."""
+        self._first = first_places(values)
+        self._values = values[self._first]
+        self._sizes = np.diff(self._first, append=len(values))
+
+    def find(self, wanted: NDArray[Any]) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
+        """Which of those wanted are there, (k,), and from where on, and how often, (k,) each."""
+        if len(self._values) == 0:
+            return self._first, self._first, self._sizes
+        where = self._values.searchsorted(wanted.astype(self._values.dtype))
+        where[where == len(self._values)] = 0
+        there = (self._values[where] == wanted).nonzero()[0]
+        where = where[there]
+        return there, self._first[where], self._sizes[where]
 
 
 def spans(first: NDArray[np.intp], sizes: NDArray[np.intp]) -> NDArray[np.intp]:

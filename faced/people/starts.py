@@ -3,18 +3,19 @@ all faces to find those of a few. Pure.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from faced.people.faces import NOISE
 from faced.people.groups import Rows
-from faced.people.rows import spans
+from faced.people.rows import Runs, spans
 
 __all__ = ["Members", "follow_members", "make_members"]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Members:
     """starts: (m,) int32 ascending, those of several faces, once for each of these. rows: (m,) int32 the face, ascending in each."""
 
@@ -23,11 +24,15 @@ class Members:
 
     def of(self, starts: Rows) -> tuple[Rows, Rows]:
         """(q,) the faces of some starts, and (q,) which of these each is of."""
-        first = np.searchsorted(self.starts, starts.astype(np.int32))
-        sizes = np.searchsorted(self.starts, starts.astype(np.int32), side="right") - first
-        is_single = sizes == 0
+        several, first, sizes = self._runs.find(starts)
+        is_single = np.ones(len(starts), dtype=np.bool_)
+        is_single[several] = False
         rows = np.append(self.rows[spans(first, sizes)], starts[is_single])
-        return rows, np.append(np.repeat(np.arange(len(starts)), sizes), np.flatnonzero(is_single))
+        return rows, np.append(np.repeat(several, sizes), is_single.nonzero()[0])
+
+    @cached_property
+    def _runs(self) -> Runs:
+        return Runs(self.starts)
 
 
 def make_members(starts: NDArray[np.int32]) -> Members:

@@ -59,7 +59,7 @@ def gather_cast(
         first[groups[rows]] = rows
     rows = first[first != NOISE]
     starts = np.full(count, NOISE, dtype=np.int32)
-    starts[rows] = np.where(found.cores[rows], found.labels[rows], rows)
+    starts[rows] = np.where(found.cores[rows], found.parts[rows], rows)
     photos = faces.number_photos()
     nearest, distances = found.nearest, found.distances
     return Cast(found.embeddings, photos, starts, found.eligible, nearest, distances, REACH * rule.eps)

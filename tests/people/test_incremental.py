@@ -1,7 +1,8 @@
 """Clustering that is kept as faces come and go: always what scikit-learn finds anew, whatever the way there."""
 
 import tracemalloc
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -130,7 +131,7 @@ def test_law_what_is_not_dirty_has_not_changed(story: tuple[Crowd, list[tuple[bo
     crowd, steps = story
     for coming, some in steps:
         was, shown = crowd.kept.ids.copy(), crowd.kept.show()
-        before = replace(shown, **{name: np.array(getattr(shown, name)) for name in COLUMNS})
+        before = SimpleNamespace(**{name: np.array(getattr(shown, name)) for name in COLUMNS})
         crowd.kept.clean()
         (crowd.add if coming else crowd.remove)(some)
         after, now = crowd.kept.show(), crowd.kept.ids
