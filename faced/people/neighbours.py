@@ -27,6 +27,8 @@ from faced.people.rows import move_rows
 __all__ = ["KEPT", "Neighbourhood", "Neighbours", "Reach"]
 
 KEPT = 32
+ROOM = 16
+"""For one more in so many faces there is memory when some must be asked for."""
 BATCH = 4096
 CHUNK = 1 << 15
 MANY = 1 << 14
@@ -450,7 +452,7 @@ class Neighbours:
         return named
 
     def _grow(self, size: int) -> None:
-        room = size + size // 16
+        room = size + size // ROOM
         for holder, name in self._columns():
             column = getattr(holder, name)
             larger = np.empty((room, *column.shape[1:]), dtype=column.dtype)

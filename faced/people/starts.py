@@ -27,7 +27,7 @@ class Members:
         several, first, sizes = self._runs.find(starts)
         is_single = np.ones(len(starts), dtype=np.bool_)
         is_single[several] = False
-        rows = np.append(self.rows[spans(first, sizes)], starts[is_single])
+        rows: Rows = np.concatenate([self.rows[spans(first, sizes)], starts[is_single]])
         return rows, np.append(np.repeat(several, sizes), is_single.nonzero()[0])
 
     @cached_property

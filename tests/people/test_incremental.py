@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sklearn.cluster import DBSCAN
 
 from faced.model import Floats
-from faced.people import distances, lists, nearest, neighbours
+from faced.people import distances, lists, nearest, neighbours, order
 from faced.people.faces import NOISE
 from faced.people.neighbours import KEPT, Neighbours, Reach
 from tests.support.shared import shared_data
@@ -106,17 +106,27 @@ def stories(draw: st.DrawFn) -> tuple[Crowd, list[tuple[bool, list[int]]]]:
     return Crowd(points, eligible, reach), steps
 
 
-@given(stories(), st.sampled_from([(3, 1), (3, 0), (KEPT, lists.SPARE)]), st.sampled_from([2, 7, 4096]))
+@given(
+    stories(),
+    st.sampled_from([(3, 1), (3, 0), (KEPT, lists.SPARE)]),
+    st.sampled_from([2, 7, 4096]),
+    st.booleans(),
+)
 @settings(max_examples=200, deadline=None)
 def test_law_whatever_comes_and_goes_it_is_what_scikit_learn_finds_anew(
-    story: tuple[Crowd, list[tuple[bool, list[int]]]], widths: tuple[int, int], batch: int
+    story: tuple[Crowd, list[tuple[bool, list[int]]]], widths: tuple[int, int], batch: int, tidy: bool
 ) -> None:
-    """After each step cores and partition are the oracle's, and every column is that of a state made at once."""
+    """After each step cores and partition are the oracle's, and every column is that of a state made at once; whether rows are put
+    in order at every step or lie as they came, holes among them.
+    """
     crowd, steps = story
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(neighbours, "KEPT", widths[0])
         patch.setattr(lists, "SPARE", widths[1])
         patch.setattr(neighbours, "BATCH", batch)
+        if not tidy:
+            patch.setattr(neighbours, "ROOM", 1)
+            patch.setattr(order, "HOLES", 0)
         crowd.__post_init__()
         for coming, some in steps:
             (crowd.add if coming else crowd.remove)(some)
