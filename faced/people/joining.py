@@ -96,13 +96,14 @@ def join_starts(
     were not there the last time.
     """
     if before is None or change is None:
-        run = _Run(cast, rule, make_links(cast), make_members(cast.starts), [[] for _ in STEPS])
+        members = make_members(cast.starts)
+        run = _Run(cast, rule, make_links(cast, members), members, [[] for _ in STEPS])
         run.begin(np.ones(len(cast), dtype=np.bool_))
         last = np.full(len(cast), NOISE, dtype=np.int32)
     else:
         shift = shift_starts(before.starts, cast, change)
-        links, gained, lost = follow_links(before.links, before.starts, cast, change, shift)
         members = follow_members(before.members, cast.starts, shift.changed, change.moved)
+        links, gained, lost = follow_links(before.links, before.starts, cast, change, shift, members)
         old = [[one.renumber(change.moved) for one in step] for step in before.steps]
         run = _Run(cast, rule, links, members, old)
         run.begin(shift.changed)

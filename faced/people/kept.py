@@ -132,15 +132,17 @@ class Kept:
         looks = _stamp_looks(faces)
         rows, is_known = self._match(faces, looks)
         fetched = faces.embeddings[~is_known] if vectors is None else vectors
-        gone = np.ones(len(self.ids), dtype=np.bool_)
+        gone = np.ones(self._neighbours.size, dtype=np.bool_)
         gone[rows[is_known]] = False
         fresh = ~is_known
         if gone.any():
-            broken = np.zeros(len(self.ids) + 1, dtype=np.bool_)
+            broken = np.zeros(self._neighbours.size + 1, dtype=np.bool_)
             broken[self._groups[gone]] = True
             fresh[is_known] = broken[self._groups[rows[is_known]]]
         before = (
-            np.where(is_known, self._groups[rows], 0) if len(self.ids) else np.zeros(len(faces), np.int32)
+            np.where(is_known, self._groups[rows], 0)
+            if self._neighbours.size
+            else np.zeros(len(faces), np.int32)
         )
         groups = group_near_copies(faces, self.rules.copy_bits, before, fresh)
         is_sound = np.ones(len(faces), dtype=np.bool_)
@@ -152,7 +154,7 @@ class Kept:
         gone[rows[changed]] = True
         new = ~is_known | changed
         self._neighbours.clean()
-        moved = np.full(len(self.ids), -1, dtype=np.int32)
+        moved = np.full(self._neighbours.size, -1, dtype=np.int32)
         moved[rows[~new]] = np.flatnonzero(~new)
         if changed.any():
             vectors = np.empty((np.count_nonzero(new), fetched.shape[1]), dtype=np.float32)
@@ -227,7 +229,7 @@ class Kept:
 
     def _match(self, faces: Faces, looks: NDArray[np.uint64]) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
         """For each face its row here, and whether it is here as it is now; 0 and False for others. looks: their stamps."""
-        count = len(self.ids)
+        count = self._neighbours.size
         if count == 0 or len(faces) == 0:
             return np.zeros(len(faces), dtype=np.intp), np.zeros(len(faces), dtype=np.bool_)
         rows = find_rows(self.ids, faces.ids)

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from faced.model import Floats
 from faced.people.faces import NOISE
 from faced.people.groups import Names, Rows, add_rows, middle_distances, sum_rows
-from faced.people.rows import Runs, spans
+from faced.people.rows import Runs, is_among, spans
+from faced.people.starts import Members
 
 __all__ = ["Cast", "Change", "Links", "Shift", "follow_links", "make_links", "shift_starts"]
 
@@ -113,8 +114,8 @@ class Shift:
     changed: NDArray[np.bool_]
 
 
-def make_links(cast: Cast) -> Links:
-    """From scratch."""
+def make_links(cast: Cast, members: Members) -> Links:
+    """From scratch. members: of the starts."""
     parts = [
         _tally(*_both_ways(cast, *_edges(cast, np.arange(start, min(len(cast), start + CHUNK)))))
         for start in range(0, len(cast), CHUNK)
@@ -123,12 +124,11 @@ def make_links(cast: Cast) -> Links:
         np.concatenate([codes for codes, _ in parts] or [np.empty(0, np.int64)]),
         np.concatenate([counts for _, counts in parts] or [np.empty(0, np.int64)]),
     )
-    sizes = np.bincount(cast.starts[cast.starts != NOISE], minlength=len(cast))
-    large = np.flatnonzero(sizes >= LARGE)
-    rows = np.flatnonzero((cast.starts != NOISE) & (sizes[cast.starts] >= LARGE))
+    large, sizes = members.find_large(LARGE)
+    rows = np.flatnonzero(is_among(cast.starts, large.astype(np.int32)))
     keys = np.searchsorted(large, cast.starts[rows])
     sums, squares = sum_rows(cast.embeddings, rows, keys, len(large))
-    pairs = _near_large(large, sums, sizes, np.ones(len(large), dtype=np.bool_), cast.reach)
+    pairs = _near_large(large, sums, sizes, np.ones(len(large), dtype=np.bool_), cast)
     heavy = np.full(len(pairs), HEAVY)
     codes, counts = _tally(np.r_[codes, pairs], np.r_[counts, heavy])
     return _links(codes, counts, len(cast), large, sums, squares)
@@ -141,9 +141,9 @@ def shift_starts(before: NDArray[np.int32], cast: Cast, change: Change) -> Shift
     new = cast.starts[rows]
     now = np.full(len(before), NOISE, dtype=np.int32)
     now[old] = new
-    lost = np.bincount(before[before != NOISE], minlength=len(before)) != np.bincount(
-        old, minlength=len(before)
-    )
+    lost = np.zeros(len(before) + 1, dtype=np.bool_)
+    lost[before[change.moved < 0]] = True
+    lost = lost[:-1]
     lost[old[now[old] != new]] = True
     now[lost] = NOISE
     came = np.full(len(cast), NOISE, dtype=np.int32)
@@ -160,9 +160,9 @@ def shift_starts(before: NDArray[np.int32], cast: Cast, change: Change) -> Shift
 
 
 def follow_links(
-    before: Links, starts: NDArray[np.int32], cast: Cast, change: Change, shift: Shift
+    before: Links, starts: NDArray[np.int32], cast: Cast, change: Change, shift: Shift, members: Members
 ) -> tuple[Links, NDArray[np.int64], NDArray[np.int64]]:
-    """The links of now. starts: (n before,) of the last time.
+    """The links of now. starts: (n before,) of the last time. members: of now.
 
     Returns them, and the links between unchanged starts that came and went, as one * n + other, both ways.
     """
@@ -176,7 +176,7 @@ def follow_links(
     counts[is_moved] %= HEAVY
     codes = one * n + other
     del one, other, stays  # as large as the links themselves
-    large, sums, squares, heavy = _follow_large(before, starts, cast, change, shift)
+    large, sums, squares, heavy = _follow_large(before, starts, cast, change, shift, members)
     event_codes, event_counts = _list_events(before, starts, cast, change, shift)
     fresh = np.concatenate([codes[is_moved], event_codes, heavy])
     fresh, added = _tally(fresh, np.concatenate([counts[is_moved], event_counts, np.full(len(heavy), HEAVY)]))
@@ -251,34 +251,41 @@ def _others_only(lists: NDArray[np.int32], others: NDArray[np.int32]) -> tuple[R
 
 
 def _follow_large(
-    before: Links, starts: NDArray[np.int32], cast: Cast, change: Change, shift: Shift
+    before: Links,
+    starts: NDArray[np.int32],
+    cast: Cast,
+    change: Change,
+    shift: Shift,
+    members: Members,
 ) -> tuple[Rows, NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
     """The large starts, their sums and squares, and the links between them of which one is changed."""
-    sizes = np.bincount(cast.starts[cast.starts != NOISE], minlength=len(cast))
-    large = np.flatnonzero(sizes >= LARGE)
+    large, sizes = members.find_large(LARGE)
     sums, squares = np.zeros((len(large), cast.embeddings.shape[1])), np.zeros(len(large))
     there = shift.now[before.large]
     whole = there != NOISE
-    add_rows(sums, np.searchsorted(large, there[whole]), before.sums[whole])
-    add_rows(squares, np.searchsorted(large, there[whole]), before.squares[whole])
+    places = np.searchsorted(large, there[whole])
+    add_rows(sums, places, before.sums[whole])
+    add_rows(squares, places, before.squares[whole])
     is_summed = np.zeros(len(starts) + 1, dtype=np.bool_)
     is_summed[before.large[whole]] = True
-    done = np.zeros(len(cast), dtype=np.bool_)
-    alive = np.flatnonzero(change.moved >= 0)
-    done[change.moved[alive]] = is_summed[starts[alive]]
-    rows = np.flatnonzero((sizes[cast.starts] >= LARGE) & ~done & (cast.starts != NOISE))
+    rows = np.flatnonzero(shift.changed)
     keys = np.searchsorted(large, cast.starts[rows])
-    more, more_squares = sum_rows(cast.embeddings, rows, keys, len(large))
+    inside = keys < len(large)
+    rows, keys = rows[inside], keys[inside]
+    then = change.came[rows]
+    done = (then != NOISE) & is_summed[starts[then]] if len(starts) else np.zeros(len(rows), np.bool_)
+    wanted = (large[keys] == cast.starts[rows]) & ~done
+    more, more_squares = sum_rows(cast.embeddings, rows[wanted], keys[wanted], len(large))
     sums, squares = sums + more, squares + more_squares
     is_changed = shift.changed[large]
-    return large, sums, squares, _near_large(large, sums, sizes, is_changed, cast.reach)
+    return large, sums, squares, _near_large(large, sums, sizes, is_changed, cast)
 
 
 def _near_large(
-    large: Rows, sums: NDArray[np.float64], sizes: Rows, asked: NDArray[np.bool_], reach: float
+    large: Rows, sums: NDArray[np.float64], counts: Rows, asked: NDArray[np.bool_], cast: Cast
 ) -> NDArray[np.int64]:
     """The codes, both ways, of large starts one of which is asked about, with middles within reach."""
-    counts = sizes[large]
+    count, reach = len(cast), cast.reach
     middles = (sums / np.maximum(counts, 1)[:, None]).astype(np.float32) / np.float32(2**32)
     squares = np.vecdot(middles, middles) if len(large) else np.empty(0, np.float32)
     found = [np.empty(0, dtype=np.int64)]
@@ -292,7 +299,7 @@ def _near_large(
         one, other = one[near], other[near]
         gaps = middle_distances(sums[one], counts[one], sums[other], counts[other])
         one, other = large[one[gaps <= reach]], large[other[gaps <= reach]]
-        found += [one * len(sizes) + other, other * len(sizes) + one]
+        found += [one * count + other, other * count + one]
     return np.concatenate(found)
 
 

@@ -41,19 +41,25 @@ class Runs:
 
     def __init__(self, values: NDArray[Any]) -> None:
         """values: (m,) ascending, any of them several times."""
-        self._first = first_places(values)
-        self._values = values[self._first]
-        self._sizes = np.diff(self._first, append=len(values))
+        first = first_places(values)
+        self._first, self._values = first.astype(np.int32), values[first]
+        self._sizes = np.diff(first, append=len(values)).astype(np.int32)
 
     def find(self, wanted: NDArray[Any]) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
         """Which of those wanted are there, (k,), and from where on, and how often, (k,) each."""
         if len(self._values) == 0:
-            return self._first, self._first, self._sizes
+            nothing = np.empty(0, dtype=np.intp)
+            return nothing, nothing, nothing
         where = self._values.searchsorted(wanted.astype(self._values.dtype))
         where[where == len(self._values)] = 0
         there = (self._values[where] == wanted).nonzero()[0]
         where = where[there]
-        return there, self._first[where], self._sizes[where]
+        return there, self._first[where].astype(np.intp), self._sizes[where].astype(np.intp)
+
+    def find_often(self, least: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """The values that are there so often and more, and how often each is."""
+        often = self._sizes >= least
+        return self._values[often].astype(np.intp), self._sizes[often].astype(np.intp)
 
 
 def spans(first: NDArray[np.intp], sizes: NDArray[np.intp]) -> NDArray[np.intp]:

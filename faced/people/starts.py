@@ -30,6 +30,10 @@ class Members:
         rows: Rows = np.concatenate([self.rows[spans(first, sizes)], starts[is_single]])
         return rows, np.append(np.repeat(several, sizes), is_single.nonzero()[0])
 
+    def find_large(self, least: int) -> tuple[Rows, Rows]:
+        """(q,) the starts of so many faces and more, ascending, and (q,) of how many each is. least: above 1."""
+        return self._runs.find_often(least)
+
     @cached_property
     def _runs(self) -> Runs:
         return Runs(self.starts)
