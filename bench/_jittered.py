@@ -6,6 +6,8 @@ comes to by itself; `check` compares the two.
 """
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -14,7 +16,7 @@ from threadpoolctl import threadpool_limits
 
 from faced.model import Floats
 from faced.people.components import join_parts
-from faced.people.distances import Pairs, Radii, stamp_vectors
+from faced.people.distances import Pairs, Radii, count_processors, stamp_vectors
 from faced.people.faces import NOISE
 from faced.people.lists import SPARE
 from faced.people.nearest import NOBODY, choose_nearest
@@ -46,10 +48,12 @@ def make_columns(
     counts, cut = np.zeros(count, dtype=np.int32), np.zeros(count, dtype=np.bool_)
     nearest = np.full((count, width), NOBODY, dtype=np.int32)
     distances = np.full((count, width), np.inf, dtype=np.float32)
-    for rows, among in _blocks(base, copy_of, eligible, jitter, radii.reach):
-        squares = _compare(vectors, rows, among)
-        counts[rows] = _is_near(vectors, rows, among, squares, reach.eps).sum(axis=1) + eligible[rows]
-        ones, others = _nearest_of(squares, width, radii.reach)
+
+    def look(block: tuple[Rows, Rows, Rows]) -> None:
+        rows, own, among = block
+        halves = _compare(vectors, rows, among)
+        counts[rows] = _count_near(vectors, rows, among, halves, reach.eps) + eligible[rows]
+        ones, others = _nearest_of(halves, np.searchsorted(among, own), width, radii.reach)
         exact = _measure(vectors, rows[ones], among[others])
         inside = exact <= radii.reach**2
         pairs = Pairs(rows[ones][inside], among[others][inside], radii.round(exact[inside]))
@@ -57,23 +61,62 @@ def make_columns(
             lists = choose_nearest(pairs.ones, pairs.others, pairs.distances, places, width)
             nearest[lists.rows], distances[lists.rows] = lists.nearest, lists.distances
             cut[lists.rows] = lists.cut
+
+    with ThreadPoolExecutor(count_processors()) as pool:
+        blocks = _blocks(base, copy_of, eligible, jitter, radii.reach)
+        while some := list(islice(blocks, TOGETHER)):
+            list(pool.map(look, some))
     cores = eligible & (counts >= reach.min_samples)
-    parts = np.where(cores, places, np.int32(NOISE))
-    for rows, among in _blocks(base, copy_of, cores, jitter, reach.eps, cores):
-        ones, others = np.nonzero(_is_near(vectors, rows, among, _compare(vectors, rows, among), reach.eps))
-        before, after = join_parts(parts[rows[ones]], parts[among[others]])
-        table = np.arange(-1, count, dtype=np.int32)  # a place further, for NOISE
-        table[before + 1] = after
-        parts = table[parts + 1]
     return {
         "stamps": stamp_vectors(vectors),
         "eligible": eligible,
         "counts": counts,
-        "parts": parts,
+        "parts": _find_parts(vectors, cores, copy_of, base, jitter, reach, nearest, distances),
         "nearest": nearest,
         "distances": distances,
         "cut": cut,
     }
+
+
+def _find_parts(
+    vectors: Floats,
+    cores: NDArray[np.bool_],
+    copy_of: NDArray[np.intp],
+    base: Floats,
+    jitter: float,
+    reach: Reach,
+    nearest: Rows,
+    distances: Floats,
+) -> Rows:
+    """(n,) the first row of the part of each core, or NOISE: first by the lists, then where these name none of another part."""
+    count = len(vectors)
+    parts = np.where(cores, np.arange(count, dtype=np.int32), np.int32(NOISE))
+    for column in range(nearest.shape[1]):
+        named = nearest[:, column]
+        ones = np.flatnonzero(
+            cores & (named != NOBODY) & cores[named] & (distances[:, column] <= Radii(reach.eps).edge)
+        )
+        parts = _join(parts, ones, named[ones])
+    for rows, _, among in _blocks(base, copy_of, cores, jitter, reach.eps, cores):
+        if (parts[rows] == parts[among[0]]).all() and (parts[among] == parts[among[0]]).all():
+            continue
+        for part in np.unique(parts[rows]):
+            mine, theirs = rows[parts[rows] == part], among[parts[among] != part]
+            if len(theirs):
+                ones, others = np.nonzero(
+                    _are_near(vectors, mine, theirs, _compare(vectors, mine, theirs), reach.eps)
+                )
+                parts = _join(parts, mine[ones], theirs[others])
+    return parts
+
+
+def _join(parts: Rows, ones: NDArray[np.integer[Any]], others: NDArray[np.integer[Any]]) -> Rows:
+    before, after = join_parts(parts[ones], parts[others])
+    if len(before) == 0:
+        return parts
+    table = np.arange(-1, len(parts), dtype=np.int32)  # a place further, for NOISE
+    table[before + 1] = after
+    return table[parts + 1]
 
 
 def _blocks(
@@ -83,8 +126,8 @@ def _blocks(
     jitter: float,
     reach: float,
     rows: NDArray[np.bool_] | None = None,
-) -> Iterator[tuple[Rows, Rows]]:
-    """Copies of some originals, and the copies, of those that are `among`, of all that are near these. rows: (n,) whose copies."""
+) -> Iterator[tuple[Rows, Rows, Rows]]:
+    """Copies of an original, those of them that are `among`, and so of all that are near it. rows: (n,) whose copies."""
     limit = _limit(jitter, reach)
     halves = np.einsum("ij,ij->i", base, base)
     theirs = _copies(copy_of, among, len(base))
@@ -96,7 +139,7 @@ def _blocks(
         for one, near in zip(part.tolist(), squares <= limit**2 + SLACK, strict=True):
             found = np.sort(np.concatenate([theirs[other] for other in np.flatnonzero(near)]))
             if len(mine[one]) and len(found):
-                yield mine[one], found
+                yield mine[one], theirs[one], found
 
 
 def _copies(copy_of: NDArray[np.intp], wanted: NDArray[np.bool_], count: int) -> list[Rows]:
@@ -114,31 +157,56 @@ def _limit(jitter: float, reach: float) -> float:
 
 
 def _compare(vectors: Floats, rows: Rows, among: Rows) -> Floats:
-    """(r, m) squares of distances, nearly; inf of a row with itself."""
+    """(r, m) half the squares of distances, below 0, nearly; -inf of a row with itself."""
     mine, theirs = vectors[rows], vectors[among]
-    squares = mine @ theirs.T
-    squares *= -2
-    squares += np.einsum("ij,ij->i", mine, mine)[:, None]
-    squares += np.einsum("ij,ij->i", theirs, theirs)
+    mine = np.column_stack([mine, -np.einsum("ij,ij->i", mine, mine) / 2, np.ones(len(rows), np.float32)])
+    theirs = np.column_stack(
+        [theirs, np.ones(len(among), np.float32), -np.einsum("ij,ij->i", theirs, theirs) / 2]
+    )
+    halves = mine @ theirs.T
     places = np.minimum(np.searchsorted(among, rows), len(among) - 1)
     itself = np.flatnonzero(among[places] == rows)
-    squares[itself, places[itself]] = np.inf
-    return squares
+    halves[itself, places[itself]] = -np.inf
+    return halves
 
 
-def _is_near(vectors: Floats, rows: Rows, among: Rows, squares: Floats, eps: float) -> NDArray[np.bool_]:
-    near = squares <= eps * eps
-    ones, others = np.nonzero(np.abs(squares - np.float32(eps * eps)) <= SLACK)
+def _count_near(vectors: Floats, rows: Rows, among: Rows, halves: Floats, eps: float) -> Rows:
+    """(r,) how many are within eps."""
+    limit = np.float32(-eps * eps / 2)
+    sure, perhaps = halves >= limit + np.float32(SLACK), halves >= limit - np.float32(SLACK)
+    counts = np.count_nonzero(sure, axis=1)
+    np.not_equal(sure, perhaps, out=perhaps)
+    ones, others = np.divmod(np.flatnonzero(perhaps), max(1, len(among)))
+    np.add.at(counts, ones, _measure(vectors, rows[ones], among[others]) <= eps * eps)
+    return counts.astype(np.int32)
+
+
+def _are_near(vectors: Floats, rows: Rows, among: Rows, halves: Floats, eps: float) -> NDArray[np.bool_]:
+    """(r, m) which are within eps."""
+    limit = np.float32(-eps * eps / 2)
+    near = halves >= limit
+    ones, others = np.nonzero(np.abs(halves - limit) <= SLACK)
     near[ones, others] = _measure(vectors, rows[ones], among[others]) <= eps * eps
     return near
 
 
-def _nearest_of(squares: Floats, width: int, reach: float) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """The pairs that may be of the `width` nearest, or the next one."""
-    last = np.full(len(squares), reach * reach)
-    if squares.shape[1] > width:
-        last = np.minimum(np.partition(squares, width, axis=1)[:, width] + SLACK, last)
-    return np.nonzero(squares <= last[:, None] + SLACK)
+def _nearest_of(
+    halves: Floats, own: NDArray[np.intp], width: int, reach: float
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """The pairs that may be of the `width` nearest, or the next one. own: columns in which near ones are likely: that many
+    there tell how near one must be.
+    """
+    last = np.full(len(halves), -reach * reach / 2, dtype=np.float32)
+    for columns in (own, None):
+        some = halves if columns is None else halves[:, columns]
+        if some.shape[1] > width:
+            place = some.shape[1] - 1 - width
+            last = np.maximum(np.partition(some, place, axis=1)[:, place], last)
+            break
+    ones, others = np.divmod(
+        np.flatnonzero(halves >= (last - np.float32(SLACK))[:, None]), max(1, halves.shape[1])
+    )
+    return ones, others
 
 
 def _measure(vectors: Floats, ones: Rows, others: Rows) -> NDArray[np.float64]:

@@ -110,6 +110,7 @@ def make_faces(vectors: Floats, random: np.random.Generator) -> Faces:
         np.full(count, 100.0),
         np.ones(count),
         vectors,
+        marks=vectors[:, 0].view(np.uint32).astype(np.int64),
     )
 
 
@@ -197,7 +198,7 @@ class Library:
         before, last = np.zeros(len(faces), dtype=np.int64), None
         if self.last is not None:
             last = Last(self.last, self.kept.moved)
-            old, new = last.rows()
+            old, new = last.rows
             before[new] = self.last.owners[old]
         decided = assign_persons(faces, clusters, before, Said(), last)
         reasons = [] if last is None else decided.explain(decided.find_changed(last))

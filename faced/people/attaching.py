@@ -12,9 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faced.people.faces import NOISE
-from faced.people.groups import Rows, Sums, differ
-from faced.people.joining import Joining
-from faced.people.links import Cast, Change, Links
+from faced.people.groups import Names, Parts, Rows, Sums, differ
+from faced.people.joining import Course, Joining
+from faced.people.links import Cast, Change
+from faced.people.rows import distinct, first_places, is_among, spans
+from faced.people.starts import Members
 
 __all__ = ["Joined", "Votes", "attach_left_over"]
 
@@ -69,67 +71,166 @@ class Votes:
 def attach_left_over(
     cast: Cast,
     rule: Joining,
-    links: Links,
+    course: Course,
     sums: Sums,
-    is_new: NDArray[np.bool_],
+    new: Rows,
     before: list[Votes] | None = None,
     change: Change | None = None,
 ) -> tuple[Joined, list[Votes]]:
-    """Who is together in the end, and what is to be kept. is_new: (n,) of groups that were not there the last time.
+    """Who is together in the end, and what is to be kept. new: the rows, ascending, of groups that were not there the last time.
 
-    sums: the groups, which are moved on. before, change: of the last time, or None: from scratch.
+    sums: of the groups of the course, which are moved on. before, change: of the last time, or None: from scratch.
     """
+    run = _Run(cast, rule, course, sums)
     if before is None or change is None:
-        before, looked_at = [_NO_VOTES] * ROUNDS, np.ones(len(cast), dtype=np.bool_)
+        before = [_NO_VOTES] * ROUNDS
+        run.ask(np.arange(len(cast)))
     else:
         before = [votes.renumber(change.moved) for votes in before]
-        looked_at = cast.starts == NOISE  # who takes no part any more has no vote that stands
-        looked_at[change.rows] = True
-    scope, found = np.append(is_new, True), list[Votes]()
-    asked, last = looked_at.copy(), np.zeros(len(cast), dtype=np.bool_)
+        run.ask(change.rows)
+    found = list[Votes]()
     for turn, old in enumerate(before):
-        carriers = turn < ROUNDS - 1
-        _ask_more(cast, links, asked, scope[:-1] & ~last)
-        last = scope[:-1].copy()
-        few = sums.counts[sums.labels] <= SPLINTER
-        may = cast.carries & few if carriers else ~cast.carries & (sums.labels != NOISE)
-        votes = _count(cast, rule, sums, np.flatnonzero(asked & may), carriers)
-        votes = _merge(votes, old.take(~np.append(asked, True)[old.rows]))
-        votes = replace(votes, free=_free_places(cast.photos, sums.labels, votes))
+        run.ask_beside(new)
+        votes = run.count(old, carriers=turn < ROUNDS - 1)
         found.append(votes)
-        _move(sums, scope, votes.take(votes.free), old.take(old.free))
-    labels = sums.labels
-    return _finish(labels, found), found
+        new = run.move(votes.take(votes.free), old.take(old.free))
+    return _finish(run.labels, found), found
 
 
-def _ask_more(cast: Cast, links: Links, asked: NDArray[np.bool_], new: NDArray[np.bool_]) -> None:
-    """Whoever is among these, or has one of them in its list, may vote otherwise than in the last run. new: (n,)."""
-    rows = np.flatnonzero(new & (cast.starts != NOISE))
-    if len(rows) == 0 or asked.all():
-        return
-    asked[rows] = True
-    starts = np.unique(cast.starts[rows]).astype(np.intp)
-    seeing = np.zeros(len(cast) + 1, dtype=np.bool_)
-    seeing[starts] = seeing[links.of(starts)[1]] = True
-    seeing[-1] = False
-    rows = np.flatnonzero(seeing[cast.starts] & ~asked)
-    is_new = np.append(new, False)
-    for start in range(0, len(rows), BLOCK):
-        part = rows[start : start + BLOCK]
-        near = is_new[cast.nearest[part]] & (cast.distances[part] < cast.reach)
-        asked[part[near.any(axis=1)]] = True
+class _Run:
+    """The groups as faces attach. scope: (n + 1,) bool, the faces of groups that are not what they were at this round of the last
+    run; NOISE at the end is one. Only faces that are asked may vote otherwise than then.
+    """
+
+    def __init__(self, cast: Cast, rule: Joining, course: Course, sums: Sums) -> None:
+        self.cast, self.rule, self.links, self.sums = cast, rule, course.links, sums
+        self.members = Members(course.starts[course.members], course.members)
+        self.labels = course.labels.copy()
+        self.sums.find_parts = self._find_parts
+        self.scope = np.append(np.zeros(len(cast), dtype=np.bool_), True)
+        self._asked = np.append(np.zeros(len(cast), dtype=np.bool_), True)
+        self._asking = [np.empty(0, dtype=np.intp)]
+        self._is_whole = (
+            sums.counts[self.labels[self.links.large]] > 1
+        )  # of each large start: its faces are together
+
+    def ask(self, rows: Names) -> None:
+        """These vote anew. Who is in a group that is too large for that will ever be."""
+        more = rows[~self._asked[rows]].astype(np.intp)
+        self._asked[more] = True
+        self._asking.append(more[self._may_ever_vote(more)])
+
+    def ask_beside(self, new: Rows) -> None:
+        """Whoever is among these, whose groups are new, or has one of them in its list."""
+        self.scope[new] = True
+        rows = new[self.cast.starts[new] != NOISE]
+        if len(rows) == 0:
+            return
+        self.ask(rows)
+        starts = distinct(self.cast.starts[rows]).astype(np.intp)
+        rows = self.members.of(distinct(np.append(starts, self.links.of(starts)[1])))[0]
+        rows = np.sort(rows[~self._asked[rows]])
+        rows = rows[self._may_ever_vote(rows)]
+        is_new = np.zeros(len(self.cast) + 1, dtype=np.bool_)
+        is_new[new] = True
+        for start in range(0, len(rows), BLOCK):
+            part = rows[start : start + BLOCK]
+            near = is_new[self.cast.nearest[part]] & (self.cast.distances[part] < self.cast.reach)
+            self.ask(part[near.any(axis=1)])
+
+    def _may_ever_vote(self, rows: Rows) -> NDArray[np.bool_]:
+        few = self.sums.counts[self.labels[rows]] <= SPLINTER
+        return np.asarray((few | ~self.cast.carries[rows]) & (self.labels[rows] != NOISE))
+
+    def count(self, old: Votes, carriers: bool) -> Votes:
+        """The votes of this round. old: those of the last run."""
+        rows = np.concatenate(self._asking)
+        self._asking = [rows]
+        rows = rows[self.cast.carries[rows] == carriers]
+        if carriers:
+            rows = rows[self.sums.counts[self.labels[rows]] <= SPLINTER]
+        votes = _count(self.cast, self.rule, self.sums, self.labels, np.sort(rows), carriers)
+        old = old.take(~self._asked[old.rows])
+        votes = _merge(
+            votes, old.take(self.cast.starts[old.rows] != NOISE)
+        )  # who takes no part has no vote that stands
+        return replace(votes, free=_free_places(self.cast.photos, self.labels, votes))
+
+    def move(self, votes: Votes, old: Votes) -> Rows:
+        """These rows attach. Whatever group they leave or come to otherwise than in the last run is in scope then. Returns
+        the rows, ascending, that are in scope now and were not.
+        """
+        reached = self._find_reached(votes, old)
+        left = self.labels[votes.rows].astype(np.intp)
+        wanted = np.zeros(len(self.cast) + 1, dtype=np.bool_)
+        wanted[reached] = wanted[left] = wanted[votes.groups] = True
+        touched = np.flatnonzero(np.take(wanted, self.labels))
+        wanted[:] = False
+        wanted[reached] = True
+        new = touched[wanted[self.labels[touched]]]
+        is_large, places = self.links.find_large(self.cast.starts[votes.rows])
+        self._is_whole[places[is_large]] = False
+        self.sums.shift_rows(votes.rows, left, votes.groups)
+        concerned = distinct(np.concatenate([left, votes.groups]))
+        self.labels[votes.rows] = votes.groups
+        labels = self.labels[touched]
+        groups, firsts, places = np.unique(labels, return_index=True, return_inverse=True)
+        self.labels[touched] = touched[firsts][places]
+        there = is_among(groups, concerned)
+        gone = concerned[~is_among(concerned, groups)]
+        self.sums.rename(groups[there], touched[firsts[there]], gone)
+        return new
+
+    def _find_reached(self, votes: Votes, old: Votes) -> Rows:
+        """The groups that come into scope."""
+        is_other = differ(len(self.scope), (votes.rows, votes.groups), (old.rows, old.groups))
+        rows, targets = np.concatenate([votes.rows, old.rows]), np.concatenate([votes.groups, old.groups])
+        homes = np.full(len(rows), NOISE, dtype=np.intp)
+        homes[rows != NOISE] = self.labels[rows[rows != NOISE]]
+        groups, places = np.unique(np.concatenate([homes, targets]), return_inverse=True)
+        homes, targets = places[: len(homes)], places[len(homes) :]
+        reached = self.scope[groups]
+        reached[homes[is_other]] = reached[targets[is_other]] = True
+        while True:
+            crossing = reached[homes] != reached[targets]
+            if not crossing.any():
+                break
+            reached[homes[crossing]] = reached[targets[crossing]] = True
+        return np.asarray(groups[reached & ~self.scope[groups]])
+
+    def _find_parts(self, groups: Rows) -> Parts:
+        keys = np.full(len(self.cast) + 1, NOISE, dtype=np.int32)
+        keys[groups] = np.arange(len(groups))
+        rows = np.flatnonzero(np.take(keys, self.labels) != NOISE)
+        rows = rows[self.cast.carries[rows]]
+        large = self.links.large
+        whole = np.flatnonzero((keys[self.labels[large]] != NOISE) & self._is_whole)
+        is_large, places = self.links.find_large(self.cast.starts[rows])
+        is_large[is_large] = self._is_whole[places[is_large]]
+        rows = rows[~is_large]
+        return Parts(
+            rows,
+            keys[self.labels[rows]].astype(np.intp),
+            self.links.sums[whole],
+            self.links.squares[whole],
+            keys[self.labels[large[whole]]].astype(np.intp),
+        )
 
 
-def _count(cast: Cast, rule: Joining, sums: Sums, rows: Rows, carriers: bool) -> Votes:
+def _count(
+    cast: Cast, rule: Joining, sums: Sums, labels: NDArray[np.int32], rows: Rows, carriers: bool
+) -> Votes:
     parts = [
-        _count_votes(cast, rule, sums, rows[start : start + BLOCK], carriers)
+        _count_votes(cast, rule, sums, labels, rows[start : start + BLOCK], carriers)
         for start in range(0, len(rows), BLOCK)
     ]
     return _concatenate([_NO_VOTES, *parts])
 
 
-def _count_votes(cast: Cast, rule: Joining, sums: Sums, rows: Rows, carriers: bool) -> Votes:
-    labels, counts = sums.labels, sums.counts
+def _count_votes(
+    cast: Cast, rule: Joining, sums: Sums, labels: NDArray[np.int32], rows: Rows, carriers: bool
+) -> Votes:
+    counts = sums.counts
     nearest, apart = cast.nearest[rows], cast.distances[rows].astype(np.float64)
     valid = (nearest >= 0) & (apart < cast.reach)
     theirs = np.where(valid, labels[nearest], 0)
@@ -147,7 +248,7 @@ def _count_votes(cast: Cast, rule: Joining, sums: Sums, rows: Rows, carriers: bo
     who, group = codes // max(size, 1), codes % max(size, 1)
     order = np.lexsort((group, -weighed, who))
     who, group, weighed = who[order], group[order], weighed[order]
-    first = np.flatnonzero(np.diff(who, prepend=-1))
+    first = first_places(who)
     second = np.full(len(first), NOISE, dtype=np.intp)
     has_second = np.diff(first, append=len(who)) > 1
     second[has_second] = group[first[has_second] + 1]
@@ -162,16 +263,17 @@ def _count_votes(cast: Cast, rule: Joining, sums: Sums, rows: Rows, carriers: bo
     return Votes(who, group, distances, second, to_second, np.zeros(len(who), dtype=np.bool_))
 
 
-def _free_places(photos: Rows, labels: Rows, votes: Votes) -> NDArray[np.bool_]:
+def _free_places(photos: Rows, labels: NDArray[np.int32], votes: Votes) -> NDArray[np.bool_]:
     """Which of these attach, nearest first, so that no photo has two faces of a group."""
     free = np.ones(len(votes.rows), dtype=np.bool_)
-    taking = labels != NOISE
-    several = np.bincount(photos[taking], minlength=len(photos) + 1) > 1
-    ours = several[photos[votes.rows]]
-    wanted = np.zeros(len(photos) + 1, dtype=np.bool_)
-    wanted[photos[votes.rows[ours]]] = True
-    rows = np.flatnonzero(taking & wanted[photos])
+    wanted = distinct(photos[votes.rows])
+    first = np.searchsorted(photos, wanted)
+    sizes = np.searchsorted(photos, wanted, side="right") - first
+    rows = spans(first, sizes)
+    rows = rows[labels[rows] != NOISE]
     taken = set(zip(labels[rows].tolist(), photos[rows].tolist(), strict=True))
+    several = wanted[np.bincount(np.searchsorted(wanted, photos[rows]), minlength=len(wanted)) > 1]
+    ours = is_among(photos[votes.rows], several)
     order = np.lexsort((votes.rows, votes.distances))
     for n in order[ours[order]].tolist():
         place = int(votes.groups[n]), int(photos[votes.rows[n]])
@@ -180,25 +282,7 @@ def _free_places(photos: Rows, labels: Rows, votes: Votes) -> NDArray[np.bool_]:
     return free
 
 
-def _move(sums: Sums, scope: NDArray[np.bool_], votes: Votes, old: Votes) -> None:
-    """These rows attach. Whatever group they leave or come to otherwise than in the last run is in scope then."""
-    labels, count = sums.labels, len(scope)
-    is_other = differ(count, (votes.rows, votes.groups), (old.rows, old.groups))
-    rows, targets = np.concatenate([votes.rows, old.rows]), np.concatenate([votes.groups, old.groups])
-    homes = np.append(labels, NOISE)[rows]
-    reached = scope.copy()
-    reached[homes[is_other]] = reached[targets[is_other]] = True
-    while True:
-        crossing = reached[homes] != reached[targets]
-        if not crossing.any():
-            break
-        reached[homes[crossing]] = reached[targets[crossing]] = True
-    reached[-1] = False
-    scope[:-1] |= reached[labels]
-    sums.move_rows(votes.rows, votes.groups)
-
-
-def _finish(labels: Rows, found: list[Votes]) -> Joined:
+def _finish(labels: NDArray[np.int32], found: list[Votes]) -> Joined:
     """Of a row that attached twice the last time counts."""
     sizes = np.bincount(labels[labels != NOISE], minlength=len(labels) + 1)
     final = np.where(sizes[labels] > 1, labels, NOISE).astype(np.int32)

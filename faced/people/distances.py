@@ -48,8 +48,8 @@ class Pairs:
     def __len__(self) -> int:
         return len(self.ones)
 
-    def take(self, which: NDArray[np.bool_]) -> "Pairs":
-        """Some of them, in the same order."""
+    def take(self, which: NDArray[np.bool_] | NDArray[np.intp]) -> "Pairs":
+        """Some of them, in that order."""
         return Pairs(self.ones[which], self.others[which], self.distances[which])
 
 

@@ -1,70 +1,78 @@
 """Groups of faces as sums: their middles, how wide they are, which go to which. Pure.
 
 Sums are exact (whole numbers of 2**-32), so that a face can be added and taken away again, and a middle is the same
-whichever way it came about. A group is called by its first row.
+whichever way it came about. A group is called by its first row. Nothing here passes over all faces: whose faces a group
+has is asked of whoever knows.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from faced.model import Floats
 from faced.people.faces import NOISE
+from faced.people.rows import distinct, first_places, is_among
 
 __all__ = [
     "DIGITS",
-    "Known",
+    "Names",
     "Pairs",
+    "Parts",
     "Rows",
     "Sums",
+    "add_rows",
     "choose_moves",
+    "count_faces",
     "differ",
     "exact_vectors",
     "middle_distances",
     "shared_photos",
-    "sum_by_label",
+    "sum_rows",
 ]
 
 Rows: TypeAlias = NDArray[np.intp]
+Names: TypeAlias = NDArray[np.signedinteger[Any]]
+"""Of groups, or of starts: rows too."""
 Exact: TypeAlias = NDArray[np.float64]
 """Whole numbers: so many SHARES."""
 
 SHARES = 2.0**32
-BLOCK = 1 << 10
-"""Vectors that are looked at at once: a megabyte."""
+BLOCK = 1 << 8
+"""Vectors that are looked at at once: a quarter of a megabyte, which stays in the cache."""
 DIGITS = 9
 """Distances that differ in a later decimal are the same: the rounding of a division is no reason."""
 
 
 def exact_vectors(embeddings: Floats) -> Exact:
     """Embeddings as whole numbers; sums of less than two million of them are exact."""
-    exact: Exact = np.rint(embeddings * SHARES)
-    return exact
+    exact = embeddings * np.float32(SHARES)  # a power of two: exact, and so is rounding to whole numbers
+    return np.asarray(np.rint(exact, out=exact).astype(np.float64))
 
 
-def sum_by_label(
-    embeddings: Floats, rows: Rows, labels: NDArray[np.signedinteger], wanted: Rows
-) -> tuple[Exact, Exact]:
-    """(m, 128) the sums of the rows with each wanted label, and (m,) of their squares. wanted: ascending, all labels of the
-    rows among them.
-    """
-    sums, squares = np.zeros((len(wanted), embeddings.shape[1])), np.zeros(len(wanted))
-    for places, start, order in _runs(np.searchsorted(wanted, labels[rows])):
-        exact = exact_vectors(embeddings[rows[order]].astype(np.float64))
-        sums[places] += np.add.reduceat(exact, start, axis=0)
-        squares[places] += np.add.reduceat(_squares(exact), start)
-    return sums, squares
+def count_faces(labels: NDArray[np.int32], which: NDArray[np.bool_] | np.bool_) -> NDArray[np.int32]:
+    """(n,) how many of some of n faces each label has; NOISE is none."""
+    found = np.bincount(np.where(which, labels, np.int32(NOISE)) + 1, minlength=len(labels) + 1)
+    return found[1:].astype(np.int32)
 
 
-def _runs(keys: Rows):  # type: ignore[no-untyped-def]
-    """In blocks: the keys of a block, where each begins, and the places in their order."""
+def sum_rows(embeddings: Floats, rows: Rows, keys: Rows, count: int) -> tuple[Exact, Exact]:
+    """(count, 128) the sums of the rows of each key, which are below count, and (count,) of their squares."""
+    sums, squares = np.zeros((count, embeddings.shape[1])), np.zeros(count)
     order = np.argsort(keys, kind="stable")
     for first in range(0, len(order), BLOCK):
         part = order[first : first + BLOCK]
-        start = np.flatnonzero(np.diff(keys[part], prepend=-1))
-        yield keys[part[start]], start, part
+        exact, mine = exact_vectors(embeddings[rows[part]]), keys[part]
+        starts = first_places(mine)
+        if len(starts) == len(part):
+            sums[mine] += exact
+            squares[mine] += _squares(exact)
+        else:
+            sums[mine[starts]] += np.add.reduceat(exact, starts, axis=0)
+            squares[mine[starts]] += np.add.reduceat(_squares(exact), starts)
+    return sums, squares
 
 
 def middle_distances(sums: Exact, counts: Rows, other_sums: Exact, other_counts: Rows) -> NDArray[np.float64]:
@@ -72,45 +80,61 @@ def middle_distances(sums: Exact, counts: Rows, other_sums: Exact, other_counts:
     squares = np.empty(len(sums))
     for start in range(0, len(sums), BLOCK):
         part = slice(start, start + BLOCK)
-        gap = sums[part] / counts[part, None] - other_sums[part] / other_counts[part, None]
-        squares[part] = (gap * gap).sum(axis=1)
+        gap = sums[part] / counts[part, None]
+        gap -= other_sums[part] / other_counts[part, None]
+        squares[part] = np.vecdot(gap, gap)
     return np.asarray(np.round(np.sqrt(squares) / SHARES, DIGITS))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Known:
-    """Sums that are known: of faces that are in one group as long as groups only join.
-
-    starts: (q,) the first row of each such set. inside: (n,) bool, the faces of all of them. sums: (q, 128). squares: (q,).
+class Parts:
+    """The faces that carry of some groups, numbered as these were asked for: the rows of some, (m,) with the number of
+    the group, (m,), and sums that are known of all others, (q, 128), and of their squares, (q,), with the numbers.
     """
 
-    starts: Rows
-    inside: NDArray[np.bool_]
+    rows: Rows
+    keys: Rows
     sums: Exact
     squares: Exact
+    sum_keys: Rows
 
 
 class Sums:
     """The sums of the groups that were asked for, as groups change."""
 
-    def __init__(self, embeddings: Floats, carries: NDArray[np.bool_], labels: Rows, known: "Known") -> None:
-        """labels: (n,) the first row of each face's group, NOISE: none. To be told of every change of them."""
-        self.labels = labels
-        self.counts = np.bincount(labels[carries], minlength=len(labels))
-        self._embeddings, self._carries, self._known = embeddings, carries, known
-        self._places = np.full(len(labels), -1, dtype=np.int32)
+    def __init__(
+        self,
+        embeddings: Floats,
+        carries: NDArray[np.bool_],
+        counts: NDArray[np.int32],
+        find_parts: Callable[[Rows], Parts],
+    ) -> None:
+        """counts: (n,) faces that carry of each group; changed here. To be told of every change of groups. find_parts: of
+        groups that differ, when they are asked for.
+        """
+        self.counts = counts
+        self.find_parts = find_parts
+        self._embeddings, self._carries = embeddings, carries
+        self._places = np.full(len(counts), -1, dtype=np.int32)
         self._sums = np.empty((0, embeddings.shape[1]))
         self._squares = np.empty(0)
         self._size = 0
 
     def middles(self, groups: Rows) -> NDArray[np.float64]:
         """(m, 128), in SHARES, of groups with faces that carry."""
-        found = np.empty((len(groups), self._embeddings.shape[1]))
+        self._ensure(groups[~self._are_single(groups)])
+        return self._middles(groups)
+
+    def _middles(self, groups: Rows) -> NDArray[np.float64]:
         singles = self._are_single(groups)
-        found[singles] = exact_vectors(self._embeddings[groups[singles]].astype(np.float64))
+        if singles.all():
+            return exact_vectors(self._embeddings[groups])
+        found = np.empty((len(groups), self._embeddings.shape[1]))
+        found[singles] = exact_vectors(self._embeddings[groups[singles]])
         rest = groups[~singles]
-        self._ensure(rest)
-        found[~singles] = self._sums[self._places[rest]] / self.counts[rest][:, None]
+        sums = self._sums[self._places[rest]]
+        sums /= self.counts[rest][:, None]
+        found[~singles] = sums
         return found
 
     def _are_single(self, groups: Rows) -> NDArray[np.bool_]:
@@ -124,7 +148,7 @@ class Sums:
         for start in range(0, len(groups), BLOCK):
             part = slice(start, start + BLOCK)
             middles = self._sums[places[part]] / counts[part, None] / SHARES
-            lengths[part] = (middles * middles).sum(axis=1)
+            lengths[part] = np.vecdot(middles, middles)
         spreads = (self._squares[places] / SHARES - counts * lengths) / np.maximum(counts - 1, 1)
         return np.where(counts > 1, np.round(spreads, DIGITS), 0.0)
 
@@ -137,119 +161,94 @@ class Sums:
         found = np.empty(len(ones))
         for start in range(0, len(ones), BLOCK):
             part = slice(start, start + BLOCK)
-            gap = (self.middles(ones[part]) - self.middles(others[part])) / SHARES
-            found[part] = (gap * gap).sum(axis=1)
+            gap = self._middles(ones[part])
+            gap -= self._middles(others[part])
+            gap /= SHARES
+            found[part] = np.vecdot(gap, gap)
         found += noise * (2 - 1 / self.counts[ones] - 1 / self.counts[others])
         return np.asarray(np.round(np.sqrt(found), DIGITS))
 
     def measure_rows(self, rows: Rows, groups: Rows) -> NDArray[np.float64]:
         """(m,) Euclidean distance of each row to the middle of a group."""
+        self._ensure(groups[~self._are_single(groups)])
         found = np.empty(len(rows))
         for start in range(0, len(rows), BLOCK):
             part = slice(start, start + BLOCK)
-            exact = self._embeddings[rows[part]].astype(np.float64)
-            gap = exact - self.middles(groups[part]) / SHARES
-            found[part] = np.sqrt((gap * gap).sum(axis=1))
+            gap = self._middles(groups[part])
+            gap /= -SHARES
+            gap += self._embeddings[rows[part]]
+            found[part] = np.sqrt(np.vecdot(gap, gap))
         return np.asarray(np.round(found, DIGITS))
 
-    def join(self, movers: Rows, targets: Rows) -> Rows:
-        """Each mover, whole, goes to a target that stays. Returns (n + 1,) what each group is called now, NOISE last."""
+    def join(self, movers: Rows, targets: Rows, called: Rows) -> None:
+        """Each mover, whole, goes to a target that stays and is `called` so then, (m,)."""
         known = self._places[targets] >= 0
         self._ensure(movers[known])
         into, out = self._places[targets[known]], self._places[movers[known]]
-        np.add.at(self._sums, into, self._sums[out])
-        np.add.at(self._squares, into, self._squares[out])
-        called = _as_called(len(self.labels))
-        np.minimum.at(called, targets, movers)
-        called[movers] = called[targets]
+        add_rows(self._sums, into, self._sums[out])
+        add_rows(self._squares, into, self._squares[out])
         places = self._places[targets]
         np.add.at(self.counts, targets, self.counts[movers])
         counts = self.counts[targets]
-        self._places[movers] = -1
-        self._places[targets] = -1
+        self._places[movers] = self._places[targets] = -1
         self.counts[movers] = self.counts[targets] = 0
-        self._places[called[targets]], self.counts[called[targets]] = places, counts
-        self.labels = called[self.labels]
-        return called
+        self._places[called], self.counts[called] = places, counts
 
-    def move_rows(self, rows: Rows, groups: Rows) -> Rows:
-        """Each row leaves its group for another. Returns the rows whose group has another name or other faces now."""
-        left = self.labels[rows]
+    def shift_rows(self, rows: Rows, left: Rows, groups: Rows) -> None:
+        """Each row leaves a group for another. What these are called is told by `rename`."""
         carried = self._carries[rows]
         for sign, those in ((-1, left), (1, groups)):
             known = carried & (self._places[those] >= 0)
-            exact = exact_vectors(self._embeddings[rows[known]].astype(np.float64))
-            np.add.at(self._sums, self._places[those[known]], sign * exact)
-            np.add.at(self._squares, self._places[those[known]], sign * _squares(exact))
+            exact = exact_vectors(self._embeddings[rows[known]])
+            add_rows(self._sums, self._places[those[known]], sign * exact)
+            add_rows(self._squares, self._places[those[known]], sign * _squares(exact))
             np.add.at(self.counts, those[carried], sign)
-        self._forget(rows)
-        self.labels[rows] = groups
-        concerned = np.zeros(len(self.labels) + 1, dtype=np.bool_)
-        concerned[left] = concerned[groups] = True
-        concerned[-1] = False
-        touched = np.flatnonzero(concerned[self.labels])
-        called = _as_called(len(self.labels))
-        old = self.labels[touched][::-1]
-        called[old] = touched[::-1]  # the first row of each stands
-        olds = np.flatnonzero(concerned[:-1])
-        emptied = np.ones(len(olds), dtype=np.bool_)
-        emptied[np.searchsorted(olds, old)] = False
+
+    def rename(self, olds: Names, news: Names, gone: Names) -> None:
+        """These groups are called otherwise now; others are gone."""
         places, counts = self._places[olds], self.counts[olds]
-        self._places[olds], self.counts[olds] = -1, 0
-        there = ~emptied
-        self._places[called[olds[there]]], self.counts[called[olds[there]]] = places[there], counts[there]
-        self.labels[touched] = called[self.labels[touched]]
-        return touched
+        self._places[gone] = self._places[olds] = -1
+        self.counts[gone] = self.counts[olds] = 0
+        self._places[news], self.counts[news] = places, counts
 
-    def split(self, rows: Rows, labels: Rows) -> None:
-        """These rows, whole groups of now, are the groups that these labels say. Nothing is known of them any more."""
-        self._forget(rows)
-        old = np.unique(self.labels[rows])
-        self._places[old], self.counts[old] = -1, 0
-        self.labels[rows] = labels
-        self._places[labels] = -1
-        self.counts += np.bincount(labels[self._carries[rows]], minlength=len(self.counts))
+    def forget(self, groups: Names, counts: NDArray[np.integer] | int) -> None:
+        """Of these groups, which have so many faces that carry, nothing is known any more."""
+        self._places[groups], self.counts[groups] = -1, counts
 
-    def _forget(self, rows: Rows) -> None:
-        """Of no set with one of these rows is anything known any more."""
-        known, labels = self._known, self.labels
-        apart = np.zeros(len(labels) + 1, dtype=np.bool_)
-        apart[labels[rows[known.inside[rows]]]] = True
-        apart[-1] = False
-        if apart.any():
-            inside = known.inside & ~apart[labels]
-            there = inside[known.starts]
-            self._known = Known(known.starts[there], inside, known.sums[there], known.squares[there])
+    def restrict(self, groups: Rows, counts: NDArray[np.int32]) -> None:
+        """Only of these groups is known what is; all have so many faces that carry, (n,)."""
+        places = np.full(len(counts), -1, dtype=np.int32)
+        places[groups] = self._places[groups]
+        self._places, self.counts = places, counts
 
     def _ensure(self, groups: Rows) -> None:
         missing = groups[self._places[groups] < 0]
         if len(missing) == 0:
             return
-        missing = np.unique(missing)
+        missing = distinct(missing)
         room = self._size + len(missing)
         if room > len(self._sums):
             self._sums = _with_room(self._sums, self._size, room * 5 // 4)
             self._squares = _with_room(self._squares, self._size, room * 5 // 4)
-        new = np.arange(self._size, room)
-        wanted = np.zeros(len(self.labels) + 1, dtype=np.bool_)
-        wanted[missing] = True
-        known = self._known
-        rows = np.flatnonzero(wanted[self.labels])
-        rows = rows[self._carries[rows] & ~known.inside[rows]]
-        sums, squares = sum_by_label(self._embeddings, rows, self.labels, missing)
-        whole = np.flatnonzero(wanted[self.labels[known.starts]])
-        places = np.searchsorted(missing, self.labels[known.starts[whole]])
-        np.add.at(sums, places, known.sums[whole])
-        np.add.at(squares, places, known.squares[whole])
-        self._sums[new], self._squares[new] = sums, squares
-        self._places[missing] = new
+        parts = self.find_parts(missing)
+        sums, squares = sum_rows(self._embeddings, parts.rows, parts.keys, len(missing))
+        add_rows(sums, parts.sum_keys, parts.sums)
+        add_rows(squares, parts.sum_keys, parts.squares)
+        self._sums[self._size : room], self._squares[self._size : room] = sums, squares
+        self._places[missing] = np.arange(self._size, room)
         self._size = room
 
 
-def _as_called(count: int) -> Rows:
-    called = np.arange(count + 1)
-    called[-1] = NOISE
-    return called
+def add_rows(column: Exact, places: Names, more: Exact) -> None:
+    """More at each place, which may come several times; as numpy's add.at, but sooner."""
+    if len(places) == 0:
+        return
+    order = np.argsort(places, kind="stable")
+    places = places[order]
+    starts = first_places(places)
+    column[places[starts]] += (
+        more[order] if len(starts) == len(places) else np.add.reduceat(more[order], starts, axis=0)
+    )
 
 
 def _with_room(column: Exact, size: int, room: int) -> Exact:
@@ -259,7 +258,7 @@ def _with_room(column: Exact, size: int, room: int) -> Exact:
 
 
 def _squares(exact: Exact) -> Exact:
-    return np.asarray(np.rint((exact * exact).sum(axis=1) / SHARES))
+    return np.asarray(np.rint(np.vecdot(exact, exact) / SHARES))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -275,7 +274,7 @@ class Pairs:
         return Pairs(self.ones[which], self.others[which], self.distances[which])
 
 
-def choose_moves(pairs: Pairs, counts: Rows) -> tuple[Rows, Rows]:
+def choose_moves(pairs: Pairs, counts: NDArray[np.integer]) -> tuple[Rows, Rows]:
     """Which groups go to which now, nearest first: each to its nearest, if that one is larger and stays.
 
     Two that are each other's nearest join, the smaller into the larger. counts: (n,) faces of each group.
@@ -284,15 +283,13 @@ def choose_moves(pairs: Pairs, counts: Rows) -> tuple[Rows, Rows]:
     theirs = np.concatenate([pairs.others, pairs.ones])
     far = np.concatenate([pairs.distances, pairs.distances])
     order = np.lexsort((theirs, far, mine))
-    first = order[np.flatnonzero(np.diff(mine[order], prepend=-1))]
+    first = order[first_places(mine[order])]
     movers, targets, far = mine[first], theirs[first], far[first]
-    nearest = np.full(len(counts), -1, dtype=np.intp)
-    nearest[movers] = targets
-    mutual = nearest[targets] == movers
+    where = np.searchsorted(movers, targets)  # who is in a pair has a nearest one
+    mutual = targets[where] == movers
     smaller = (counts[movers] < counts[targets]) | ((counts[movers] == counts[targets]) & (movers > targets))
-    stays = np.zeros(len(counts), dtype=np.bool_)
-    stays[movers[mutual & ~smaller]] = True
-    moves = np.where(mutual, smaller, stays[targets] & (counts[movers] <= counts[targets]))
+    stays = mutual & ~smaller
+    moves = np.where(mutual, smaller, stays[where] & (counts[movers] <= counts[targets]))
     order = np.lexsort((movers[moves], far[moves]))
     return movers[moves][order], targets[moves][order]
 
@@ -301,33 +298,22 @@ def differ(count: int, now: tuple[Rows, Rows], then: tuple[Rows, Rows]) -> NDArr
     """Which moves of now, and then which of another time, are not in the other. Both: who moves, below count, once; and
     where to. NOISE moves nowhere now.
     """
-    found = []
-    for (movers, targets), (others, theirs) in ((now, then), (then, now)):
-        table = np.full(count, -2, dtype=np.intp)
-        table[others] = theirs
-        found.append((table[movers] != targets) | (movers == NOISE))
-    return np.concatenate(found)
+    one, other = (movers * count + targets for movers, targets in (now, then))
+    return ~np.concatenate([is_among(one, other), is_among(other, one)]) | (
+        np.concatenate([now[0], then[0]]) < 0
+    )
 
 
-def shared_photos(labels: Rows, photos: Rows, rows: Rows, pairs: Pairs) -> NDArray[np.bool_]:
-    """(p,) which pairs of groups have faces in one photo. photos: (n,) ascending. rows: ascending, those whose photo
-    has more of them.
+def shared_photos(pairs: Pairs, groups: Rows, photos: Rows, count: int) -> NDArray[np.bool_]:
+    """(p,) which pairs of groups have faces in one photo. groups, photos: (m,) of all their faces, the photos ascending,
+    below count as groups are.
     """
-    count = len(labels)
-    concerned = np.zeros(count + 1, dtype=np.bool_)
-    concerned[pairs.ones] = concerned[pairs.others] = True
-    rows = rows[concerned[labels[rows]]]
-    groups, where = labels[rows], photos[rows]
     found = [np.empty(0, dtype=np.intp)]
-    for apart in range(1, len(rows)):
-        same = where[apart:] == where[:-apart]
+    for apart in range(1, len(groups)):
+        same = photos[apart:] == photos[:-apart]
         if not same.any():
             break
         one, other = groups[apart:][same], groups[:-apart][same]
         found.append(np.minimum(one, other) * count + np.maximum(one, other))
     shared = np.concatenate(found)
-    return (
-        np.isin(pairs.ones * count + pairs.others, shared)
-        if len(shared)
-        else np.zeros(len(pairs.ones), np.bool_)
-    )
+    return is_among(pairs.ones * count + pairs.others, shared)

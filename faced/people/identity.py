@@ -14,183 +14,22 @@ must be nearer than others (see `years`).
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from enum import IntEnum
-from functools import cached_property
 from hashlib import blake2b
 
 import numpy as np
 from numpy.typing import NDArray
 
 from faced.model import FaceId, PersonId
+from faced.people.answer import Assignment, Columns, Last, Part, Why
 from faced.people.division import Claims, Nearness, claim_faces, find_owners
-from faced.people.faces import NOISE, Attached, Attachment, Clusters, Faces
+from faced.people.faces import NOISE, Clusters, Faces
+from faced.people.groups import count_faces
 from faced.people.numbers import number_persons
 from faced.people.photos import keep_nearest, split_photos
 from faced.people.said import Said
 from faced.people.years import find_rooms, is_before, is_far_for_child
 
 __all__ = ["Assignment", "Last", "Why", "assign_persons"]
-
-
-class Why(IntEnum):
-    """For what reason a face is somebody's."""
-
-    NOBODYS = 0
-    PINNED = 1
-    ANCHORED = 2
-    COPY = 3
-    OWNED = 4
-    UNOWNED = 5
-
-
-class Part(IntEnum):
-    """What a face is to its cluster."""
-
-    NONE = 0
-    IN = 1
-    CORE = 2
-
-
-EDGE = 1e-6
-"""Of a hundredth."""
-ROUNDED = 100
-"""Of so many faces and more it is told about how many they are."""
-_SAID = {int(Why.PINNED): "pinned by you", int(Why.ANCHORED): "there when you named this person"}
-_COPY, _OWNED, _CORE = int(Why.COPY), int(Why.OWNED), int(Part.CORE)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Columns:
-    """n faces, a row each.
-
-    owners: (n,) int64 persons; 0: nobody's. reasons: (n,) int8, Why. sizes: (n,) of the cluster. distances: (n,)
-    Euclidean, to what the reason says. seconds: (n,) to the next person, inf without one. labels: (n,) the cluster of
-    what no word speaks of, or NOISE. judged: (n,) uint64, of whom the distances of an owned face speak. runners_up: (n,)
-    int64 the next person, 0 without one. parts: (n,) int8, Part.
-    """
-
-    owners: NDArray[np.int64]
-    reasons: NDArray[np.int8]
-    sizes: NDArray[np.int32]
-    distances: NDArray[np.float64]
-    seconds: NDArray[np.float64]
-    labels: NDArray[np.int32]
-    judged: NDArray[np.uint64]
-    runners_up: NDArray[np.int64]
-    parts: NDArray[np.int8]
-
-    @classmethod
-    def blank(cls, count: int) -> "_Columns":
-        return cls(
-            np.zeros(count, dtype=np.int64),
-            np.zeros(count, dtype=np.int8),
-            np.zeros(count, dtype=np.int32),
-            np.full(count, np.nan),
-            np.full(count, np.inf),
-            np.full(count, NOISE, dtype=np.int32),
-            np.zeros(count, dtype=np.uint64),
-            np.zeros(count, dtype=np.int64),
-            np.zeros(count, dtype=np.int8),
-        )
-
-
-@dataclass(frozen=True, eq=False)
-class Assignment:
-    """Whose each face is, and why. A group that is nobody known yet has a number below zero: -1, -2, … in the order in
-    which they get their ids; reasons that speak of it call it `Person -1`.
-    """
-
-    ids: NDArray[np.int64]
-    columns: _Columns
-    attached: Attached
-
-    @property
-    def owners(self) -> NDArray[np.int64]:
-        """(n,) the person of each face; 0: nobody's."""
-        return self.columns.owners
-
-    @property
-    def new_count(self) -> int:
-        """How many new ids are wanted."""
-        return -int(min(self.owners.min(initial=0), 0))
-
-    @cached_property
-    def persons(self) -> dict[FaceId, int]:
-        """Whose each face is; a face that is nobody's is left out."""
-        rows = np.flatnonzero(self.owners)
-        pairs = zip(self.ids[rows].tolist(), self.owners[rows].tolist(), strict=True)
-        return {FaceId(face): person for face, person in pairs}
-
-    @cached_property
-    def reasons(self) -> dict[FaceId, str]:
-        """Why, in plain words."""
-        rows = np.flatnonzero(self.owners)
-        return dict(zip(map(FaceId, self.ids[rows].tolist()), self.explain(rows), strict=True))
-
-    def explain(self, rows: NDArray[np.intp]) -> list[str]:
-        """Why these rows are whose they are, in plain words."""
-        wanted = set(rows.tolist()) if len(rows) < len(self.attached) else self.attached
-        attached = {row: self.attached[row] for row in wanted if row in self.attached}
-        mine = self.columns
-        facts = zip(
-            mine.reasons[rows].tolist(),
-            mine.parts[rows].tolist(),
-            _round_sizes(mine.sizes[rows]).tolist(),
-            *(column[rows].tolist() for column in (mine.distances, mine.runners_up, mine.seconds)),
-            strict=True,
-        )
-        return [
-            _explain(attached.get(row), *one) + self._tell_second(row, attached.get(row))
-            for row, one in zip(rows.tolist(), facts, strict=True)
-        ]
-
-    def _tell_second(self, row: int, attachment: Attachment | None) -> str:
-        """Whose the cluster is that came second for a face that attached, where that is somebody else's."""
-        if attachment is None or attachment.second == NOISE or self.columns.reasons[row] < Why.OWNED:
-            return ""
-        person = int(self.owners[attachment.second])
-        if person in (0, self.owners[row]):
-            return ""
-        return f"; Person {person} came second, that middle is {attachment.second_distance:.2f} away"
-
-    def find_changed(self, last: "Last") -> NDArray[np.intp]:
-        """The rows that have another reason than in the last run. (Whose they were, what is stored says better.)"""
-        old, new = last.rows()
-        mine, theirs = self.columns, last.assignment.columns
-        same = np.ones(len(old), dtype=np.bool_)
-        for name in ("reasons", "runners_up", "parts"):
-            same &= getattr(mine, name)[new] == getattr(theirs, name)[old]
-        same &= _round_sizes(mine.sizes[new]) == _round_sizes(theirs.sizes[old])
-        for name in ("distances", "seconds"):
-            same &= _sound_alike(getattr(mine, name)[new], getattr(theirs, name)[old])
-        for one, other in zip(self._attached(), last.assignment._attached(), strict=True):
-            same &= _sound_alike(one[new], other[old])
-        is_changed = np.ones(len(self.ids), dtype=np.bool_)
-        is_changed[new[same]] = False
-        return np.flatnonzero(is_changed)
-
-    def _attached(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-        distances, seconds, persons = np.full((3, len(self.ids)), -1.0)
-        distances[self.attached.rows] = self.attached.distances
-        has_second = self.attached.seconds != NOISE
-        rows = self.attached.rows[has_second]
-        seconds[rows] = self.attached.second_distances[has_second]
-        persons[rows] = self.owners[self.attached.seconds[has_second]]
-        return distances, seconds, persons
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Last:
-    """The last run. moved: (n then,) the row of each of its faces now, -1 when it is gone or another than it was."""
-
-    assignment: Assignment
-    moved: NDArray[np.int32]
-
-    def rows(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        """(m,) rows then, and (m,) the same faces' rows now."""
-        old = np.flatnonzero(self.moved >= 0)
-        return old, self.moved[old].astype(np.intp)
 
 
 def assign_persons(
@@ -210,7 +49,7 @@ def assign_persons(
     owners = find_owners(claims, clusters)
     nearness = Nearness(faces.embeddings, claims)
     known = said.named | said.kept | frozenset(said.anchors.values())
-    columns, photos = _Columns.blank(len(faces)), faces.number_photos()
+    columns, photos = Columns.blank(len(faces)), faces.number_photos()
     _follow_copies(columns, clusters, claims, nearness)
     _divide_clusters(columns, faces, clusters, claims, owners, nearness, last)
     columns.labels[:] = _leave_unowned(clusters, claims, owners, known)
@@ -240,7 +79,7 @@ def _as_column(faces: Faces, previous: Mapping[FaceId, PersonId] | NDArray[np.in
     return np.fromiter(persons, dtype=np.int64, count=len(faces))
 
 
-def _follow_copies(columns: _Columns, clusters: Clusters, claims: Claims, nearness: Nearness) -> None:
+def _follow_copies(columns: Columns, clusters: Clusters, claims: Claims, nearness: Nearness) -> None:
     """Near-copies that are in no cluster go with the one of them that the user spoke of, if with one person."""
     claimed = claims.rows()
     persons: dict[int, set[PersonId]] = {}
@@ -259,7 +98,7 @@ def _follow_copies(columns: _Columns, clusters: Clusters, claims: Claims, nearne
 
 
 def _divide_clusters(
-    columns: _Columns,
+    columns: Columns,
     faces: Faces,
     clusters: Clusters,
     claims: Claims,
@@ -306,7 +145,7 @@ class _Judged:
         self.runners_up = np.zeros(count, dtype=np.int64)
         if last is None:
             return
-        old, new = last.rows()
+        old, new = last.rows
         columns = last.assignment.columns
         is_owned = (
             columns.reasons[old] == Why.OWNED
@@ -317,45 +156,10 @@ class _Judged:
         self.runners_up[new] = columns.runners_up[old]
 
 
-def _round_sizes(sizes: NDArray[np.int32]) -> NDArray[np.int32]:
-    """As they are told: from ROUNDED on in two digits, or each photo that comes would change what is said of all others."""
-    told = sizes
-    for power in range(1, 6):
-        told = np.where(sizes >= ROUNDED * 10 ** (power - 1), (sizes // 10**power) * 10**power, told)
-    return told
-
-
-def _sound_alike(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Which distances are the same when two decimals are told; those that are near the edge of a hundredth, when they are equal."""
-    equal: NDArray[np.bool_] = (one == other) | ((one != one) & (other != other))
-    there = np.flatnonzero(~equal & np.isfinite(one) & np.isfinite(other))
-    first, second = 100 * one[there], 100 * other[there]
-    is_edge = (np.abs(first % 1 - 0.5) < EDGE) | (np.abs(second % 1 - 0.5) < EDGE)
-    equal[there] = (np.rint(first) == np.rint(second)) & ~is_edge
-    return equal
-
-
 def _sign(persons: tuple[PersonId, ...], nearness: Nearness) -> int:
     """A number that says what the user said of these persons' faces; never 0."""
     text = b"".join(b"%d:" % person + nearness.sign(person) for person in persons)
     return int.from_bytes(blake2b(text, digest_size=8).digest(), "little") | 1
-
-
-def _explain(
-    attachment: Attachment | None, why: int, part: int, size: int, far: float, runner_up: int, second: float
-) -> str:
-    if why == _COPY:
-        return "a near-copy of a face that you gave this person"
-    place = "at the core of" if part == _CORE else "in"
-    if attachment is not None:
-        place = f"attached (most faces near it are there, the middle is {attachment.distance:.2f} away) to"
-    if why in _SAID:
-        return f"{_SAID[why]}; {place} a cluster" if part else _SAID[why]
-    many = f"about {size}" if size >= ROUNDED else f"{size}"
-    if why != _OWNED:
-        return f"{place} a cluster of {many} faces, {far:.2f} from its middle"
-    reason = f"{place} a cluster of {many} faces that is this person's by name, {far:.2f} from the nearest one you gave"
-    return f"{reason} (Person {runner_up} is second: {second:.2f})" if runner_up else reason
 
 
 def _leave_unowned(
@@ -404,7 +208,7 @@ def _last_numbers(
 
 
 def _number_unowned(
-    columns: _Columns,
+    columns: Columns,
     faces: Faces,
     photos: NDArray[np.intp],
     before: NDArray[np.int64],
@@ -428,21 +232,20 @@ def _known_distances(
     """(n,) the distance of each face to the middle of its cluster, and where it is that of the last run: in clusters that
     have the same faces.
     """
-    far, is_known = np.zeros(len(labels)), np.zeros(len(labels), dtype=np.bool_)
+    far = np.zeros(len(labels))
     if last is None:
-        return far, is_known
-    old, new = last.rows()
+        return far, np.zeros(len(labels), dtype=np.bool_)
+    old, new = last.rows
     columns = last.assignment.columns
     was = np.full(len(labels), NOISE, dtype=np.int32)
     was[new] = np.append(last.moved, NOISE)[columns.labels[old]]
-    sizes = np.bincount(columns.labels[columns.labels != NOISE], minlength=len(columns.labels))
-    had = np.zeros(len(labels) + 1, dtype=np.intp)
-    had[last.moved[old]] = sizes[old]
-    clustered = np.flatnonzero(labels != NOISE)
-    now = np.bincount(labels[clustered], minlength=len(labels))
-    is_other = np.zeros(len(labels), dtype=np.bool_)
-    mine = labels[clustered]
-    is_other[mine[(was[clustered] != mine) | (had[mine] != now[mine])]] = True
-    is_known[clustered] = ~is_other[mine]
+    everybody = np.True_
+    sizes = count_faces(columns.labels, everybody)
+    had = np.zeros(len(labels), dtype=np.int32)
+    had[new] = sizes[old]
+    is_other = np.append(had != count_faces(labels, everybody), False)
+    is_other[labels[was != labels]] = True
+    is_other[NOISE] = False
+    is_known = ~is_other[labels] & (labels != NOISE)
     far[new] = columns.distances[old]
     return far, is_known

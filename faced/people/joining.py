@@ -11,8 +11,9 @@ each of which all groups decide at once by what the round before left, so nothin
 equally near ones go by content (row) order. Never is the user's word looked at here: see `identity`.
 
 What each round saw and did is kept. When faces come or go, a round is played again only for groups that are not what
-they were (the *scope*, which grows as its groups meet others); of all others it is known what they do. The result is
-that of playing everything anew.
+they were (the *scope*, which grows as its groups meet others); of all others it is known what they do, and looked up
+where somebody in scope meets them (`past`), so that no round passes over all faces. The result is that of playing
+everything anew.
 """
 
 from dataclasses import dataclass
@@ -21,10 +22,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faced.people.faces import NOISE
-from faced.people.groups import Pairs, Rows, Sums, choose_moves, differ, shared_photos
+from faced.people.groups import (
+    Names,
+    Pairs,
+    Parts,
+    Rows,
+    Sums,
+    choose_moves,
+    count_faces,
+    differ,
+    shared_photos,
+)
 from faced.people.links import Cast, Change, Links, follow_links, make_links, shift_starts
+from faced.people.past import Past, Round, name_groups, no_round
+from faced.people.rows import distinct, is_among
+from faced.people.starts import Members, follow_members, make_members
 
-__all__ = ["REACH", "START", "Course", "Joining", "Round", "join_starts"]
+__all__ = ["REACH", "START", "STEPS", "Course", "Joining", "join_starts"]
 
 START = 0.76
 """Clusters to start from are DBSCAN's at this share of eps."""
@@ -58,27 +72,11 @@ class Joining:
     stricter: float = 0.0
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Round:
-    """pairs: of groups that might have joined. movers, targets: (m,) those that did."""
-
-    pairs: Pairs
-    movers: Rows
-    targets: Rows
-
-    def renumber(self, moved: NDArray[np.int32]) -> "Round":
-        """With the rows of now; NOISE for groups whose first face is gone."""
-        table = np.append(moved, NOISE)
-        pairs = Pairs(table[self.pairs.ones], table[self.pairs.others], self.pairs.distances)
-        pairs = pairs.take((pairs.ones != NOISE) & (pairs.others != NOISE))
-        return Round(pairs, table[self.movers], table[self.targets])
-
-
 @dataclass(slots=True, eq=False)
 class Course:
     """What a run of joining leaves for the next one.
 
-    starts: (n,) int32. links: of the starts. steps: the rounds of each step. labels: (n,) int32 the first row of the
+    starts: (n,) int32. links: of the starts. members: the faces of starts of several, see Members. steps: the rounds of each step. labels: (n,) int32 the first row of the
     group of each face when all have joined, and crowds are apart; NOISE of who takes no part.
     """
 
@@ -86,77 +84,94 @@ class Course:
     links: Links
     steps: list[list[Round]]
     labels: NDArray[np.int32]
+    members: NDArray[np.int32]
 
 
 def join_starts(
     cast: Cast, rule: Joining, before: Course | None = None, change: Change | None = None
-) -> tuple[Course, Sums, NDArray[np.bool_]]:
+) -> tuple[Course, Sums, Rows]:
     """Who is together before those left over attach. before, change: of the last time, or None: from scratch.
 
-    Returns what is to be kept, the groups, and (n,) which faces are in a group that was not there the last time.
+    Returns what is to be kept, the sums, which know none of the members, and the rows, ascending, of faces in groups that
+    were not there the last time.
     """
     if before is None or change is None:
-        links = make_links(cast)
-        run = _Run(cast, rule, links, np.ones(len(cast), dtype=np.bool_))
-        old: list[list[Round]] = [[] for _ in STEPS]
+        members = make_members(cast.starts)
+        run = _Run(cast, rule, make_links(cast, members), members, [[] for _ in STEPS])
+        run.begin(np.ones(len(cast), dtype=np.bool_))
         last = np.full(len(cast), NOISE, dtype=np.int32)
     else:
         shift = shift_starts(before.starts, cast, change)
-        links, gained, lost = follow_links(before.links, before.starts, cast, change, shift)
-        run = _Run(cast, rule, links, shift.changed)
+        members = follow_members(before.members, cast.starts, shift.changed, change.moved)
+        links, gained, lost = follow_links(before.links, before.starts, cast, change, shift, members)
+        old = [[one.renumber(change.moved) for one in step] for step in before.steps]
+        run = _Run(cast, rule, links, members, old)
+        run.begin(shift.changed)
         run.watch(gained, lost)
-        old = [[one.renumber(change.moved) for one in rounds] for rounds in before.steps]
-        last = np.full(len(cast), NOISE, dtype=np.int32)
-        alive = change.moved >= 0
-        last[change.moved[alive]] = np.append(change.moved, NOISE)[before.labels[alive]]
-    strict, steps = run.sums.labels, []
-    for share, rounds in zip(STEPS, old, strict=True):
-        strict = run.sums.labels
-        steps.append(run.play(share * rule.eps, rounds))
-    run.take_crowds_apart(strict, last)
-    labels = run.sums.labels
-    is_new = np.ones(len(cast), dtype=np.bool_)
+        last = change.renumber(before.labels)
+        np.copyto(last, np.int32(NOISE), where=cast.starts == NOISE)
+    steps = [run.play(number) for number in range(len(STEPS))]
+    rows, labels = run.finish()
+    new = rows
     if before is not None and change is not None:
-        is_new = _new_groups(run, last, before.labels, change.moved)
-    return Course(cast.starts, links, steps, labels.astype(np.int32)), run.sums, is_new
+        new = rows[_are_new(rows, labels, last, before.labels, change)]
+    last[rows] = labels
+    run.sums.restrict(distinct(labels), count_faces(last, cast.carries))
+    return Course(cast.starts, run.links, steps, last, run.members.rows), run.sums, new
 
 
-def _new_groups(
-    run: "_Run", last: NDArray[np.int32], before: NDArray[np.int32], moved: NDArray[np.int32]
+def _are_new(
+    rows: Rows, labels: NDArray[np.int32], last: NDArray[np.int32], before: NDArray[np.int32], change: Change
 ) -> NDArray[np.bool_]:
-    """(n,) the faces of groups that were not there. last: (n,) the group of each before, in rows of now, NOISE of new
-    faces. before: the same in rows of then.
+    """(m,) which of these rows, all of some groups, have a label that is of a group that was not there. last: (n,) the group
+    of each face before, in rows of now, NOISE of new ones. before: the same in rows of then.
     """
-    labels = run.sums.labels
-    sizes = np.bincount(before[before != NOISE], minlength=len(before))
-    had = np.zeros(len(labels) + 1, dtype=np.intp)
-    had[moved[moved >= 0]] = sizes[moved >= 0]
-    now = np.bincount(labels[labels != NOISE], minlength=len(labels))
-    inside = np.flatnonzero(run.scope[:-1] & (labels != NOISE))
-    is_other = (last[inside] != labels[inside]) | (had[labels[inside]] != now[labels[inside]])
-    is_new = np.zeros(len(labels) + 1, dtype=np.bool_)
-    is_new[labels[inside[is_other]]] = True
-    return is_new[labels]
+    groups, places, sizes = np.unique(labels, return_inverse=True, return_counts=True)
+    then = np.append(np.full(len(before), NOISE, dtype=np.int32), np.int32(NOISE))
+    was = change.came[groups]
+    then[was[was != NOISE]] = np.flatnonzero(was != NOISE)
+    mine = then[before]
+    is_other = np.bincount(mine[mine != NOISE], minlength=len(groups)) != sizes
+    is_other[places[last[rows] != labels]] = True
+    return np.asarray(is_other[places])
 
 
 class _Run:
     """The groups as they are at some round, and all that may happen to those in scope.
 
-    scope: (n + 1,) bool, faces of groups that are not known to be what they were at this round of the last run; NOISE
-    at the end is one. Pairs of groups with one in scope are measured here; of the others the last run tells.
+    scope: (n + 1,) bool, the groups that are not known to be what they were at this round of the last run, and their starts;
+    NOISE at the end is one. Pairs of groups with one in scope are measured here; of the others the last run tells.
     """
 
-    def __init__(self, cast: Cast, rule: Joining, links: Links, changed: NDArray[np.bool_]) -> None:
-        self.cast, self.rule, self.links = cast, rule, links
-        self.sums = Sums(cast.embeddings, cast.carries, cast.starts.astype(np.intp), links.known(cast))
-        self.scope = np.append(np.zeros(len(cast), dtype=np.bool_), True)
-        taking = cast.starts != NOISE
-        several = taking & (np.bincount(cast.photos[taking], minlength=len(cast) + 1)[cast.photos] > 1)
-        self.several_rows = np.flatnonzero(several)
+    def __init__(
+        self, cast: Cast, rule: Joining, links: Links, members: Members, old: list[list[Round]]
+    ) -> None:
+        """old: the rounds of each step in the last run, in rows of now."""
+        count = len(cast)
+        self.cast, self.rule, self.links, self.members, self.old = cast, rule, links, members, old
+        self.time = 0
+        rounds = [
+            (step * ROUNDS + turn, one) for step, all_ in enumerate(old) for turn, one in enumerate(all_)
+        ]
+        self.past = Past(count, rounds)
+        sizes = count_faces(cast.starts, cast.carries)
+        self.sums = Sums(cast.embeddings, cast.carries, sizes, self._find_parts)
+        self.scope = np.append(np.zeros(count, dtype=np.bool_), True)
+        self.inside = np.empty(0, dtype=np.intp)  # the starts in scope; their groups before this step
+        self.labels = np.empty(count + 1, dtype=np.int32)
+        self.strict = np.empty(0, dtype=np.int32)
+        self._table = np.full(count + 1, NOISE, dtype=np.int32)
         nothing = np.empty(0, dtype=np.intp)
         self.ones, self.others, self.far = nothing, nothing, np.empty(0)
+        self.is_apart = np.empty(0, dtype=np.bool_)  # which of these pairs were asked about photos
         self.lost = nothing, nothing
-        self._enlarge(np.flatnonzero(changed & taking))
+
+    def begin(self, changed: NDArray[np.bool_]) -> None:
+        """The faces of starts that are not what they were, (n,)."""
+        rows = np.flatnonzero(changed & (self.cast.starts != NOISE))
+        starts = distinct(self.cast.starts[rows]).astype(np.intp)
+        self.scope[rows] = True  # those that were the first of a start are no group either
+        self._enlarge(starts, starts)
 
     def watch(self, gained: NDArray[np.int64], lost: NDArray[np.int64]) -> None:
         """Links between starts outside the scope that came, or went."""
@@ -164,45 +179,62 @@ class _Run:
         self._look_at(*np.divmod(gained, count))
         self.lost = tuple(part.astype(np.intp) for part in np.divmod(lost, count))  # type: ignore[assignment]
 
-    def play(self, limit: float, old: list[Round]) -> list[Round]:
-        """A step: rounds until nothing moves. old: those of the last run."""
-        played: list[Round] = []
+    def play(self, step: int) -> list[Round]:
+        """Rounds until nothing moves."""
+        old, played = self.old[step], list[Round]()
+        self.strict = self.labels[self.inside]
         for turn in range(ROUNDS):
-            before = old[turn] if turn < len(old) else _rest(old)
+            self.time = step * ROUNDS + turn
+            before = old[turn] if turn < len(old) else (old[-1].rest() if old else no_round())
             self._take_in_lost(before.pairs)
-            pairs = self._pairs(before.pairs, limit)
+            pairs = self._pairs(before.pairs, STEPS[step] * self.rule.eps)
             movers, targets = choose_moves(pairs, self.sums.counts)
-            movers, targets = self._one_of_a_photo(movers, targets)
+            one = self._one_of_a_photo(pairs, movers, targets, before)
             if not played or len(played[-1].movers):
-                played.append(Round(pairs, movers, targets))
-            if len(movers) == 0 and not any(len(one.movers) for one in old[turn:]):
+                played.append(one)
+            if len(one.movers) == 0 and not any(len(later.movers) for later in old[turn:]):
                 break
-            self._move(movers, targets, before)
+            self._move(one.movers, one.targets, before)
+        self.time = (step + 1) * ROUNDS
         return played
 
-    def take_crowds_apart(self, strict: Rows, last: NDArray[np.int32]) -> None:
-        """Groups too wide for a person, as the stricter groups they were before the last step; what is still too
-        wide, as single faces. last: (n,) what became of those outside the scope.
+    def finish(self) -> tuple[Rows, NDArray[np.int32]]:
+        """(m,) the faces in scope, and (m,) their groups: those too wide for a person as the stricter groups they were before
+        the last step, and what is still too wide as single faces.
         """
-        labels = self.sums.labels
-        is_apart = np.zeros(len(labels) + 1, dtype=np.bool_)
-        is_apart[labels[~self.scope[:-1] & (last != labels)]] = True
-        is_apart[-1] = False
-        outside = np.flatnonzero(is_apart[labels])
-        self.sums.split(outside, last[outside].astype(np.intp))
-        for finer in (strict, np.arange(len(strict))):
-            labels = self.sums.labels
-            groups = np.unique(labels[self.scope[:-1] & (labels != NOISE)])
-            groups = groups[self.sums.counts[groups] >= CROWD_OF]
-            crowds = groups[2 * self.sums.spreads(groups) > (self.rule.crowd * self.rule.eps) ** 2]
-            is_crowd = np.zeros(len(labels) + 1, dtype=np.bool_)
-            is_crowd[crowds] = True
-            rows = np.flatnonzero(is_crowd[labels])
-            self.sums.split(rows, finer[rows])
+        crowds = self._crowds()
+        apart = self._are_in(self.labels[self.inside], crowds)
+        self.labels[self.inside[apart]] = self.strict[apart]
+        self.sums.forget(crowds, 0)
+        groups, places = np.unique(self.strict[apart], return_inverse=True)
+        _, keys = self.members.of(self.inside[apart])
+        self.sums.forget(groups, np.bincount(places[keys], minlength=len(groups)))
+        crowds = self._crowds()
+        starts = self.cast.starts
+        rows = np.flatnonzero(np.take(np.append(self.scope[:-1], False), starts))
+        labels = self.labels[starts[rows]]
+        single = self._are_in(labels, crowds)
+        labels[single] = rows[single]
+        self.sums.forget(crowds, 0)
+        self.sums.forget(rows[single], 1)
+        return rows, labels
+
+    def _crowds(self) -> Rows:
+        """The groups in scope that are too wide for a person."""
+        groups = distinct(self.labels[self.inside]).astype(np.intp)
+        groups = groups[self.sums.counts[groups] >= CROWD_OF]
+        return groups[2 * self.sums.spreads(groups) > (self.rule.crowd * self.rule.eps) ** 2]
+
+    def _are_in(self, labels: NDArray[np.int32], groups: Rows) -> NDArray[np.bool_]:
+        """(m,) which labels are those of some of the groups."""
+        self._table[groups] = 1
+        found = self._table[labels] >= 0
+        self._table[groups] = NOISE
+        return found
 
     def _pairs(self, old: Pairs, limit: float) -> Pairs:
         """The pairs nearer than the limit. old: those of the last run at this round."""
-        self._measure()
+        self._measure(limit)
         near = self.far <= limit
         ones, others, far = self.ones[near], self.others[near], self.far[near]
         old = old.take(~self.scope[old.ones] & ~self.scope[old.others])
@@ -222,118 +254,172 @@ class _Run:
             np.insert(old.distances, places, far[order]),
         )
 
-    def _measure(self) -> None:
-        """The distances that are not known, of pairs that share no photo."""
+    def _measure(self, limit: float) -> None:
+        """The distances that are not known; no limit is above that of pairs that share a photo."""
         unknown = np.flatnonzero(np.isnan(self.far))
-        if len(unknown) == 0:
+        noise = self.rule.noise * self.rule.eps**2
+        self.far[unknown] = self.sums.measure(self.ones[unknown], self.others[unknown], noise)
+        asked = np.flatnonzero((self.far <= limit) & ~self.is_apart)
+        if len(asked) == 0:
             return
-        ones, others = self.ones[unknown], self.others[unknown]
-        far = self.sums.measure(ones, others, self.rule.noise * self.rule.eps**2)
-        near = np.flatnonzero(far <= self.rule.eps)
-        pairs = Pairs(ones[near], others[near], far[near])
-        far[near[shared_photos(self.sums.labels, self.cast.photos, self.several_rows, pairs)]] = np.inf
-        self.far[unknown] = far
+        self.is_apart[asked] = True
+        pairs = Pairs(self.ones[asked], self.others[asked], self.far[asked])
+        groups = distinct(np.concatenate([pairs.ones, pairs.others]))
+        rows, keys = self._shown_beside_others(groups)
+        shared = shared_photos(pairs, groups[keys], self.cast.photos[rows], len(self.cast))
+        self.far[asked[shared]] = np.inf
 
-    def _one_of_a_photo(self, movers: Rows, targets: Rows) -> tuple[Rows, Rows]:
+    def _one_of_a_photo(self, pairs: Pairs, movers: Rows, targets: Rows, old: Round) -> Round:
         """Of groups that move to the same one and share a photo the nearest only. movers: nearest first."""
-        labels = self.sums.labels
-        target_of, several = (
-            np.full(len(labels) + 1, NOISE, dtype=np.intp),
-            np.zeros(len(labels), dtype=np.bool_),
-        )
-        target_of[targets] = movers
-        several[targets[target_of[targets] != movers]] = True  # more than one moves there
-        target_of[targets] = NOISE
-        shared = several[targets]
-        if not shared.any():
-            return movers, targets
-        target_of[movers[shared]] = targets[shared]
-        rows = self.several_rows[target_of[labels[self.several_rows]] != NOISE]
-        places = target_of[labels[rows]] * (len(labels) + 1) + self.cast.photos[rows]
-        _, where, often = np.unique(places, return_inverse=True, return_counts=True)
-        clash = often[where] > 1
+        refused = np.zeros(len(movers), dtype=np.bool_)
+        _, places, often = np.unique(targets, return_inverse=True, return_counts=True)
+        rivals = np.flatnonzero(often[places] > 1)
+        then = np.concatenate([old.movers, old.refused]), np.concatenate([old.targets, old.places])
+        is_other = differ(len(self.scope), (movers, targets), then)
+        others = np.concatenate([targets[is_other[: len(movers)]], then[1][is_other[len(movers) :]]])
+        others = np.concatenate([others, targets[self.scope[movers]]])
+        asked = is_among(targets[rivals], others)
+        refused[rivals[~asked]] = is_among(movers[rivals[~asked]], old.refused)
+        rivals = rivals[asked]
+        rows, keys = self._shown_beside_others(movers[rivals])
+        places = targets[rivals[keys]] * (len(self.cast) + 1) + self.cast.photos[rows]
+        _, where, counts = np.unique(places, return_inverse=True, return_counts=True)
+        clash = counts[where] > 1
         of_group: dict[int, list[int]] = {}
-        for row, place in zip(rows[clash].tolist(), where[clash].tolist(), strict=True):
-            of_group.setdefault(int(labels[row]), []).append(place)
+        for key, place in zip(keys[clash].tolist(), where[clash].tolist(), strict=True):
+            of_group.setdefault(key, []).append(place)
         taken: set[int] = set()
-        stays = np.ones(len(movers), dtype=np.bool_)
-        for n in np.flatnonzero(np.isin(movers, list(of_group))).tolist():
-            mine = of_group[int(movers[n])]
-            stays[n] = taken.isdisjoint(mine)
-            if stays[n]:
-                taken.update(mine)
-        return movers[stays], targets[stays]
+        for key in sorted(of_group):
+            refused[rivals[key]] = not taken.isdisjoint(of_group[key])
+            if not refused[rivals[key]]:
+                taken.update(of_group[key])
+        return Round(pairs, movers[~refused], targets[~refused], movers[refused], targets[refused])
 
     def _move(self, movers: Rows, targets: Rows, old: Round) -> None:
         """All of these moves. Whoever moves otherwise than in the last run, or with someone in scope, is in scope."""
         reached = _differing(self.scope, (movers, targets), (old.movers, old.targets))
-        rows = reached
-        if len(reached):
-            wanted = np.zeros(len(self.scope), dtype=np.bool_)
-            wanted[reached] = True
-            rows = np.flatnonzero(wanted[self.sums.labels])
-        if len(movers) == 0:
-            self._enlarge(rows)
-            return
-        called = self.sums.join(movers, targets)
-        concerned = np.zeros(len(called), dtype=np.bool_)
-        concerned[movers] = concerned[targets] = True
-        again = concerned[self.ones] | concerned[self.others]
-        ones, others = called[self.ones[again]], called[self.others[again]]
+        reached = reached[self.cast.starts[reached] == reached]
+        starts, keys = self.past.members(reached, self.time)
+        groups, called = name_groups(movers, targets)
+        stays = np.searchsorted(groups[: len(groups) - len(movers)], targets)
+        self.sums.join(movers, targets, called[stays])
+        self.time += 1
+        table = self._table
+        table[groups] = called
+
+        def rename(names: Names) -> Rows:
+            found = table[names]
+            return np.where(found == NOISE, names, found).astype(np.intp)
+
+        again = (table[self.ones] != NOISE) | (table[self.others] != NOISE)
+        ones, others = rename(self.ones[again]), rename(self.others[again])
+        share = np.isinf(self.far[again])  # who shares a photo still does when more have come
+        self.labels[self.inside] = rename(self.labels[self.inside])
+        labels = rename(reached[keys])
+        table[groups] = NOISE
         rest = ~again
         self.ones, self.others, self.far = self.ones[rest], self.others[rest], self.far[rest]
-        self._look_at(ones, others)
-        self._enlarge(rows)
+        self.is_apart = self.is_apart[rest]
+        self._keep_apart(ones[share], others[share])
+        self._look_at(ones[~share], others[~share])
+        self._enlarge(starts, labels)
 
     def _take_in_lost(self, old: Pairs) -> None:
         """Pairs outside the scope that lost a link are looked at."""
         if len(self.lost[0]) == 0:
             return
-        labels, count = self.sums.labels, len(self.cast)
-        codes = labels[self.lost[0]] * count + labels[self.lost[1]]
-        hit = np.isin(old.ones * count + old.others, codes)
+        count = len(self.cast)
+        codes = self._groups_of(self.lost[0]) * count + self._groups_of(self.lost[1])
+        hit = is_among(old.ones * count + old.others, codes)
         hit &= ~self.scope[old.ones] & ~self.scope[old.others]
-        wanted = np.zeros(count + 1, dtype=np.bool_)
-        wanted[old.ones[hit]] = wanted[old.others[hit]] = True
-        self._enlarge(np.flatnonzero(wanted[labels]))
+        groups = distinct(np.concatenate([old.ones[hit], old.others[hit]]))
+        starts, keys = self.past.members(groups, self.time)
+        self._enlarge(starts, groups[keys])
 
-    def _enlarge(self, rows: Rows) -> None:
-        """These faces, of whole groups, are in scope, and all pairs of their groups are looked at."""
-        if len(rows) == 0:
+    def _enlarge(self, starts: Rows, labels: Rows) -> None:
+        """These starts, of whole groups that are called so by now, are in scope, and all pairs of their groups are looked at."""
+        if len(starts) == 0:
             return
-        self.scope[rows] = True
-        starts = np.unique(self.cast.starts[rows]).astype(np.intp)
-        ones, others = self.links.of(starts)
-        self._look_at(self.sums.labels[ones], self.sums.labels[others])
+        self.scope[starts] = True
+        self.inside = np.concatenate([self.inside, starts])
+        self.labels[starts] = labels
+        if self.time >= (len(STEPS) - 1) * ROUNDS:
+            joined = self.past.find(starts, (len(STEPS) - 1) * ROUNDS)
+            self.strict = np.append(self.strict, joined.astype(np.int32))
+        self._look_at(*map(self._groups_of, self.links.of(np.sort(starts))))
+
+    def _keep_apart(self, ones: Rows, others: Rows) -> None:
+        """Pairs of groups that share a photo, either way, of which none is looked at."""
+        self._look_also(self._codes(ones, others), np.inf)
 
     def _look_at(self, ones: Rows, others: Rows) -> None:
         """Pairs of groups, either way and some of them looked at already."""
         wanted = (ones != others) & (self.sums.counts[ones] > 0) & (self.sums.counts[others] > 0)
-        ones, others = ones[wanted], others[wanted]
-        count = len(self.cast)
-        codes = np.unique(np.minimum(ones, others) * count + np.maximum(ones, others))
-        codes = codes[~np.isin(codes, self.ones * count + self.others)] if len(self.ones) else codes
-        ones, others = np.divmod(codes, max(count, 1))
-        self.ones, self.others = np.concatenate([self.ones, ones]), np.concatenate([self.others, others])
-        self.far = np.concatenate([self.far, np.full(len(ones), np.nan)])
+        codes = self._codes(ones[wanted], others[wanted])
+        self._look_also(codes[~is_among(codes, self.ones * len(self.cast) + self.others)], np.nan)
 
+    def _codes(self, ones: Rows, others: Rows) -> Rows:
+        return distinct(np.minimum(ones, others) * len(self.cast) + np.maximum(ones, others))
 
-def _rest(old: list[Round]) -> Round:
-    """Nothing moves any more in the rounds after the last."""
-    nothing = np.empty(0, dtype=np.intp)
-    return Round(old[-1].pairs if old else Pairs(nothing, nothing, np.empty(0)), nothing, nothing)
+    def _look_also(self, codes: Rows, far: float) -> None:
+        ones, others = np.divmod(codes, max(len(self.cast), 1))
+        self.ones, self.others = np.append(self.ones, ones), np.append(self.others, others)
+        self.far = np.append(self.far, np.full(len(ones), far))
+        self.is_apart = np.append(self.is_apart, np.zeros(len(ones), dtype=np.bool_))
+
+    def _groups_of(self, starts: Rows) -> Rows:
+        """(m,) the group of each start by now."""
+        found = self.labels[starts].astype(np.intp)
+        outside = np.flatnonzero(~self.scope[starts])
+        found[outside] = self.past.find(starts[outside], self.time)
+        return found
+
+    def _members(self, groups: Rows) -> tuple[Rows, Rows]:
+        """(m,) the starts of groups that differ, and (m,) which of the groups each is in."""
+        is_inside = self.scope[groups]
+        outside, inside = np.flatnonzero(~is_inside), np.flatnonzero(is_inside)
+        starts, keys = self.past.members(groups[outside], self.time)
+        self._table[groups[inside]] = inside
+        which = self._table[self.labels[self.inside]]
+        self._table[groups[inside]] = NOISE
+        there = which != NOISE
+        return np.concatenate([starts, self.inside[there]]), np.concatenate([outside[keys], which[there]])
+
+    def _faces(self, starts: Rows, keys: Rows) -> tuple[Rows, Rows]:
+        """(m,) the faces of starts, each once, and (m,) the key of the start of each."""
+        rows, which = self.members.of(starts)
+        return rows, keys[which]
+
+    def _shown_beside_others(self, groups: Rows) -> tuple[Rows, Rows]:
+        """(m,) the faces of groups that are in a photo with other faces, ascending, and (m,) which of the groups each is in."""
+        rows, keys = self._faces(*self._members(groups))
+        photos, last = self.cast.photos, len(self.cast) - 1
+        beside = (rows > 0) & (photos[rows - 1] == photos[rows])
+        beside |= (rows < last) & (photos[np.minimum(rows + 1, last)] == photos[rows])
+        rows, keys = rows[beside], keys[beside]
+        order = np.argsort(rows)
+        return rows[order], keys[order].astype(np.intp)
+
+    def _find_parts(self, groups: Rows) -> Parts:
+        starts, keys = self._members(groups)
+        is_large, places = self.links.find_large(starts)
+        rows, of = self._faces(starts[~is_large], keys[~is_large])
+        carries = self.cast.carries[rows]
+        sums, squares = self.links.sums[places[is_large]], self.links.squares[places[is_large]]
+        return Parts(rows[carries], of[carries], sums, squares, keys[is_large])
 
 
 def _differing(scope: NDArray[np.bool_], now: tuple[Rows, Rows], then: tuple[Rows, Rows]) -> Rows:
     """The groups outside the scope, as named before these moves, that are not after them what they were."""
     movers, targets = np.concatenate([now[0], then[0]]), np.concatenate([now[1], then[1]])
     is_other = differ(len(scope), now, then)
-    reached = scope.copy()
+    groups, places = np.unique(np.concatenate([movers, targets]), return_inverse=True)
+    movers, targets = places[: len(movers)], places[len(movers) :]
+    reached = scope[groups]
     reached[movers[is_other]] = reached[targets[is_other]] = True
     while True:
         crossing = reached[movers] != reached[targets]
         if not crossing.any():
             break
         reached[movers[crossing]] = reached[targets[crossing]] = True
-    groups = np.unique(np.concatenate([movers, targets]))
-    return np.asarray(groups[(groups != NOISE) & reached[groups] & ~scope[groups]])
+    return np.asarray(groups[(groups != NOISE) & reached & ~scope[groups]])

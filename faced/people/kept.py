@@ -114,29 +114,35 @@ class Kept:
         What it says follows from the faces alone, and not from what was there before. vectors: of those that
         find_unknown says, when the faces have none, ascending; it is not kept.
         """
-        faces = replace(faces, photos=faces.number_photos())
-        count, moved = self._find_neighbours(faces, progress, vectors)
+        count, moved, came = self._find_neighbours(faces, progress, vectors)
+        self._photos = self._number_photos(faces, came)
+        faces = replace(faces, photos=self._photos)
+        del came
         if self.rules.joining is not None:
             self._put_together(faces, self.rules.joining, moved)
-        self._moved, self._photos = moved, faces.photos
+        self._moved = moved
         return count
 
     def _find_neighbours(
         self, faces: Faces, progress: Callable[[int, int], None] | None, vectors: Floats | None
-    ) -> tuple[int, NDArray[np.int32]]:
-        """Neighbours and near-copies of these faces. Returns how many had to be computed, and `moved`."""
+    ) -> tuple[int, NDArray[np.int32], NDArray[np.int32]]:
+        """Neighbours and near-copies of these faces. Returns how many had to be computed, `moved`, and (n,) the row of each
+        then, -1 of who was not there.
+        """
         looks = _stamp_looks(faces)
         rows, is_known = self._match(faces, looks)
         fetched = faces.embeddings[~is_known] if vectors is None else vectors
-        gone = np.ones(len(self.ids), dtype=np.bool_)
+        gone = np.ones(self._neighbours.size, dtype=np.bool_)
         gone[rows[is_known]] = False
         fresh = ~is_known
         if gone.any():
-            broken = np.zeros(len(self.ids) + 1, dtype=np.bool_)
+            broken = np.zeros(self._neighbours.size + 1, dtype=np.bool_)
             broken[self._groups[gone]] = True
             fresh[is_known] = broken[self._groups[rows[is_known]]]
         before = (
-            np.where(is_known, self._groups[rows], 0) if len(self.ids) else np.zeros(len(faces), np.int32)
+            np.where(is_known, self._groups[rows], 0)
+            if self._neighbours.size
+            else np.zeros(len(faces), np.int32)
         )
         groups = group_near_copies(faces, self.rules.copy_bits, before, fresh)
         is_sound = np.ones(len(faces), dtype=np.bool_)
@@ -148,7 +154,7 @@ class Kept:
         gone[rows[changed]] = True
         new = ~is_known | changed
         self._neighbours.clean()
-        moved = np.full(len(self.ids), -1, dtype=np.int32)
+        moved = np.full(self._neighbours.size, -1, dtype=np.int32)
         moved[rows[~new]] = np.flatnonzero(~new)
         if changed.any():
             vectors = np.empty((np.count_nonzero(new), fetched.shape[1]), dtype=np.float32)
@@ -166,7 +172,23 @@ class Kept:
                 np.flatnonzero(gone), faces.ids[new], fetched, eligible[new], np.flatnonzero(new), progress
             )
         self._groups, self._looks = groups.astype(np.int32), looks
-        return count, moved
+        return count, moved, np.where(is_known, rows, -1).astype(np.int32)
+
+    def _number_photos(self, faces: Faces, came: NDArray[np.int32]) -> NDArray[np.intp]:
+        """(n,) as Faces.number_photos; of two that were beside each other it is known. came: (n,) the row of each then, or -1."""
+        if self._photos is None or faces.photos is not None:
+            return faces.number_photos()
+        known = np.flatnonzero((came[1:] - came[:-1] == 1) & (came[:-1] >= 0)) + 1
+        is_first = np.ones(len(faces), dtype=np.bool_)
+        is_first[known] = self._photos[came[known]] != self._photos[came[known] - 1]
+        unknown = np.ones(len(faces), dtype=np.bool_)
+        unknown[known] = unknown[:1] = False
+        if 16 * np.count_nonzero(unknown) > len(faces):
+            return faces.number_photos()
+        for row in np.flatnonzero(unknown).tolist():
+            is_first[row] = faces.images[row] != faces.images[row - 1]
+        is_first[:1] = False
+        return np.cumsum(is_first)
 
     def _all_vectors(
         self, faces: Faces, rows: NDArray[np.intp], new: NDArray[np.bool_], fetched: Floats
@@ -181,7 +203,10 @@ class Kept:
     def _put_together(self, faces: Faces, rule: Joining, moved: NDArray[np.int32]) -> None:
         cast = gather_cast(faces, self._neighbours.show(), self.groups, rule, self.rules.gate)
         lists = self._neighbours.other_lists()
-        change = Change(moved, lists.rows, lists.nearest, lists.distances)
+        came = np.full(len(faces), -1, dtype=np.int32)
+        alive = np.flatnonzero(moved >= 0)
+        came[moved[alive]] = alive
+        change = Change(moved, came, lists.rows, lists.nearest, lists.distances)
         self._company = follow_company(cast, rule, self._company, change)
         self._clusters = clusters_from(self._company.joined, cast, self.groups)
 
@@ -204,7 +229,7 @@ class Kept:
 
     def _match(self, faces: Faces, looks: NDArray[np.uint64]) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
         """For each face its row here, and whether it is here as it is now; 0 and False for others. looks: their stamps."""
-        count = len(self.ids)
+        count = self._neighbours.size
         if count == 0 or len(faces) == 0:
             return np.zeros(len(faces), dtype=np.intp), np.zeros(len(faces), dtype=np.bool_)
         rows = find_rows(self.ids, faces.ids)

@@ -6,13 +6,16 @@ decision to the next and follow what came, went and changed. Pure.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from faced.model import Floats
 from faced.people.faces import NOISE
-from faced.people.groups import Known, Rows, middle_distances, sum_by_label
+from faced.people.groups import Names, Rows, add_rows, middle_distances, sum_rows
+from faced.people.rows import Runs, is_among, spans
+from faced.people.starts import Members
 
 __all__ = ["Cast", "Change", "Links", "Shift", "follow_links", "make_links", "shift_starts"]
 
@@ -22,6 +25,8 @@ HEAVY = 1 << 20
 """What a link of two large starts counts; more than all lists can."""
 CHUNK = 1 << 15
 BLOCK = 512
+SHIFTED = 2
+"""Places by which most entries of a list that has changed are moved at most."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,17 +55,23 @@ class Cast:
 class Change:
     """What became of the faces of the last time.
 
-    moved: (n before,) the row of each now, -1 when it is gone or another than it was. rows: (m,) rows whose lists
-    are other ones now. nearest, distances: (m, k) what these were, in the rows of now, -1 for what is gone.
+    moved: (n before,) the row of each now, -1 when it is gone or another than it was. came: (n,) the row of each then, -1
+    of what is new. rows: (m,) rows whose lists are other ones now. nearest, distances: (m, k) what these were, in the rows of now, -1 for what is gone.
     """
 
     moved: NDArray[np.int32]
+    came: NDArray[np.int32]
     rows: NDArray[np.int32]
     nearest: NDArray[np.int32]
     distances: NDArray[np.float32]
 
+    def renumber(self, labels: NDArray[np.int32]) -> NDArray[np.int32]:
+        """(n,) the label of each face then, (n before,), which is a row of then, as a row of now; NOISE of new faces."""
+        mine = np.append(labels, np.int32(NOISE))[self.came]
+        return np.append(self.moved, np.int32(NOISE))[mine]
 
-@dataclass(frozen=True, slots=True, eq=False)
+
+@dataclass(frozen=True, eq=False)
 class Links:
     """p links, each in both directions, in the order of `ones`, then `others`; all in starts.
 
@@ -74,18 +85,21 @@ class Links:
     sums: NDArray[np.float64]
     squares: NDArray[np.float64]
 
-    def known(self, cast: Cast) -> Known:
-        """What is known of sums."""
-        is_large = np.zeros(len(cast) + 1, dtype=np.bool_)
-        is_large[self.large] = True
-        return Known(self.large.astype(np.intp), is_large[cast.starts], self.sums, self.squares)
+    def find_large(self, starts: Names) -> tuple[NDArray[np.bool_], Rows]:
+        """(m,) which starts are large, and (m,) where among them."""
+        if len(self.large) == 0:
+            return np.zeros(len(starts), dtype=np.bool_), np.zeros(len(starts), dtype=np.intp)
+        places = np.minimum(np.searchsorted(self.large, starts), len(self.large) - 1)
+        return self.large[places] == starts, places
 
     def of(self, starts: Rows) -> tuple[Rows, Rows]:
         """(m,) and (m,): these starts, and what each is linked to."""
-        first = np.searchsorted(self.ones, starts.astype(np.int32))
-        sizes = np.searchsorted(self.ones, starts.astype(np.int32), side="right") - first
-        places = np.arange(int(sizes.sum())) + np.repeat(first - np.cumsum(sizes) + sizes, sizes)
-        return np.repeat(starts, sizes), self.others[places].astype(np.intp)
+        linked, first, sizes = self._runs.find(starts)
+        return np.repeat(starts[linked], sizes), self.others[spans(first, sizes)].astype(np.intp)
+
+    @cached_property
+    def _runs(self) -> Runs:
+        return Runs(self.ones)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -100,8 +114,8 @@ class Shift:
     changed: NDArray[np.bool_]
 
 
-def make_links(cast: Cast) -> Links:
-    """From scratch."""
+def make_links(cast: Cast, members: Members) -> Links:
+    """From scratch. members: of the starts."""
     parts = [
         _tally(*_both_ways(cast, *_edges(cast, np.arange(start, min(len(cast), start + CHUNK)))))
         for start in range(0, len(cast), CHUNK)
@@ -110,11 +124,11 @@ def make_links(cast: Cast) -> Links:
         np.concatenate([codes for codes, _ in parts] or [np.empty(0, np.int64)]),
         np.concatenate([counts for _, counts in parts] or [np.empty(0, np.int64)]),
     )
-    sizes = np.bincount(cast.starts[cast.starts != NOISE], minlength=len(cast))
-    large = np.flatnonzero(sizes >= LARGE)
-    rows = np.flatnonzero((cast.starts != NOISE) & (sizes[cast.starts] >= LARGE))
-    sums, squares = sum_by_label(cast.embeddings, rows, cast.starts, large)
-    pairs = _near_large(large, sums, sizes, np.ones(len(large), dtype=np.bool_), cast.reach)
+    large, sizes = members.find_large(LARGE)
+    rows = np.flatnonzero(is_among(cast.starts, large.astype(np.int32)))
+    keys = np.searchsorted(large, cast.starts[rows])
+    sums, squares = sum_rows(cast.embeddings, rows, keys, len(large))
+    pairs = _near_large(large, sums, sizes, np.ones(len(large), dtype=np.bool_), cast)
     heavy = np.full(len(pairs), HEAVY)
     codes, counts = _tally(np.r_[codes, pairs], np.r_[counts, heavy])
     return _links(codes, counts, len(cast), large, sums, squares)
@@ -127,9 +141,9 @@ def shift_starts(before: NDArray[np.int32], cast: Cast, change: Change) -> Shift
     new = cast.starts[rows]
     now = np.full(len(before), NOISE, dtype=np.int32)
     now[old] = new
-    lost = np.bincount(before[before != NOISE], minlength=len(before)) != np.bincount(
-        old, minlength=len(before)
-    )
+    lost = np.zeros(len(before) + 1, dtype=np.bool_)
+    lost[before[change.moved < 0]] = True
+    lost = lost[:-1]
     lost[old[now[old] != new]] = True
     now[lost] = NOISE
     came = np.full(len(cast), NOISE, dtype=np.int32)
@@ -146,9 +160,9 @@ def shift_starts(before: NDArray[np.int32], cast: Cast, change: Change) -> Shift
 
 
 def follow_links(
-    before: Links, starts: NDArray[np.int32], cast: Cast, change: Change, shift: Shift
+    before: Links, starts: NDArray[np.int32], cast: Cast, change: Change, shift: Shift, members: Members
 ) -> tuple[Links, NDArray[np.int64], NDArray[np.int64]]:
-    """The links of now. starts: (n before,) of the last time.
+    """The links of now. starts: (n before,) of the last time. members: of now.
 
     Returns them, and the links between unchanged starts that came and went, as one * n + other, both ways.
     """
@@ -162,7 +176,7 @@ def follow_links(
     counts[is_moved] %= HEAVY
     codes = one * n + other
     del one, other, stays  # as large as the links themselves
-    large, sums, squares, heavy = _follow_large(before, starts, cast, change, shift)
+    large, sums, squares, heavy = _follow_large(before, starts, cast, change, shift, members)
     event_codes, event_counts = _list_events(before, starts, cast, change, shift)
     fresh = np.concatenate([codes[is_moved], event_codes, heavy])
     fresh, added = _tally(fresh, np.concatenate([counts[is_moved], event_counts, np.full(len(heavy), HEAVY)]))
@@ -210,44 +224,68 @@ def _list_events(
         mine, was = cast.nearest[here], change.nearest[part]
         mine = np.where(cast.distances[here] < cast.reach, mine, -1)
         was = np.where(change.distances[part] < cast.reach, was, -1)
-        same = mine[:, :, None] == was[:, None, :]
-        for lists, sign, there in ((mine, 1, same.any(axis=2)), (was, -1, same.any(axis=1))):
-            places, columns = np.nonzero((lists >= 0) & ~there)
-            one, other = here[places], lists[places, columns]
+        for lists, sign, others in ((mine, 1, was), (was, -1, mine)):
+            places, other = _others_only(lists, others)
+            one = here[places]
             apart = ~broken[other]
             codes, counts = _both_ways(cast, one[apart], other[apart])
             parts.append((codes, sign * counts))
     return np.concatenate([codes for codes, _ in parts]), np.concatenate([counts for _, counts in parts])
 
 
+def _others_only(lists: NDArray[np.int32], others: NDArray[np.int32]) -> tuple[Rows, NDArray[np.int32]]:
+    """(m,) and (m,): the list of each entry that is not in the other list, and the entry. Both: (r, k), -1 fills up; most
+    entries are in both, at nearly the same place.
+    """
+    unknown = lists >= 0
+    for by in range(-SHIFTED, SHIFTED + 1):
+        mine, theirs = (
+            slice(max(0, by), lists.shape[1] + min(0, by)),
+            slice(max(0, -by), lists.shape[1] - max(0, by)),
+        )
+        unknown[:, mine] &= lists[:, mine] != others[:, theirs]
+    places, columns = np.nonzero(unknown)
+    entries = lists[places, columns]
+    apart = (others[places] != entries[:, None]).all(axis=1)
+    return places[apart], entries[apart]
+
+
 def _follow_large(
-    before: Links, starts: NDArray[np.int32], cast: Cast, change: Change, shift: Shift
+    before: Links,
+    starts: NDArray[np.int32],
+    cast: Cast,
+    change: Change,
+    shift: Shift,
+    members: Members,
 ) -> tuple[Rows, NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
     """The large starts, their sums and squares, and the links between them of which one is changed."""
-    sizes = np.bincount(cast.starts[cast.starts != NOISE], minlength=len(cast))
-    large = np.flatnonzero(sizes >= LARGE)
+    large, sizes = members.find_large(LARGE)
     sums, squares = np.zeros((len(large), cast.embeddings.shape[1])), np.zeros(len(large))
     there = shift.now[before.large]
     whole = there != NOISE
-    np.add.at(sums, np.searchsorted(large, there[whole]), before.sums[whole])
-    np.add.at(squares, np.searchsorted(large, there[whole]), before.squares[whole])
+    places = np.searchsorted(large, there[whole])
+    add_rows(sums, places, before.sums[whole])
+    add_rows(squares, places, before.squares[whole])
     is_summed = np.zeros(len(starts) + 1, dtype=np.bool_)
     is_summed[before.large[whole]] = True
-    done = np.zeros(len(cast), dtype=np.bool_)
-    alive = np.flatnonzero(change.moved >= 0)
-    done[change.moved[alive]] = is_summed[starts[alive]]
-    rows = np.flatnonzero((sizes[cast.starts] >= LARGE) & ~done & (cast.starts != NOISE))
-    more, more_squares = sum_by_label(cast.embeddings, rows, cast.starts, large)
+    rows = np.flatnonzero(shift.changed)
+    keys = np.searchsorted(large, cast.starts[rows])
+    inside = keys < len(large)
+    rows, keys = rows[inside], keys[inside]
+    then = change.came[rows]
+    done = (then != NOISE) & is_summed[starts[then]] if len(starts) else np.zeros(len(rows), np.bool_)
+    wanted = (large[keys] == cast.starts[rows]) & ~done
+    more, more_squares = sum_rows(cast.embeddings, rows[wanted], keys[wanted], len(large))
     sums, squares = sums + more, squares + more_squares
     is_changed = shift.changed[large]
-    return large, sums, squares, _near_large(large, sums, sizes, is_changed, cast.reach)
+    return large, sums, squares, _near_large(large, sums, sizes, is_changed, cast)
 
 
 def _near_large(
-    large: Rows, sums: NDArray[np.float64], sizes: Rows, asked: NDArray[np.bool_], reach: float
+    large: Rows, sums: NDArray[np.float64], counts: Rows, asked: NDArray[np.bool_], cast: Cast
 ) -> NDArray[np.int64]:
     """The codes, both ways, of large starts one of which is asked about, with middles within reach."""
-    counts = sizes[large]
+    count, reach = len(cast), cast.reach
     middles = (sums / np.maximum(counts, 1)[:, None]).astype(np.float32) / np.float32(2**32)
     squares = np.vecdot(middles, middles) if len(large) else np.empty(0, np.float32)
     found = [np.empty(0, dtype=np.int64)]
@@ -261,7 +299,7 @@ def _near_large(
         one, other = one[near], other[near]
         gaps = middle_distances(sums[one], counts[one], sums[other], counts[other])
         one, other = large[one[gaps <= reach]], large[other[gaps <= reach]]
-        found += [one * len(sizes) + other, other * len(sizes) + one]
+        found += [one * count + other, other * count + one]
     return np.concatenate(found)
 
 

@@ -12,11 +12,14 @@ from numpy.typing import NDArray
 from faced.people.components import distinct_rows
 from faced.people.distances import Pairs
 from faced.people.nearest import NOBODY, Lists, choose_nearest
+from faced.people.rows import first_places
 
 __all__ = ["LISTED", "SPARE", "KeptLists"]
 
 SPARE = 8
 CHUNK = 1 << 15
+MANY = 8
+"""So many new faces in one list are put in one by one; more are sorted with the others."""
 LISTED = ("nearest", "distances", "cut")
 """The columns of it, by row."""
 
@@ -38,17 +41,19 @@ class KeptLists:
         """From here on `others` counts anew."""
         self._before = []
 
-    def others(self) -> Lists:
+    def others(self, places: NDArray[np.int32]) -> Lists:
         """Rows whose shown lists were changed since `clean`, new ones left out, and what their lists were, NOBODY for
-        what is gone; in the order of the rows.
+        what is gone; in the order of the rows. places: of each row in content order, NOBODY of what is gone, and as the
+        last one: rows are called by these.
         """
-        rows = np.concatenate([np.empty(0, np.int32), *(one.rows for one in self._before)])
+        rows = places[np.concatenate([np.empty(0, np.int32), *(one.rows for one in self._before)])]
         rows, firsts = np.unique(rows, return_index=True)
+        rows, firsts = rows[rows != NOBODY], firsts[rows != NOBODY]
         if len(rows) == 0:
             return Lists(rows, self.nearest[:0, : self._kept], self.distances[:0, : self._kept], self.cut[:0])
         return Lists(
             rows,
-            np.concatenate([one.nearest for one in self._before])[firsts],
+            places[np.concatenate([one.nearest for one in self._before])[firsts]],
             np.concatenate([one.distances for one in self._before])[firsts],
             np.concatenate([one.cut for one in self._before])[firsts],
         )
@@ -78,6 +83,28 @@ class KeptLists:
         pairs = pairs.take(~far)
         if len(pairs) == 0:
             return np.empty(0, dtype=np.int32)
+        order = np.argsort(pairs.others, kind="stable")
+        pairs = pairs.take(order)
+        firsts = first_places(pairs.others)
+        often = np.diff(firsts, append=len(pairs))
+        if int(often.max()) > MANY:
+            return self._merge(pairs, places, size)
+        rows = pairs.others[firsts]
+        self._note(rows)
+        nearest, distances = self.nearest[rows], self.distances[rows]
+        cut, ends = self.cut[rows], (nearest != NOBODY).sum(axis=1)
+        changed = np.zeros(len(rows), dtype=np.bool_)
+        for turn in range(int(often.max())):
+            which = np.flatnonzero(often > turn)
+            new = firsts[which] + turn
+            put = _insert(nearest, distances, cut, ends, which, pairs.ones[new], pairs.distances[new], places)
+            changed[put] = True
+        self.nearest[rows], self.distances[rows], self.cut[rows] = nearest, distances, cut
+        self._keep_notes(changed)
+        return np.asarray(rows[changed])
+
+    def _merge(self, pairs: Pairs, places: NDArray[np.int32], size: int) -> NDArray[np.int32]:
+        """As list_old, of many new faces near one."""
         rows = distinct_rows(pairs.others, size)
         where, columns = np.nonzero(self.nearest[rows] != NOBODY)
         had = rows[where]
@@ -132,9 +159,47 @@ class KeptLists:
             replace(one, rows=table[one.rows], nearest=table[one.nearest]) for one in self._before
         ]
 
+    def _keep_notes(self, which: NDArray[np.bool_]) -> None:
+        """Of the last noted ones only these have changed."""
+        last = self._before.pop()
+        self._before.append(Lists(*(getattr(last, name)[which] for name in ("rows", *LISTED))))
+
     def _note(self, rows: NDArray[np.int32]) -> None:
         """What the lists of these rows are, before they change."""
         kept = self._kept
         self._before.append(
             Lists(rows, self.nearest[rows, :kept], self.distances[rows, :kept], self.cut[rows])
         )
+
+
+def _insert(
+    nearest: NDArray[np.int32],
+    distances: NDArray[np.float32],
+    cut: NDArray[np.bool_],
+    ends: NDArray[np.intp],
+    which: NDArray[np.intp],
+    new: NDArray[np.int32],
+    far: NDArray[np.float32],
+    places: NDArray[np.int32],
+) -> NDArray[np.intp]:
+    """A new one, (m,), so far away, (m,), in each of some lists, which are changed. ends: how long the lists are. Returns those of
+    `which` that have it now.
+    """
+    width = nearest.shape[1]
+    theirs, others = distances[which], nearest[which]
+    before = theirs < far[:, None]
+    ties = np.flatnonzero((theirs == far[:, None]).any(axis=1))
+    before[ties] |= (theirs[ties] == far[ties, None]) & (places[others[ties]] < places[new[ties], None])
+    at = before.sum(axis=1)
+    fits = (at < width) & ((at < ends[which]) | ~cut[which])
+    cut[which] |= ends[which] == width
+    which, at, new, far = which[fits], at[fits], new[fits], far[fits]
+    columns = np.arange(width)
+    source = columns - (columns > at[:, None])
+    one = np.take_along_axis(others[fits], source, axis=1)
+    other = np.take_along_axis(theirs[fits], source, axis=1)
+    order = np.arange(len(which))
+    one[order, at], other[order, at] = new, far
+    nearest[which], distances[which] = one, other
+    ends[which] = np.minimum(ends[which] + 1, width)
+    return which

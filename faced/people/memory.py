@@ -24,6 +24,8 @@ from faced.store.faces import load_vectors
 __all__ = ["FILE", "Followed", "Memory"]
 
 FILE = "faced.neighbours"
+FORMAT = 2
+"""Counts up when other things are kept."""
 SAVED_WITHIN = 2000
 """A change of fewer than one face in so many is done again sooner than the file is written."""
 
@@ -63,7 +65,7 @@ class Memory:
         """What is kept, brought to these faces of the engine, in content order, which have no vectors: those that are
         not here are loaded. progress: see Neighbours.add.
         """
-        title = repr((int(engine), rules))
+        title = repr((FORMAT, int(engine), rules))
         kept, self._kept = self._kept, None  # what is broken off is not gone on with
         answer, self._answer = self._answer, None
         if kept is None or self._title != title:

@@ -9,6 +9,7 @@ have neighbours but are nobody's: they make no core and lengthen no list.
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -20,11 +21,14 @@ from faced.people.distances import Pairs, Radii, TooMany, find_pairs, half_squar
 from faced.people.faces import NOISE
 from faced.people.lists import LISTED, KeptLists
 from faced.people.nearest import NOBODY, Lists
-from faced.people.rows import move_rows, place_rows
+from faced.people.order import Order, Ordered
+from faced.people.rows import move_rows
 
 __all__ = ["KEPT", "Neighbourhood", "Neighbours", "Reach"]
 
 KEPT = 32
+ROOM = 16
+"""For one more in so many faces there is memory when some must be asked for."""
 BATCH = 4096
 CHUNK = 1 << 15
 MANY = 1 << 14
@@ -47,13 +51,12 @@ class Reach:
         return max(KEPT, self.min_samples - 1)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Neighbourhood:
     """n faces, in content order. To be read only; valid until the next update of what it came from.
 
     embeddings: (n, 128) float32. eligible: (n,) bool. counts: (n,) int32 eligible faces within eps, itself included.
-    cores: (n,) bool. labels: (n,) int32, the cluster as the row of its first core, or NOISE; a border
-    face goes to its nearest core. nearest: (n, kept) int32 rows of eligible faces within `wide`, by distance, then
+    cores: (n,) bool. parts: (n,) int32, of cores the cluster as the row of its first core, else NOISE. nearest: (n, kept) int32 rows of eligible faces within `wide`, by distance, then
     content, -1 from where they end. distances: (n, kept) float32, inf there.
     """
 
@@ -61,25 +64,42 @@ class Neighbourhood:
     eligible: NDArray[np.bool_]
     counts: NDArray[np.int32]
     cores: NDArray[np.bool_]
-    labels: NDArray[np.int32]
+    parts: NDArray[np.int32]
     nearest: NDArray[np.int32]
     distances: NDArray[np.float32]
+    edge: np.float32
 
     def __len__(self) -> int:
         return len(self.counts)
 
+    @cached_property
+    def labels(self) -> NDArray[np.int32]:
+        """(n,) the cluster of each face, or NOISE; a border face goes to its nearest core."""
+        labels = self.parts.copy()
+        borders = np.flatnonzero(~self.cores & (self.counts > self.eligible))
+        for start in range(0, len(borders), CHUNK):
+            rows = borders[start : start + CHUNK]
+            lists = self.nearest[rows]
+            near = (self.distances[rows] <= self.edge) & (lists != NOBODY) & self.cores[lists]
+            which = np.flatnonzero(near.any(axis=1))
+            labels[rows[which]] = self.parts[lists[which, np.argmax(near[which], axis=1)]]
+        return labels
+
 
 class Neighbours:
-    """The kept state: a row for each face, in the order of their content."""
+    """The kept state: a row for each face, in the order of their content. Inside they lie as they came, each in its slot
+    (see `order`), and all that is kept speaks of slots.
+    """
 
     def __init__(self, reach: Reach) -> None:
         self.reach = reach
-        self.size = 0
+        self._order = Order()
+        self._used = 0
         self._radii = Radii(reach.eps, max(reach.eps, reach.wide))
         self._eps = Radii(reach.eps)
         self._lists = KeptLists(reach.kept)
         self._ids = np.empty(0, dtype=np.int64)
-        self._places = np.empty(0, dtype=np.int32)
+        self._places = self._order.rows
         self._embeddings = np.empty((0, DIMENSIONS), dtype=np.float32)
         self._halves = np.empty(0, dtype=np.float32)
         self._stamps = np.empty(0, dtype=np.uint64)
@@ -89,50 +109,61 @@ class Neighbours:
         self._dirty = np.empty(0, dtype=np.bool_)
 
     @property
+    def size(self) -> int:
+        """How many faces there are."""
+        return len(self._order)
+
+    @property
     def ids(self) -> NDArray[np.int64]:
         """(n,) the face of each row."""
-        return self._ids[: self.size]
+        return self._ids[self._order.slots]
 
     @property
     def embeddings(self) -> Floats:
-        """(n, 128), of each row."""
-        return self._embeddings[: self.size]
+        """(n, 128), of each row; to be looked up by rows."""
+        found: Floats = self._in_order(self._embeddings)
+        return found
+
+    def _in_order(self, column: NDArray[Any], table: NDArray[np.int32] | None = None) -> Any:
+        return Ordered(column, self._order.slots, table)
 
     @property
     def is_sound(self) -> NDArray[np.bool_]:
         """(n,) whether the vector of each row is a place."""
-        return np.isfinite(self._halves[: self.size])
+        return np.isfinite(self._halves[self._order.slots])
 
     @property
     def eligible(self) -> NDArray[np.bool_]:
         """(n,) of each row."""
-        return self._eligible[: self.size]
+        return self._eligible[self._order.slots]
 
     @property
     def dirty(self) -> NDArray[np.bool_]:
         """(n,) the rows that the updates since `clean` concern: new, or other counts, lists or part."""
-        return self._dirty[: self.size]
+        return self._dirty[self._order.slots]
 
     def clean(self) -> None:
         """From here on `dirty` and `other_lists` count anew."""
-        self._dirty[: self.size] = False
+        self._dirty[: self._used] = False
         self._lists.clean()
 
     def other_lists(self) -> Lists:
         """See KeptLists.others."""
-        return self._lists.others()
+        return self._lists.others(self._order.rows)
 
     def show(self) -> Neighbourhood:
         """The state as it is now."""
-        n, kept = self.size, self.reach.kept
+        slots, kept = self._order.slots, self.reach.kept
+        parts = self._parts[slots]
         return Neighbourhood(
-            self._embeddings[:n],
-            self._eligible[:n],
-            self._counts[:n],
-            self._parts[:n] != NOISE,
-            self._label(),
-            self._lists.nearest[:n, :kept],
-            self._lists.distances[:n, :kept],
+            self.embeddings,
+            self.eligible,
+            self._counts[slots],
+            parts != NOISE,
+            self._name_parts(parts),
+            self._in_order(self._lists.nearest[:, :kept], self._order.rows),
+            self._in_order(self._lists.distances[:, :kept]),
+            self._radius,
         )
 
     def add(
@@ -165,38 +196,35 @@ class Neighbours:
         progress: Callable[[int, int], None] | None = None,
     ) -> None:
         """The faces of these rows are gone, and others are there; see `add`. places: when both is done."""
-        first, count = self.size, len(ids)
+        first, count = self._used, len(ids)
         if embeddings.shape != (count, DIMENSIONS):
             raise ValueError(f"embeddings of shape {embeddings.shape}, not {(count, DIMENSIONS)}")
         is_gone = np.zeros(first, dtype=np.bool_)
-        is_gone[gone] = True
-        self._write(ids, embeddings, eligible)
+        is_gone[self._order.slots[gone]] = True
+        is_full = self._write(ids, embeddings, eligible)
         together = self._find_together(is_gone, count)
-        self._places = np.arange(first, dtype=np.int32)
+        self._places = self._order.rows
         if len(gone):
             self._withdraw(is_gone, None if together is None else together.take(together.ones < first))
-        left = first - len(gone)
-        self._places = place_rows(is_gone, np.arange(left, left + count) if places is None else places)
+        self._order.place(gone, count, places)
+        self._places = self._order.rows
         if together is not None:
             rows = np.arange(first, first + count, dtype=np.int32)
-            self._take_in(
-                rows,
-                together.take(
-                    (together.ones >= first) & ~np.append(is_gone, np.zeros(count, np.bool_))[together.others]
-                ),
-            )
-            self.size = first + count
+            left = ~np.append(is_gone, np.zeros(count, np.bool_))
+            self._take_in(rows, together.take((together.ones >= first) & left[together.others]))
+            self._used = first + count
         elif count:
             self._take_in_all(count, progress)
-        self._settle(first, left + count)
+        if is_full or self._order.has_holes:
+            self._tidy()
 
     def _find_together(self, gone: NDArray[np.bool_], count: int) -> Pairs | None:
         """The pairs of those that go and of the `count` that come, if both do and are few: one product takes as long as either."""
-        rows = np.flatnonzero(gone & self.eligible).astype(np.int32)
+        rows = np.flatnonzero(gone & self._eligible[: len(gone)]).astype(np.int32)
         if len(rows) == 0 or count == 0 or len(rows) + count > BATCH:
             return None
-        stop = self.size + count
-        rows = np.concatenate([rows, np.arange(self.size, stop, dtype=np.int32)])
+        stop = self._used + count
+        rows = np.concatenate([rows, np.arange(self._used, stop, dtype=np.int32)])
         with suppress(TooMany):
             return self._find(rows, stop, None, self._radii)
         return None
@@ -211,10 +239,12 @@ class Neighbours:
         self._refill(refill)
         self._rejoin(broken)
 
-    def _write(self, ids: NDArray[np.int64], embeddings: Floats, eligible: NDArray[np.bool_]) -> None:
-        """More rows behind the last one, near nothing so far."""
-        first, count = self.size, len(ids)
-        self._grow(first + count)
+    def _write(self, ids: NDArray[np.int64], embeddings: Floats, eligible: NDArray[np.bool_]) -> bool:
+        """More rows behind the last one, near nothing so far. Returns whether memory had to be asked for."""
+        first, count = self._used, len(ids)
+        is_full = first + count > len(self._ids)
+        if is_full:
+            self._grow(first + count)
         new = slice(first, first + count)
         self._ids[new], self._embeddings[new] = ids, embeddings
         self._halves[new] = half_squares(self._embeddings[new])
@@ -222,30 +252,34 @@ class Neighbours:
         self._eligible[new] = eligible & np.isfinite(self._halves[new])
         self._counts[new], self._parts[new], self._dirty[new] = 0, NOISE, True
         self._lists.empty(new)
+        return is_full
 
     def _take_in_all(self, count: int, progress: Callable[[int, int], None] | None) -> None:
         """So many rows that are written."""
-        first, batch = self.size, BATCH
-        while self.size < first + count:
-            rows = np.arange(self.size, min(first + count, self.size + batch), dtype=np.int32)
-            stop = self.size + len(rows)
+        first, batch = self._used, BATCH
+        while self._used < first + count:
+            rows = np.arange(self._used, min(first + count, self._used + batch), dtype=np.int32)
+            stop = self._used + len(rows)
             try:
                 pairs = self._find(rows, stop, None, self._radii)
             except TooMany:
                 batch = max(1, len(rows) // 2)
                 continue
             self._take_in(rows, pairs)
-            self.size = stop
+            self._used = stop
             if progress is not None:
-                progress(self.size - first, count)
+                progress(self._used - first, count)
 
     def save(self) -> dict[str, NDArray[Any]]:
-        """All but the embeddings and what follows from them at once, by name."""
-        return {
-            name.removeprefix("_"): getattr(holder, name)[: self.size]
+        """All but the embeddings and what follows from them at once, by name, in the order of content."""
+        if not self._order.is_tidy:
+            self._tidy()
+        columns = {
+            name.removeprefix("_"): getattr(holder, name)[: self._used]
             for holder, name in self._columns()
             if name not in UNSAVED
         }
+        return {**columns, "parts": self._name_parts(columns["parts"])}
 
     def _columns(self) -> list[tuple[object, str]]:
         return [*((self, name) for name in COLUMNS), *((self._lists, name) for name in LISTED)]
@@ -261,7 +295,7 @@ class Neighbours:
             column, own = columns.get(name.removeprefix("_")), getattr(holder, name)
             if column is None or column.shape != (count, *own.shape[1:]) or column.dtype != own.dtype:
                 return False
-        if self.size or len(embeddings) < count:
+        if self._used or len(embeddings) < count:
             return False
         if (stamp_vectors(embeddings[:count]) != columns["stamps"]).any():
             return False
@@ -273,7 +307,7 @@ class Neighbours:
         for holder, name in saved:
             getattr(holder, name)[:count] = columns[name.removeprefix("_")]
         self._halves[:count], self._dirty[:count] = half_squares(embeddings[:count]), False
-        self.size = count
+        self._order, self._used = Order(count), count
         return True
 
     def _take_in(self, rows: NDArray[np.int32], pairs: Pairs) -> None:
@@ -296,7 +330,7 @@ class Neighbours:
             np.concatenate([ones, pairs.ones[inside]]), np.concatenate([others, pairs.others[inside]]), stop
         )
         self._lists.list_new(pairs.take(other_counts), self._places)
-        self._dirty[self._lists.list_old(pairs.take(is_old & one_counts), self._places, self.size)] = True
+        self._dirty[self._lists.list_old(pairs.take(is_old & one_counts), self._places, self._used)] = True
 
     @property
     def _radius(self) -> np.float32:
@@ -339,42 +373,36 @@ class Neighbours:
         """The counts without those that are gone. Returns the cores that are left of the parts that lost one, and the
         rows that may have one in their lists.
         """
-        rows = np.flatnonzero(gone & self.eligible).astype(np.int32)
+        rows = np.flatnonzero(gone & self._eligible[: len(gone)]).astype(np.int32)
         struck = [np.empty(0, dtype=np.int32)]
         for pairs in self._pairs_of(rows, None, self._radii) if found is None else [found]:
-            pairs = pairs.take(pairs.others < self.size)
+            pairs = pairs.take(pairs.others < self._used)
             pairs = pairs.take(~gone[pairs.others])
             others = pairs.others
             losing = others[pairs.distances <= self._radius]
             np.subtract.at(self._counts, losing, 1)
             self._dirty[losing] = True
-            struck.append(distinct_rows(others, self.size))
-        parts = self._parts[: self.size]
-        lost = (parts != NOISE) & (gone | (self._counts[: self.size] < self.reach.min_samples))
-        is_broken = np.zeros(self.size + 1, dtype=np.bool_)
+            struck.append(distinct_rows(others, self._used))
+        parts = self._parts[: self._used]
+        lost = (parts != NOISE) & (gone | (self._counts[: self._used] < self.reach.min_samples))
+        is_broken = np.zeros(self._used + 1, dtype=np.bool_)
         is_broken[parts[lost]] = True
         parts[lost] = NOISE
         is_broken[NOISE] = False
         left = np.flatnonzero(is_broken[parts]).astype(np.int32)
         self._dirty[left] = True
-        return left, distinct_rows(np.concatenate(struck), self.size)
+        return left, distinct_rows(np.concatenate(struck), self._used)
 
-    def _settle(self, old: int, size: int) -> None:
-        """Each row moves to its place, and those that have none are gone; what speaks of rows follows them."""
-        places = self._places
-        if len(places) != size or (np.diff(places) != 1).any():
-            for holder, name in self._columns():
-                move_rows(getattr(holder, name)[: len(places)], places, old)
-            table = np.append(places, np.int32(NOBODY))  # the last one is NOBODY's
-            self._lists.renumber(table, size)
-            cores = np.flatnonzero(self._parts[:size] != NOISE)
-            self._parts[cores] = table[self._parts[cores]]
-        self.size = size
-        parts = self._parts[:size]
-        cores = np.flatnonzero(parts != NOISE)[::-1].astype(np.int32)
-        first = np.empty(size, dtype=np.int32)
-        first[parts[cores]] = cores  # a part has the number of its first row
-        parts[cores] = first[parts[cores]]
+    def _tidy(self) -> None:
+        """Each face to the slot of its row; what speaks of slots follows."""
+        places, old = self._order.tidy()
+        for holder, name in self._columns():
+            move_rows(getattr(holder, name)[: len(places)], places, old)
+        table = np.append(places, np.int32(NOBODY))  # the last one is NOBODY's
+        self._used = len(self._order)
+        self._lists.renumber(table, self._used)
+        cores = np.flatnonzero(self._parts[: self._used] != NOISE)
+        self._parts[cores] = table[self._parts[cores]]
 
     def _refill(self, rows: NDArray[np.int32]) -> None:
         """Lists that are too short for what there is, made anew."""
@@ -384,7 +412,7 @@ class Neighbours:
     def _rejoin(self, cores: NDArray[np.int32]) -> None:
         """The parts of these cores, which may have come apart, made anew. Nobody else is linked to them."""
         self._parts[cores] = cores
-        self._join(*self._links_of(cores), self.size)
+        self._join(*self._links_of(cores), self._used)
         known = (self._lists.nearest[cores] != NOBODY).sum(axis=1)
         crowded = cores[self._counts[cores] - 1 > known]  # of the others the lists hold every link
         if len(crowded) == 0:
@@ -392,7 +420,7 @@ class Neighbours:
         parts, sizes = np.unique(self._parts[crowded], return_counts=True)
         rest = crowded[self._parts[crowded] != parts[np.argmax(sizes)]]
         for pairs in self._pairs_of(rest, crowded, self._eps):
-            self._join(pairs.ones, pairs.others, self.size)
+            self._join(pairs.ones, pairs.others, self._used)
 
     def _pairs_of(self, rows: NDArray[np.int32], among: NDArray[np.int32] | None, radii: Radii):  # type: ignore[no-untyped-def]
         """The pairs of some rows with others, in pieces that hold all pairs of a row."""
@@ -400,7 +428,7 @@ class Neighbours:
         while done < len(rows):
             part = rows[done : done + batch]
             try:
-                pairs = self._find(part, self.size, among, radii)
+                pairs = self._find(part, self._used, among, radii)
             except TooMany:
                 batch = max(1, len(part) // 2)
                 continue
@@ -414,27 +442,19 @@ class Neighbours:
             self._embeddings[:size], self._halves[:size], self._stamps[:size], rows, among, radii
         )
 
-    def _label(self) -> NDArray[np.int32]:
-        """(n,) the part of each core, and of what is within eps of one that of the nearest."""
-        labels = self._parts[: self.size].copy()
-        borders = np.flatnonzero(
-            (labels == NOISE) & (self._counts[: self.size] > self._eligible[: self.size])
-        )
-        for start in range(0, len(borders), CHUNK):
-            rows = borders[start : start + CHUNK]
-            lists = self._lists.nearest[rows, : self.reach.kept]
-            near = self._lists.distances[rows, : self.reach.kept] <= self._radius
-            near &= (lists != NOBODY) & (self._parts[lists] != NOISE)
-            which = np.flatnonzero(near.any(axis=1))
-            labels[rows[which]] = self._parts[lists[which, np.argmax(near[which], axis=1)]]
-        return labels
+    def _name_parts(self, parts: NDArray[np.int32]) -> NDArray[np.int32]:
+        """(n,) the part of each row, called by its first row. parts: (n,) as they are called here."""
+        cores = np.flatnonzero(parts != NOISE)[::-1].astype(np.int32)
+        first = np.empty(self._used, dtype=np.int32)
+        first[parts[cores]] = cores
+        named = np.full(len(parts), NOISE, dtype=np.int32)
+        named[cores] = first[parts[cores]]
+        return named
 
     def _grow(self, size: int) -> None:
-        if size <= len(self._ids):
-            return
-        room = size + size // 16
+        room = size + size // ROOM
         for holder, name in self._columns():
             column = getattr(holder, name)
             larger = np.empty((room, *column.shape[1:]), dtype=column.dtype)
-            larger[: self.size] = column[: self.size]
+            larger[: self._used] = column[: self._used]
             setattr(holder, name, larger)

@@ -5,12 +5,66 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["find_rows", "move_rows", "place_rows"]
+__all__ = ["Runs", "distinct", "find_rows", "first_places", "is_among", "move_rows", "place_rows", "spans"]
 
 CHUNK = 1 << 18
 """Bytes that are moved at once: they stay in the cache."""
 DENSE = 8
 """Ids up to so many times their number are looked up in a table."""
+
+
+def first_places(values: NDArray[Any]) -> NDArray[np.intp]:
+    """Where each run of equal values begins."""
+    is_first = np.ones(len(values), dtype=np.bool_)
+    np.not_equal(values[1:], values[:-1], out=is_first[1:])
+    return is_first.nonzero()[0]
+
+
+def distinct(values: NDArray[Any]) -> NDArray[Any]:
+    """Each value once, ascending; of few sooner than by numpy's."""
+    values = np.sort(values)
+    return values[first_places(values)]
+
+
+def is_among(values: NDArray[Any], some: NDArray[Any]) -> NDArray[np.bool_]:
+    """Which of the values are some of these; of few sooner than by numpy's."""
+    if len(some) == 0:
+        return np.zeros(len(values), dtype=np.bool_)
+    some = np.sort(some)
+    places = np.searchsorted(some, values)
+    places[places == len(some)] = 0
+    return np.asarray(some[places] == values)
+
+
+class Runs:
+    """Where each of some ascending values stands."""
+
+    def __init__(self, values: NDArray[Any]) -> None:
+        """values: (m,) ascending, any of them several times."""
+        first = first_places(values)
+        self._first, self._values = first.astype(np.int32), values[first]
+        self._sizes = np.diff(first, append=len(values)).astype(np.int32)
+
+    def find(self, wanted: NDArray[Any]) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
+        """Which of those wanted are there, (k,), and from where on, and how often, (k,) each."""
+        if len(self._values) == 0:
+            nothing = np.empty(0, dtype=np.intp)
+            return nothing, nothing, nothing
+        where = self._values.searchsorted(wanted.astype(self._values.dtype))
+        where[where == len(self._values)] = 0
+        there = (self._values[where] == wanted).nonzero()[0]
+        where = where[there]
+        return there, self._first[where].astype(np.intp), self._sizes[where].astype(np.intp)
+
+    def find_often(self, least: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """The values that are there so often and more, and how often each is."""
+        often = self._sizes >= least
+        return self._values[often].astype(np.intp), self._sizes[often].astype(np.intp)
+
+
+def spans(first: NDArray[np.intp], sizes: NDArray[np.intp]) -> NDArray[np.intp]:
+    """The places from each first one on, so many of each, behind each other."""
+    return np.arange(int(sizes.sum())) + np.repeat(first - np.cumsum(sizes) + sizes, sizes)
 
 
 def find_rows(ids: NDArray[np.int64], wanted: NDArray[np.int64]) -> NDArray[np.intp]:
@@ -38,9 +92,11 @@ def place_rows(gone: NDArray[np.bool_], places: NDArray[np.intp]) -> NDArray[np.
 
 def move_rows(column: NDArray[Any], places: NDArray[np.int32], old: int) -> None:
     """Each row moves to its place, -1: none, within the memory that it has. places: of `old` rows, ascending but for
-    -1, then of others that come between them, ascending too.
+    -1, then of others that come between them, in any order.
     """
-    come = column[old:].copy()
+    last = np.argsort(places[old:], kind="stable")
+    last = old + last[places[old:][last] >= 0]
+    come = column[last]
     there = np.flatnonzero(places[:old] >= 0)
     by = places[there] - there
     edges = np.flatnonzero(np.diff(by, prepend=by[:1] - 1)) if len(by) else there
@@ -55,7 +111,7 @@ def move_rows(column: NDArray[Any], places: NDArray[np.int32], old: int) -> None
     for start, stop, shift in reversed(runs):
         if shift > 0:
             _shift(column, start, stop, shift)
-    column[places[old:]] = come
+    column[places[last]] = come
 
 
 def _shift(column: NDArray[Any], start: int, stop: int, by: int) -> None:

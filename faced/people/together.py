@@ -16,9 +16,10 @@ from faced.model import Gate
 from faced.people.attaching import Joined, Votes, attach_left_over
 from faced.people.faces import NOISE, Attached, Clusters, Faces
 from faced.people.groups import Pairs
-from faced.people.joining import REACH, START, STEPS, Course, Joining, Round, join_starts
+from faced.people.joining import REACH, START, STEPS, Course, Joining, join_starts
 from faced.people.links import Cast, Change, Links
 from faced.people.neighbours import Neighbourhood, Reach
+from faced.people.past import Round
 
 __all__ = [
     "Company",
@@ -58,7 +59,7 @@ def gather_cast(
         first[groups[rows]] = rows
     rows = first[first != NOISE]
     starts = np.full(count, NOISE, dtype=np.int32)
-    starts[rows] = np.where(found.cores[rows], found.labels[rows], rows)
+    starts[rows] = np.where(found.cores[rows], found.parts[rows], rows)
     photos = faces.number_photos()
     nearest, distances = found.nearest, found.distances
     return Cast(found.embeddings, photos, starts, found.eligible, nearest, distances, REACH * rule.eps)
@@ -68,9 +69,9 @@ def follow_company(
     cast: Cast, rule: Joining, before: Company | None = None, change: Change | None = None
 ) -> Company:
     """Who is together. before, change: the last run with this rule, and what became of its faces; None: from scratch."""
-    course, sums, is_new = join_starts(cast, rule, None if before is None else before.course, change)
+    course, sums, new = join_starts(cast, rule, None if before is None else before.course, change)
     votes = None if before is None else before.votes
-    joined, votes = attach_left_over(cast, rule, course.links, sums, is_new, votes, change)
+    joined, votes = attach_left_over(cast, rule, course, sums, new, votes, change)
     return Company(course, votes, joined)
 
 
@@ -95,7 +96,11 @@ def clusters_from(joined: Joined, cast: Cast, groups: NDArray[np.intp]) -> Clust
 def save_company(company: Company) -> dict[str, NDArray[Any]]:
     """As columns of numbers."""
     course = company.course
-    columns: dict[str, NDArray[Any]] = {"starts": course.starts, "labels": course.labels}
+    columns: dict[str, NDArray[Any]] = {
+        "starts": course.starts,
+        "labels": course.labels,
+        "members": course.members,
+    }
     columns |= {f"links.{f.name}": getattr(course.links, f.name) for f in fields(Links)}
     rounds = [one for step in course.steps for one in step]
     columns["steps"] = np.array([len(step) for step in course.steps], dtype=np.int32)
@@ -105,10 +110,13 @@ def save_company(company: Company) -> dict[str, NDArray[Any]]:
         ("distances", [one.pairs.distances for one in rounds]),
         ("movers", [one.movers for one in rounds]),
         ("targets", [one.targets for one in rounds]),
+        ("refused", [one.refused for one in rounds]),
+        ("places", [one.places for one in rounds]),
     ):
         columns[f"rounds.{name}"] = _joined(parts)
     columns["rounds.pairs"] = np.array([len(one.pairs.ones) for one in rounds], dtype=np.int32)
     columns["rounds.moves"] = np.array([len(one.movers) for one in rounds], dtype=np.int32)
+    columns["rounds.refusals"] = np.array([len(one.refused) for one in rounds], dtype=np.int32)
     columns |= {
         f"votes.{f.name}": _joined([getattr(v, f.name) for v in company.votes]) for f in fields(Votes)
     }
@@ -126,11 +134,15 @@ def load_company(columns: Mapping[str, NDArray[Any]]) -> Company:
     pairs, moves = np.cumsum(columns["rounds.pairs"])[:-1], np.cumsum(columns["rounds.moves"])[:-1]
     split = {name: np.split(columns[f"rounds.{name}"], pairs) for name in ("ones", "others", "distances")}
     went = {name: np.split(columns[f"rounds.{name}"], moves) for name in ("movers", "targets")}
+    refusals = np.cumsum(columns["rounds.refusals"])[:-1]
+    stayed = {name: np.split(columns[f"rounds.{name}"], refusals) for name in ("refused", "places")}
     rounds = [
         Round(
             Pairs(split["ones"][n], split["others"][n], split["distances"][n]),
             went["movers"][n],
             went["targets"][n],
+            stayed["refused"][n],
+            stayed["places"][n],
         )
         for n in range(len(columns["rounds.pairs"]))
     ]
@@ -142,7 +154,7 @@ def load_company(columns: Mapping[str, NDArray[Any]]) -> Company:
         f.name: np.split(columns[f"votes.{f.name}"], np.cumsum(columns["votes"])[:-1]) for f in fields(Votes)
     }
     votes = [Votes(*(parts[f.name][n] for f in fields(Votes))) for n in range(len(columns["votes"]))]
-    course = Course(columns["starts"], cut("links", Links), steps, columns["labels"])
+    course = Course(columns["starts"], cut("links", Links), steps, columns["labels"], columns["members"])
     assert len(steps) == len(STEPS)
     return Company(course, votes, cut("joined", Joined))
 

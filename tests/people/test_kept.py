@@ -71,7 +71,7 @@ def test_law_it_is_what_a_state_made_at_once_is(
     for step in steps:
         if saved:
             copy = Kept(RULES)
-            assert copy.load({name: c.copy() for name, c in kept.save().items()}, kept.embeddings.copy())
+            assert copy.load({name: c.copy() for name, c in kept.save().items()}, np.array(kept.embeddings))
             kept = copy
         faces = faces_of([rows[number] for number in step if number < len(rows)])
         kept.follow(faces)
