@@ -173,6 +173,11 @@ class Clusters:
     attached: Attached = field(default_factory=_nobody)
     gaps: Gaps = field(default_factory=_no_gaps)
 
+    def count_faces(self) -> NDArray[np.intp]:
+        """(n,) how many are in the cluster of each face, 0 where it is in none."""
+        sizes = np.bincount(self.labels[self.labels != NOISE], minlength=len(self.labels))
+        return np.where(self.labels == NOISE, 0, sizes[self.labels])
+
 
 def sort_faces(faces: Faces) -> Faces:
     """By image key, then box."""

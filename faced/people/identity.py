@@ -226,7 +226,8 @@ def assign_persons(
     columns.owners[going], columns.reasons[going] = 0, Why.NOBODYS
     columns.reasons[list(claims.pinned)] = Why.PINNED
     columns.reasons[list(claims.anchored)] = Why.ANCHORED
-    columns.distances[taken], columns.seconds[taken], columns.sizes[taken] = np.nan, np.inf, 0
+    columns.distances[taken], columns.seconds[taken] = np.nan, np.inf
+    columns.sizes[taken] = clusters.count_faces()[taken]
     columns.runners_up[taken] = 0
     columns.parts[clusters.labels != NOISE] = Part.IN
     columns.parts[clusters.cores] = Part.CORE
@@ -349,9 +350,9 @@ def _explain(
     place = "at the core of" if part == _CORE else "in"
     if attachment is not None:
         place = f"attached (most faces near it are there, the middle is {attachment.distance:.2f} away) to"
-    if why in _SAID:
-        return f"{_SAID[why]}; {place} a cluster" if part else _SAID[why]
     many = f"about {size}" if size >= ROUNDED else f"{size}"
+    if why in _SAID:
+        return f"{_SAID[why]}; {place} a cluster of {many} faces" if part else _SAID[why]
     if why != _OWNED:
         return f"{place} a cluster of {many} faces, {far:.2f} from its middle"
     reason = f"{place} a cluster of {many} faces that is this person's by name, {far:.2f} from the nearest one you gave"

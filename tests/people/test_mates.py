@@ -1,16 +1,30 @@
 """Who is proposed because of who else is in the photo."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from faced.model import PersonId
+from faced.config import Config
+from faced.faces.engine import DEFAULT_ENGINE, engine_record
+from faced.faces.quality import GATE
+from faced.model import Box, EngineId, PersonId
+from faced.passes.decide import Question, decide_here
+from faced.passes.steps import SHOWN_ENGINE
+from faced.passes.why import look_at_why
 from faced.people.faces import Faces
 from faced.people.mates import find_mates
+from faced.people.recluster import Clustering, write_decision
 from faced.people.suggest import Suggestion
+from faced.store.database import open_store
+from faced.store.edits import Draft, FaceRef
+from faced.store.settings import save_setting
 from tests.people.test_suggest import ANNA, BEN, suggest
-from tests.support.people import faces_at
+from tests.support.people import faces_at, store_faces
+from tests.support.said import add_people, say
 
 CLARA = PersonId(3)
 
@@ -76,3 +90,34 @@ def test_whoever_was_never_seen_with_her_is_no_mate(beside: PersonId) -> None:
     """Clara never was in a photo with Anna."""
     faces, owners = crowd(("g", 0.36), ("g", 9.0))
     assert bool(propose(faces, [*owners, 0, beside])) == (beside == BEN)
+
+
+def test_why_tells_who_else_is_in_the_photo(tmp_path: Path) -> None:
+    """Of a stored state, as `faced why` does."""
+    faces, _ = crowd(("g", 0.33), ("g", 3.0))
+    faces = replace(faces, ids=faces.ids + 1)
+    with open_store(tmp_path / "state") as store:
+        store_faces(store, faces)
+        add_people(store, 3)
+        with store.write() as db:
+            db.execute("UPDATE engines SET record = ?", [engine_record(DEFAULT_ENGINE, views=2).to_json()])
+            save_setting(db, SHOWN_ENGINE, "1")
+        for person, name, images in ((ANNA, "Anna", "abc"), (BEN, "Ben", "abcg"), (CLARA, "Clara", "def")):
+            rows = [row for row, image in enumerate(faces.images) if image in images]
+            hers = [
+                row
+                for row in rows
+                if abs(faces.embeddings[row, 0] - {ANNA: 0, BEN: 3, CLARA: 0.7}[person]) < 0.01
+            ]
+            refs = tuple(
+                FaceRef(faces.images[row], Box(*map(float, faces.boxes[row])), "key") for row in hers
+            )
+            say(store, Draft("name", person, value=name), Draft("anchor", person, refs))
+        settings = Clustering(eps=0.2, min_samples=3, gate=GATE, copy_bits=4, joins=True)
+        write_decision(store, EngineId(1), decide_here(Question(store.folder, EngineId(1), settings)))
+        [face, _] = look_at_why(store.db, Config(), Path("/a/g"))
+    assert face.person is None
+    assert face.reasons[-2:] == (
+        "perhaps it is Anna: 0.17 apart, so you are asked",
+        "with Anna in other photos, and in this one: Ben",
+    )
