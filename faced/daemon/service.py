@@ -24,7 +24,6 @@ from faced.daemon.quiet import Quiet
 from faced.daemon.schedule import Encode, Pass, Scan, Schedule, Times, Verify, Wait
 from faced.daemon.troubles import Troubles
 from faced.errors import Damaged, FacedError, shown
-from faced.folders.rest import Remembered
 from faced.library.ready import Settling
 from faced.passes import steps
 from faced.passes.beside import is_paused
@@ -76,7 +75,6 @@ class Service:
         self._ears = Ears(run, self._wake)
         self._encoder = Encoder(run, self._inbox.put)
         self._deciding = Deciding(store, self._beat, self._tell_status)
-        self._remembered = Remembered()
         self._settling = Settling(run.config.library_settle)
         self._schedule = Schedule(Times(run.config.recluster_every, {}), time.monotonic())
         self._quiet = Quiet(places.people, run.config.people_settle)
@@ -295,7 +293,6 @@ class Service:
             raise
         except Exception as error:
             self._deciding.forget()
-            self._remembered.forget()
             self._fail("people folder", error)
             if not self._is_current(self._places):
                 raise Outdated from error
@@ -315,7 +312,7 @@ class Service:
                 return
         is_settled = self._schedule.is_settled
         began = time.monotonic()
-        read = steps.look_at_tree(store, config, root, options, self._remembered)
+        read = steps.look_at_tree(store, config, root, options)
         if read.to_encode:
             self._schedule.want_encoding(began)
         if read.adopting and not is_settled:
@@ -335,7 +332,6 @@ class Service:
             self._decide,
             beat=self._beat,
             most_pictures=most,
-            remembered=self._remembered,
         )
         self._quiet.note_own()
         now = time.monotonic()

@@ -24,10 +24,10 @@ from faced.folders.plan_pictures import SUGGESTIONS, UNSORTED
 from faced.folders.tree import read_tree
 from faced.folders.writer import KernelWriter, TreeWriter
 from faced.model import ImageId, PersonId
+from faced.store.base import load_base
 from faced.store.database import Store
 from faced.store.follow import FoundFolder, FoundLink, adopt_folders, is_adopting, save_adopting
 from faced.store.pictures import PictureChange, follow_pictures
-from faced.store.tree import load_base
 
 __all__ = ["Adoptee", "adopt_in_hand", "adopt_tree", "match_folders", "what_adopting_takes"]
 

@@ -17,7 +17,7 @@ from faced.folders.picture_file import read_picture
 from faced.folders.removal import JUNK_FOLDER
 from faced.folders.tree import MOVED_ON, SCRATCH, is_place_wide, list_folder, open_folder, opened, read_text
 from faced.folders.writer import TreeWriter
-from faced.store.tree import Intent, Operation
+from faced.store.intents import Intent, Operation
 
 __all__ = ["Applied", "apply_operations", "is_made_so", "is_right_catch", "put_back", "scratch_name"]
 

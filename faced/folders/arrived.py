@@ -19,8 +19,8 @@ from faced.folders.names import is_form_of, name_of_folder
 from faced.folders.second_look import find_due, first_seen
 from faced.model import FolderId, ImageId, PersonId
 from faced.store.asks import Undecided
+from faced.store.base import BaseFolder, BaseLink
 from faced.store.follow import FoundFolder, FoundLink, KnownCopy, UserChange
-from faced.store.tree import BaseFolder, BaseLink
 
 __all__ = ["Arrivals", "Places", "is_usable_place", "sort_arrivals", "why_nobodys"]
 

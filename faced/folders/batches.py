@@ -16,20 +16,19 @@ from faced.folders.place import HeldTree, ensure_own_folders, write_marker
 from faced.folders.recover import clear_strays, settle_batch
 from faced.folders.writer import TreeWriter
 from faced.model import PersonId
+from faced.store.base import Base, load_base
 from faced.store.database import Store
-from faced.store.pictures import is_made_picture
-from faced.store.tree import (
-    Base,
+from faced.store.intents import (
     BaseChange,
     Intent,
     Operation,
     close_batch,
     is_known_text,
-    load_base,
-    load_generation,
     load_intents,
     open_batch,
 )
+from faced.store.pictures import is_made_picture
+from faced.store.tree import load_generation
 
 __all__ = ["BATCH", "Batches", "TreeReport", "split_batches"]
 

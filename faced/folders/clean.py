@@ -12,7 +12,8 @@ from faced.folders.disk import Disk, join_path
 from faced.folders.place import FOR_OTHERS, MARKER, OWN, OWN_README
 from faced.folders.tree import opened
 from faced.folders.writer import TreeWriter
-from faced.store.tree import Base, Operation
+from faced.store.base import Base
+from faced.store.intents import Operation
 
 __all__ = ["plan_leftovers", "remove_own_files"]
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from faced.folders.brake import BRAKE, Brake
 from faced.folders.edits import FolderEdit
 from faced.folders.missing import AskDraft
+from faced.folders.part import AllLinks
 from faced.folders.pictures import Pictures
 from faced.model import ImageId, PersonId
 from faced.store.asks import Ask, Undecided
@@ -60,7 +61,7 @@ class Context(Known):
     those that faced once wrote, and the paths of photos. away: folders of hidden persons when they left. copies: links
     that an earlier look found to be the user's affair. files: copies of photos by path: a mark that changes with the
     file, and the image; None: it is among `copies`. pictures: face pictures, as found; understood_pictures: path to face,
-    of those that an earlier look has understood.
+    of those that an earlier look has understood. all_links: of base, where it has not all in hand.
     """
 
     now_ns: int
@@ -74,6 +75,7 @@ class Context(Known):
     understood_pictures: Mapping[bytes, str] = field(default_factory=dict)
     second_look_ns: int = 10_000_000_000
     trust_first: bool = False
+    all_links: AllLinks | None = None
 
     def resolve(self, person: PersonId) -> PersonId:
         """Who stands for the person."""

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping
 
 from faced.folders.context import Context
 from faced.model import FolderId, PersonId
-from faced.store.tree import BaseLink
+from faced.store.base import BaseLink
 
 __all__ = ["find_emptied"]
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from faced.folders.disk import Disk, DiskFolder, join_path
 from faced.folders.names import is_junk, is_passed_over
 from faced.model import FolderId
-from faced.store.tree import Base, BaseFolder, BaseLink
+from faced.store.base import Base, BaseFolder, BaseLink
 
 __all__ = [
     "IGNORED",

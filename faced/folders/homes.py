@@ -6,7 +6,7 @@ from typing import Protocol
 from faced.folders.disk import DiskFolder, join_path
 from faced.folders.linking import Layout, Photo, Years
 from faced.model import PersonId
-from faced.store.tree import BaseFolder
+from faced.store.base import BaseFolder
 
 __all__ = ["Homes"]
 

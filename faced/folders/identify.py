@@ -14,8 +14,8 @@ from typing import TypeVar
 from faced.errors import shown
 from faced.folders.disk import Disk, parent_of
 from faced.model import FolderId, ImageId, PersonId
+from faced.store.base import Base, BaseFolder
 from faced.store.follow import AwayFolder
-from faced.store.tree import Base, BaseFolder
 
 __all__ = ["Identity", "Looks", "identify_folders"]
 
@@ -35,11 +35,16 @@ class Identity:
 
 
 class Looks:
-    """The disk's folders by the images that their links stand for."""
+    """The disk's folders by the images that their links stand for.
+
+    A relative text may have been written into folders at two depths for two photos: a link is that of base which has
+    its name and text in the folder of this inode; any other stands for the photo whose link is not where it was.
+    """
 
     def __init__(self, base: Base, disk: Disk, images_of_texts: Mapping[bytes, ImageId]) -> None:
         self.disk = disk
         self._image_of = {**images_of_texts, **{link.text: link.image for link in base.links}}
+        self._ours = self._find_double(base)
         self._images: dict[bytes, frozenset[ImageId]] = {}
         self._below: dict[bytes, frozenset[ImageId]] = {}
 
@@ -50,9 +55,30 @@ class Looks:
     def images_in(self, path: bytes) -> frozenset[ImageId]:
         """The images that the links in a folder stand for."""
         if path not in self._images:
-            found = map(self._image_of.get, self.disk[path].links.values())
+            here = self.disk[path]
+            found = [
+                self._ours.get((here.ino, name, text)) or self._image_of.get(text)
+                for name, text in here.links.items()
+            ]
             self._images[path] = frozenset(image for image in found if image is not None)
         return self._images[path]
+
+    def _find_double(self, base: Base) -> dict[tuple[int, bytes, bytes], ImageId]:
+        """Links whose texts stand for other photos elsewhere, by the inode of their folder, name and text."""
+        double = {link.text for link in base.links if self._image_of[link.text] != link.image}
+        if not double:
+            return {}
+        inodes = {folder.id: folder.ino for folder in base.folders}
+        there = {(f.ino, name, text) for f in self.disk.values() for name, text in f.links.items()}
+        ours = {
+            (inodes[link.folder], link.name, link.text): link.image
+            for link in base.links
+            if link.text in double
+        }
+        for key, image in ours.items():
+            if key not in there:
+                self._image_of[key[2]] = image
+        return ours
 
     def images_below(self, path: bytes) -> frozenset[ImageId]:
         """Those of its folders of years, too, or whatever else is in it."""
@@ -105,7 +131,6 @@ def identify_folders(
             images[link.folder].add(link.image)
     folders = {folder.id: folder for folder in base.folders}
     sought = {id_: _Sought(f.path, f.ino, frozenset(images[id_])) for id_, f in folders.items()}
-    _look_deeper(sought, folders)
     identity = Identity()
     disk = looks.disk
     for id_, folder in list(sought.items()):
@@ -116,6 +141,7 @@ def identify_folders(
             identity.found[id_] = folder.path
     pending = {k: s for k, s in sought.items() if k not in identity.found and k not in identity.unclear}
     if pending:
+        _look_deeper(pending, sought, folders)
         _find_lost(pending, looks, identity)
     _find_away(away, looks, identity, pending)
     identity.vanished = [folders[k] for k in pending if k not in identity.found and k not in identity.unclear]
@@ -124,18 +150,24 @@ def identify_folders(
     return identity
 
 
-def _look_deeper(sought: dict[FolderId, _Sought], folders: Mapping[FolderId, BaseFolder]) -> None:
+def _look_deeper(
+    pending: dict[FolderId, _Sought],
+    sought: Mapping[FolderId, _Sought],
+    folders: Mapping[FolderId, BaseFolder],
+) -> None:
     """A person's folder that has no links itself, for all are in folders inside it, is known by those."""
-    for id_, folder in folders.items():
-        if folder.person is None or sought[id_].images:
+    theirs: dict[PersonId, list[BaseFolder]] = defaultdict(list)
+    for folder in folders.values():
+        if folder.person is not None:
+            theirs[folder.person].append(folder)
+    for id_, one in pending.items():
+        person = folders[id_].person
+        if person is None or one.images:
             continue
-        inside = [
-            sought[other].images
-            for other, one in folders.items()
-            if one.person == folder.person and one.path.startswith(folder.path + b"/")
-        ]
+        below = one.path + b"/"
+        inside = [sought[other.id].images for other in theirs[person] if other.path.startswith(below)]
         if any(inside):
-            sought[id_] = replace(sought[id_], images=frozenset().union(*inside), is_deep=True)
+            pending[id_] = replace(one, images=frozenset().union(*inside), is_deep=True)
 
 
 def _agrees(folder: _Sought, looks: Looks, path: bytes) -> bool:

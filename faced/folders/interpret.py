@@ -28,9 +28,10 @@ from faced.folders.missing import Decided, Missing, decide_missing
 from faced.folders.moved import Pairs, pair_links
 from faced.folders.names import is_same_name, name_of_folder
 from faced.folders.newcomers import about_links, read_newcomers
+from faced.folders.part import InHand
 from faced.model import FolderId, ImageId, PersonId
+from faced.store.base import Base, BaseFolder, BaseLink
 from faced.store.follow import FoundFolder, FoundLink, UserChange
-from faced.store.tree import Base, BaseFolder, BaseLink
 
 __all__ = ["Context", "Understood", "interpret_tree"]
 
@@ -78,6 +79,7 @@ class _Reader:
         self.links_of: dict[FolderId, list[BaseLink]] = defaultdict(list)
         for link in base.links:
             self.links_of[link.folder].append(link)
+        self.all_links = context.all_links or InHand(base.links)
         self.edits: list[FolderEdit] = []
         self.change = UserChange()
         self.left_alone: dict[bytes, str] = {}
@@ -107,6 +109,7 @@ class _Reader:
             gone,
             self.base,
             frozenset(unread | held),
+            self.all_links.count_by_person,
             len(self.homes),
             about_links(self.context),
             self._path_of,
@@ -404,21 +407,19 @@ class _Reader:
         """A copy of a person's folder is the user's own affair; so that nobody wonders, it is said to be one."""
         owners = {path: id_ for id_, path in self.identity.found.items()}
         strange = {there.folder for there in self.strange if there.usable}
-        holders: dict[ImageId, set[FolderId]] = defaultdict(set)
-        for link in self.base.links if strange else ():
-            holders[link.image].add(link.folder)
         taken = {f.path for f in (*self.change.returned, *self.change.adopted)}
-        for path in sorted(strange - owners.keys() - {b""} - taken):
-            images = self.looks.images_in(path)
+        images_in = {path: self.looks.images_in(path) for path in strange - owners.keys() - {b""} - taken}
+        holders = self.all_links.find_folders(frozenset().union(*images_in.values()))
+        for path, images in sorted(images_in.items()):
             common: dict[FolderId, int] = defaultdict(int)
             for image in images:
-                for id_ in holders[image]:
+                for id_ in holders.get(image, ()):
                     common[id_] += 1
             like = [
                 self.identity.found[id_]
                 for id_, count in common.items()
                 if id_ in self.identity.found
-                and count * 2 > len(self.links_of[id_])
+                and count * 2 > self.all_links.count_in(id_)
                 and count * 2 > len(images)
             ]
             if like:

@@ -20,8 +20,8 @@ from faced.folders.pictures import Pictures
 from faced.folders.plan_pictures import SUGGESTIONS, UNSORTED
 from faced.model import FolderId, PersonId
 from faced.store.asks import Undecided
+from faced.store.base import Base, BaseFolder, BasePicture
 from faced.store.pictures import NOBODY, PictureChange
-from faced.store.tree import Base, BaseFolder, BasePicture
 
 __all__ = ["PicturesRead", "interpret_pictures"]
 

@@ -77,7 +77,7 @@ class Layout:
         """To which of these photos a link was made, be it of the other kind, or for a folder at another depth."""
         found = list(photos)
         for photo in found:
-            if text in (photo.text, self.text(photo, folder)):
+            if text == photo.text or (self.root is not None and text == self.text(photo, folder)):
                 return photo
         if not text.startswith(UP):
             return None

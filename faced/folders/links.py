@@ -10,8 +10,8 @@ from faced.folders.disk import Disk, DiskFolder, join_path
 from faced.folders.identify import Identity, Looks
 from faced.folders.moved import Lost, Strange
 from faced.model import FolderId, ImageId, PersonId
+from faced.store.base import Base, BaseFolder, BaseLink
 from faced.store.follow import KnownCopy
-from faced.store.tree import Base, BaseFolder, BaseLink
 
 __all__ = ["LinkLook", "is_there", "look_at_links"]
 

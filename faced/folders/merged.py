@@ -12,7 +12,7 @@ from faced.folders.hold import is_strangers_place
 from faced.folders.missing import AskDraft
 from faced.folders.names import is_same_name, name_of_folder
 from faced.model import FolderId, PersonId
-from faced.store.tree import BaseFolder
+from faced.store.base import BaseFolder
 
 __all__ = ["NESTED", "Nested", "find_nested", "folders_above", "name_now", "with_merges"]
 

@@ -15,7 +15,7 @@ from faced.folders.edits import Rejected
 from faced.folders.second_look import Looking, find_due, first_seen
 from faced.model import FolderId, ImageId, PersonId
 from faced.store.asks import Ask, Undecided
-from faced.store.tree import Base, BaseFolder, BaseLink
+from faced.store.base import Base, BaseFolder, BaseLink
 
 __all__ = ["AskDraft", "Decided", "Missing", "decide_missing"]
 
@@ -80,6 +80,7 @@ def decide_missing(
     missing: Sequence[Missing],
     base: Base,
     held: Collection[FolderId],
+    count_links: Callable[[], Mapping[PersonId, int]],
     folder_count: int,
     situation: Situation,
     path_of: Callable[[Missing], bytes],
@@ -87,7 +88,7 @@ def decide_missing(
     """Decide about each missing thing.
 
     held: folders of base about which this look says nothing: questions about what is in them stay.
-    folder_count: of person folders in base. path_of: as base is going to have it.
+    count_links: base's, by person. folder_count: of person folders in base. path_of: as base is going to have it.
 
     | an earlier look                    | now                                                      |
     | asked, no answer                   | still asked                                              |
@@ -98,7 +99,7 @@ def decide_missing(
     | saw it there                       |                                                          |
     A link whose photo is away is let go of instead of rejected, and counts for no brake.
     """
-    return _Decider(missing, base, held, folder_count, situation, path_of).decide()
+    return _Decider(missing, base, held, count_links, folder_count, situation, path_of).decide()
 
 
 class _Decider:
@@ -107,6 +108,7 @@ class _Decider:
         missing: Sequence[Missing],
         base: Base,
         held: Collection[FolderId],
+        count_links: Callable[[], Mapping[PersonId, int]],
         folder_count: int,
         situation: Situation,
         path_of: Callable[[Missing], bytes],
@@ -114,7 +116,7 @@ class _Decider:
         self.missing = sorted(
             missing, key=lambda m: (m.image is not None, m.person, m.image or 0, path_of(m))
         )
-        self.base = base
+        self.count_links = count_links
         self.folder_count = folder_count
         self.situation = situation
         self.path_of = path_of
@@ -188,6 +190,8 @@ class _Decider:
 
     def _brake(self, due: Sequence[Missing]) -> list[AskDraft]:
         """Carry out what is due, or ask. Returns the new questions; what joins an open one is in `holding`."""
+        if not due:
+            return []
         persons, everything = must_ask(self._losses(), self.situation.brake)
         vanished = sum(missing.link is None for missing in self.missing)
         folders = is_too_many_folders(vanished, self.folder_count, self.situation.brake)
@@ -218,7 +222,7 @@ class _Decider:
         return drafts
 
     def _losses(self) -> dict[PersonId, Losses]:
-        links = Counter(link.person for link in self.base.links)
+        links = Counter(self.count_links())
         missing = Counter(
             m.person for m in self.missing if m.link is not None and m.image not in self.situation.excused
         )

@@ -15,7 +15,7 @@ from faced.folders.missing import AskDraft, Situation
 from faced.folders.second_look import find_due, first_seen
 from faced.model import FolderId, PersonId
 from faced.store.asks import Undecided
-from faced.store.tree import BaseFolder, BasePicture
+from faced.store.base import BaseFolder, BasePicture
 
 __all__ = ["PICTURES", "DecidedPictures", "MissingPicture", "decide_missing_pictures"]
 

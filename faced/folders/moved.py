@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from faced.model import FolderId, ImageId, PersonId
-from faced.store.tree import BaseLink
+from faced.store.base import BaseLink
 
 __all__ = ["Lost", "Pairs", "Strange", "pair_links"]
 

@@ -15,8 +15,8 @@ from faced.folders.interpret_pictures import PicturesRead, interpret_pictures
 from faced.folders.merged import NESTED
 from faced.folders.missing_pictures import PICTURES
 from faced.model import FolderId, PersonId
+from faced.store.base import Base
 from faced.store.follow import FoundFolder, UserChange
-from faced.store.tree import Base
 
 __all__ = ["Newcomers", "about_links", "read_newcomers"]
 

@@ -14,7 +14,7 @@ from faced.folders.disk import Disk, join_path
 from faced.folders.names import is_junk
 from faced.folders.picture_file import LARGEST, FoundPicture, read_picture
 from faced.folders.tree import is_place_wide, opened
-from faced.store.tree import Base, BasePicture
+from faced.store.base import Base, BasePicture
 
 __all__ = ["Pictures", "find_pictures"]
 

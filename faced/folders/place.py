@@ -22,16 +22,9 @@ from faced.model import Place
 from faced.mounts import read_place
 from faced.store.database import Store
 from faced.store.follow import is_adopting, save_adopting
+from faced.store.intents import load_intents
 from faced.store.settings import load_setting, read_installation
-from faced.store.tree import (
-    Tree,
-    forget_base,
-    load_generation,
-    load_intents,
-    load_tree,
-    save_generation,
-    save_tree,
-)
+from faced.store.tree import Tree, forget_base, load_generation, load_tree, save_generation, save_tree
 
 __all__ = [
     "FOR_OTHERS",

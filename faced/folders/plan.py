@@ -24,7 +24,8 @@ from faced.folders.names import (
 )
 from faced.folders.removal import plan_removals
 from faced.model import FolderId, ImageId, PersonId
-from faced.store.tree import Base, BaseFolder, BaseLink, Operation
+from faced.store.base import Base, BaseFolder, BaseLink
+from faced.store.intents import Operation
 
 __all__ = ["ABSOLUTE", "PhotoPath", "ShownPerson", "plan_tree"]
 
@@ -216,6 +217,8 @@ class _Planner:
         return self.layout.find_photo(link.text, self.folders[link.folder].path, photos) or min(photos)
 
     def _is_in_place(self, link: BaseLink) -> bool:
+        if self.layout.years is Years.KEEP:
+            return True
         folder = self.folders[link.folder].path
         return self.homes.is_in_place(self.shown[link.person], folder, self._photo_of(link))
 

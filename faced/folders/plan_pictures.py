@@ -14,8 +14,9 @@ from faced.folders.names import NAME_BYTES, TakenNames, folder_name, is_form_of
 from faced.folders.pictures import Pictures
 from faced.folders.removal import plan_removals
 from faced.model import FolderId, PersonId
+from faced.store.base import Base, BaseFolder, BasePicture
+from faced.store.intents import Operation
 from faced.store.pictures import NOBODY
-from faced.store.tree import Base, BaseFolder, BasePicture, Operation
 
 __all__ = ["SUGGESTIONS", "UNSORTED", "ShownFaces", "WantedPicture", "plan_pictures"]
 

@@ -14,7 +14,7 @@ from faced.folders.hold import OWN_FOLDERS
 from faced.folders.names import is_junk
 from faced.model import FileStamp, PersonId
 from faced.pictures.decode import EXTENSIONS
-from faced.store.tree import BaseFolder
+from faced.store.base import BaseFolder
 
 __all__ = ["PortraitPlace", "find_portraits", "judge_places"]
 

@@ -15,13 +15,14 @@ from faced.errors import FacedError, Frozen
 from faced.errors import shown as shown_path
 from faced.folders.batches import Batches, TreeReport
 from faced.folders.context import Context, Known, Understood
-from faced.folders.disk import Disk, DiskFolder, join_path
+from faced.folders.disk import Disk, DiskFolder
 from faced.folders.edits import FolderEdit
 from faced.folders.files import find_copied_files
 from faced.folders.interpret import interpret_tree
+from faced.folders.part import find_part_of_look, strange_texts
 from faced.folders.pictures import find_pictures
 from faced.folders.place import open_place
-from faced.folders.rest import Remembered, load_known, look_untouched, rests
+from faced.folders.rest import Stored, load_known, rests
 from faced.folders.sync import say_problem
 from faced.folders.tree import read_tree
 from faced.folders.writer import KernelWriter, TreeWriter
@@ -37,6 +38,7 @@ from faced.store.asks import (
     load_undecided,
     save_undecided,
 )
+from faced.store.base import Base, load_base
 from faced.store.database import Store
 from faced.store.follow import (
     KnownCopy,
@@ -50,8 +52,8 @@ from faced.store.follow import (
 from faced.store.photos import is_size_of_photo
 from faced.store.pictures import follow_pictures, load_made_pictures, load_understood_pictures
 from faced.store.portraits import load_portraits_only
+from faced.store.shown import load_shown
 from faced.store.spots import load_image_ids
-from faced.store.tree import Base, load_base
 
 __all__ = ["Known", "ReadReport", "Record", "read_user_edits"]
 
@@ -66,9 +68,9 @@ class ReadReport:
     edits: as recorded. undecided: how many things wait for a second look; due_ns: when the first of them may have
     it (UTC nanoseconds). asks: the people folder's open questions. left_alone: reasons for sync_tree. frozen: why
     nothing was read. adopting: nothing was, for the folders are to be recognised first. recovered: as in TreeReport.
-    rests: nothing has changed since nothing was to be done, so nothing was read. seen: the folders, as they were read.
+    rests: nothing has changed since nothing was to be done, so nothing was read. seen: the folders, as they were read;
+    links may be left out where they are as they were then.
     pictures: paths of face pictures. to_encode: there are portraits that are to be read first.
-    untouched: nobody but faced has changed them; then seen is what look_untouched gave.
     """
 
     edits: tuple[FolderEdit, ...] = ()
@@ -80,7 +82,6 @@ class ReadReport:
     adopting: bool = False
     recovered: int = 0
     rests: bool = False
-    untouched: bool = False
     seen: Mapping[bytes, DiskFolder] = field(default_factory=dict, repr=False, compare=False)
     pictures: frozenset[bytes] = field(default=frozenset(), repr=False, compare=False)
     to_encode: bool = False
@@ -98,14 +99,12 @@ def read_user_edits(
     writer: TreeWriter | None = None,
     rebuild: bool = False,
     key: str | None = None,
-    remembered: Remembered | None = None,
 ) -> ReadReport:
     """Read the people folder and record the edits. The caller holds the pass lock; nothing else runs in the tree.
 
     record: writes the edits to the journal, within the transaction that moves base, and says who the new persons are,
     by the paths of their folders; it is not called without any.
-    trust_first: no second look is waited for. rebuild: as for open_place. key, remembered: as for sync_tree. Raises as
-    that does.
+    trust_first: no second look is waited for. rebuild: as for open_place. key: as for sync_tree. Raises as that does.
     """
     root = os.path.abspath(root)
     writer = KernelWriter() if writer is None else writer
@@ -122,17 +121,13 @@ def read_user_edits(
             return ReadReport(adopting=True, seen=disk, pictures=frozenset(found.at))
         if key is not None and held.dates_folders and rests(store.db, held.handle, key):
             return ReadReport(rests=True, recovered=recovered.recovered)
-        if remembered is not None and key is not None and held.dates_folders and not recovered.recovered:
-            untouched = look_untouched(store.db, held.handle) if remembered.counts(store.db, key) else None
-            if untouched is not None:
-                return ReadReport(untouched=True, seen=untouched)
-        if remembered is not None:
-            remembered.forget()
-        disk = read_tree(held.handle, load_known(store.db) if held.dates_folders else None)
+        in_part = key is not None and held.dates_folders and load_shown(store.db, key) is not None
+        seen = load_known(store.db, with_links=not in_part) if held.dates_folders else None
+        disk = read_tree(held.handle, seen)
         copies = load_copies(store.db)
         files = _find_files(store, held.handle, disk, copies)
         understood, rows, asks, pictures = _understand(
-            store, held.handle, disk, copies, files, known, now_ns, trust_first, second_look_ns
+            store, held.handle, disk, in_part, copies, files, known, now_ns, trust_first, second_look_ns
         )
     except Frozen as frozen:
         return _freeze(store, frozen)
@@ -180,6 +175,7 @@ def _understand(
     store: Store,
     root: int,
     disk: Disk,
+    in_part: bool,
     copies: frozenset[KnownCopy],
     files: Mapping[bytes, tuple[bytes, ImageId | None]],
     known: Known,
@@ -187,7 +183,13 @@ def _understand(
     trust_first: bool,
     second_look_ns: int,
 ) -> tuple[Understood, tuple[Undecided, ...], tuple[Ask, ...], frozenset[bytes]]:
-    base = load_base(store.db)
+    base, away = load_base(store.db, with_links=not in_part), load_away(store.db)
+    stored = Stored(store.db, disk)
+    if in_part:
+        part = find_part_of_look(
+            base, disk, stored.stamps, stored, copies=copies, files=files, merged=known.merged, away=away
+        )
+        base, disk = part.base, part.disk
     pictures = find_pictures(root, base, disk, lambda sums: load_made_pictures(store.db, sums))
     rows = load_undecided(store.db)
     asks = tuple(ask for ask in load_asks(store.db) if ask.kind in TREE_KINDS)
@@ -198,26 +200,15 @@ def _understand(
         asks=asks,
         copies=copies,
         files=files,
-        images_of_texts=load_images_of_texts(store.db, _strange_texts(base, disk)),
-        away=load_away(store.db),
+        images_of_texts=load_images_of_texts(store.db, strange_texts(base, disk)),
+        away=away,
         pictures=pictures,
         understood_pictures=load_understood_pictures(store.db),
         second_look_ns=second_look_ns,
         trust_first=trust_first,
+        all_links=stored if in_part else None,
     )
     return interpret_tree(base, disk, context), rows, asks, frozenset(pictures.at)
-
-
-def _strange_texts(base: Base, disk: Disk) -> set[bytes]:
-    """Texts of links that base does not have where they are."""
-    paths = {folder.id: folder.path for folder in base.folders}
-    ours = {join_path(paths[link.folder], link.name): link.text for link in base.links}
-    return {
-        text
-        for path, found in disk.items()
-        for name, text in found.links.items()
-        if ours.get(join_path(path, name)) != text
-    }
 
 
 def _write(

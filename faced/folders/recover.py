@@ -17,7 +17,8 @@ from faced.folders.picture_file import read_picture
 from faced.folders.removal import JUNK_FOLDER
 from faced.folders.tree import SCRATCH, list_folder, open_folder, opened, read_text, read_tree
 from faced.folders.writer import TreeWriter
-from faced.store.tree import Base, BaseChange, Intent, Operation, SeenLink, SeenPicture
+from faced.store.base import Base
+from faced.store.intents import BaseChange, Intent, Operation, SeenLink, SeenPicture
 
 __all__ = ["clear_strays", "settle_batch"]
 

@@ -4,7 +4,8 @@ from collections.abc import Collection, Iterable
 
 from faced.folders.disk import Disk, join_path
 from faced.folders.names import is_junk
-from faced.store.tree import BaseFolder, Operation
+from faced.store.base import BaseFolder
+from faced.store.intents import Operation
 
 __all__ = ["JUNK_FOLDER", "plan_removals"]
 

@@ -1,43 +1,58 @@
-"""What need not be done again: folders that have not changed are not read, and a pass that found nothing to do rests.
+"""What need not be done again: a pass that found nothing to do rests, and what has not changed since is neither read nor
+planned.
 
-Decides nothing about persons or links: only whether anything can have changed, and of whom.
+Decides nothing about persons or links: only whether anything can have changed, and where.
 """
 
+import marshal
 import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
+from hashlib import blake2b
+from itertools import chain
 
 from sqlite_utils import Database
 
 from faced.folders.disk import Disk, DiskFolder
+from faced.folders.linking import Layout
 from faced.folders.plan import PhotoPath, ShownPerson
-from faced.folders.tree import read_tree, stamp_of
-from faced.model import ImageId, PersonId
-from faced.store.asks import TREE_KINDS, load_asks, load_undecided
+from faced.folders.tree import stamp_of
+from faced.model import FolderId, ImageId, PersonId
+from faced.store.asks import load_undecided
+from faced.store.base import (
+    Base,
+    BaseLink,
+    count_links_by_person,
+    count_links_in,
+    load_folders_of_images,
+    load_links_in,
+    load_person_folders,
+)
 from faced.store.database import Store
-from faced.store.follow import load_copies
-from faced.store.pictures import load_understood_pictures
+from faced.store.follow import load_images_of_texts
 from faced.store.seen import (
     SeenFolder,
+    differs_from_seen,
     is_at_rest,
     load_seen,
+    load_stamps_as_base,
     load_stamps_of_seen,
     save_rest,
     save_seen,
 )
-from faced.store.tree import count_links, load_base, load_generation, load_left_alone, load_links_of
+from faced.store.shown import load_shown, save_shown
 
 __all__ = [
-    "Remembered",
-    "add_links",
+    "Stored",
     "digest_wanted",
+    "find_changed",
     "load_known",
-    "look_untouched",
-    "note_rest",
+    "note_calm",
     "rests",
 ]
 
-Wanted = Mapping[PersonId, int]
-"""What is to be shown of each person, as a number that is another one when that is."""
+Wanted = Mapping[PersonId, bytes]
+"""What is to be shown of each person, as a digest."""
 
 
 def rests(db: Database, root: int, key: str) -> bool:
@@ -66,125 +81,113 @@ def load_known(
     }
 
 
-# A process that lives on need not plan for persons of whom nothing has changed.
+class Stored:
+    """Base and the folders as they were when nothing was to be done, piece by piece (see part.Source).
 
-
-class Remembered:
-    """What was to be shown of whom when nothing was to be done. It counts as long as nobody else changes the tree, or
-    base; a process that lives on keeps it.
+    disk: as read with what load_known gave without links.
     """
 
-    def __init__(self) -> None:
-        self._wanted: Wanted | None = None
-        self._key: str | None = None
-        self._left: tuple[int, int] | None = None
-        self._doubtful: frozenset[PersonId] = frozenset()
+    def __init__(self, db: Database, disk: Disk) -> None:
+        self._db = db
+        self._disk = disk
+        self.stamps = load_stamps_as_base(db)
 
-    def forget(self) -> None:
-        """All is to be read and planned again."""
-        self._wanted = None
+    def load_links(self, folders: Collection[FolderId]) -> tuple[BaseLink, ...]:
+        return load_links_in(self._db, folders)
 
-    def note(self, key: str, wanted: Wanted) -> None:
-        """Nothing was to be done for these settings."""
-        self._key, self._wanted, self._doubtful = key, wanted, frozenset()
+    def read_links(self, paths: Collection[bytes]) -> Mapping[bytes, Mapping[bytes, bytes]]:
+        known = load_known(self._db, paths=[path for path in paths if self._disk[path].stamp is not None])
+        return {path: seen.links for path, seen in known.items() if seen.stamp == self._disk[path].stamp}
 
-    def doubt(self, persons: Collection[PersonId]) -> None:
-        """Something was done for these: they are to be planned for until nothing is."""
-        self._doubtful |= frozenset(persons)
+    def fill(self) -> Disk:
+        """The disk with all links."""
+        links = self.read_links([path for path, found in self._disk.items() if not found.links])
+        return Disk(
+            {
+                path: replace(found, links=links[path]) if path in links else found
+                for path, found in self._disk.items()
+            }
+        )
 
-    def leave(self, db: Database) -> None:
-        """A pass of this process is over: base as it is now is its work."""
-        self._left = _base_now(db)
+    def find_images(self, texts: Collection[bytes]) -> Mapping[bytes, ImageId]:
+        return load_images_of_texts(self._db, texts)
 
-    def counts(self, db: Database, key: str) -> bool:
-        """Whether it says anything about these settings and this base."""
-        return self._wanted is not None and self._key == key and self._left == _base_now(db)
+    def find_folders(self, images: Collection[ImageId]) -> Mapping[ImageId, frozenset[FolderId]]:
+        return load_folders_of_images(self._db, images)
 
-    def find_changed(self, wanted: Wanted) -> frozenset[PersonId] | None:
-        """Of whom something else is to be shown than then, or was since; None: that cannot be told."""
-        if self._wanted is None:
-            return None
-        before = self._wanted
-        everybody = wanted.keys() | before.keys()
-        changed = frozenset(person for person in everybody if wanted.get(person) != before.get(person))
-        return changed | self._doubtful
+    def count_by_person(self) -> Mapping[PersonId, int]:
+        return count_links_by_person(self._db)
 
-
-def _base_now(db: Database) -> tuple[int, int]:
-    return load_generation(db), count_links(db)
+    def count_in(self, folder: FolderId) -> int:
+        return count_links_in(self._db, folder)
 
 
 def digest_wanted(
-    shown: Iterable[ShownPerson], photos: Mapping[ImageId, Sequence[PhotoPath]]
-) -> dict[PersonId, int]:
-    """Says of each person what is to be shown of her, within one process."""
-    return {
-        person.id: hash(
-            (
-                person.name,
-                person.place,
-                person.hidden,
-                frozenset(person.link_names.items()),
-                frozenset((image, tuple(photos.get(image, ()))) for image in person.images),
-            )
-        )
-        for person in shown
-    }
+    shown: Iterable[ShownPerson], photos: Mapping[ImageId, Sequence[PhotoPath]], layout: Layout
+) -> dict[PersonId, bytes]:
+    """Says of each person what is to be shown of her, and how."""
+    how = repr(layout).encode()
+    return {person.id: _digest(person, photos, how) for person in shown}
 
 
-def look_untouched(db: Database, root: int) -> Disk | None:
-    """The disk if nobody but faced has changed it since nothing was to be done; then the links of folders that have not
-    changed are left out. None: it may be, so it must be read whole. root: handle.
+def _digest(person: ShownPerson, photos: Mapping[ImageId, Sequence[PhotoPath]], how: bytes) -> bytes:
+    images = sorted(person.images)
+    found = [photos.get(image, ()) for image in images]
+    what = (
+        how,
+        None if person.name is None else person.name.encode("utf-8", "surrogateescape"),
+        person.place,
+        person.hidden,
+        person.may_divide,
+        sorted(person.link_names.items()),
+        images,
+        [*map(len, found)],
+        [*chain.from_iterable(chain.from_iterable(found))],
+    )
+    # Version 2: later ones say the same thing in several ways.
+    return blake2b(marshal.dumps(what, 2), digest_size=16).digest()
+
+
+def find_changed(db: Database, key: str, wanted: Wanted) -> frozenset[PersonId] | None:
+    """Of whom something else is to be shown than when nothing was to be done, or has been done since; None: that is not
+    known.
     """
-    has_asks = any(ask.kind in TREE_KINDS for ask in load_asks(db))
-    if (
-        has_asks
-        or load_undecided(db)
-        or load_left_alone(db)
-        or load_copies(db)
-        or load_understood_pictures(db)
-    ):
+    before = load_shown(db, key)
+    if before is None:
         return None
-    known = load_known(db, with_links=False)
-    disk = read_tree(root, known)
-    base = load_base(db, with_links=False)
-    homes = {folder.path: folder for folder in (*base.folders, *base.picture_folders)}
-    if any(path not in disk or disk[path].ino != home.ino for path, home in homes.items()):
-        return None
-    changed = [path for path, found in disk.items() if known.get(path) is not found]
-    links = load_links_of(db, [homes[path].id for path in changed if path in homes])
-    for path in changed:
-        found, before = disk[path], known.get(path)
-        if found.problem is not None or (path not in homes and (before is None or before.ino != found.ino)):
-            return None
-        ours = links.get(homes[path].id, {}) if path in homes else {}
-        if found.links != ours or found.others != (frozenset() if before is None else before.others):
-            return None
-    return disk
+    everybody = wanted.keys() | before.keys()
+    changed = {person for person in everybody if wanted.get(person) != before.get(person)}
+    return frozenset(changed | (load_person_folders(db).keys() - before.keys()))
 
 
-def add_links(
-    db: Database, disk: Mapping[bytes, DiskFolder], paths: Collection[bytes]
-) -> dict[bytes, DiskFolder]:
-    """To what look_untouched gave: the links of these folders, and of those around others."""
-    around = {path for path, found in disk.items() if found.folders}
-    known = load_known(db, paths=around.union(paths))
-    return {
-        path: known[path] if path in known and known[path].stamp == found.stamp else found
-        for path, found in disk.items()
-    }
+def note_calm(store: Store, base: Base, disk: Disk, key: str, wanted: Wanted, *, may_rest: bool) -> None:
+    """Nothing was to be done. base, disk: as planned with, perhaps without the links of folders that are as base says.
 
-
-def note_rest(store: Store, disk: Disk, key: str) -> None:
-    """Nothing was to be done. Nothing is noted while a folder is young or cannot be read, or something is undecided."""
-    if load_undecided(store.db) or is_at_rest(store.db, key):
+    may_rest: neither is anything else. There is no rest while a folder is young or cannot be read, or something is
+    undecided. Writes only what is news.
+    """
+    db = store.db
+    if is_at_rest(db, key):
         return
+    links: dict[FolderId, dict[bytes, bytes]] = {folder.id: {} for folder in base.folders}
+    for link in base.links:
+        links[link.folder][link.name] = link.text
+    here = {folder.path: links[folder.id] for folder in base.folders if _is_at(folder.ino, disk, folder.path)}
     seen = {
-        path: SeenFolder(folder.stamp, folder.links, folder.folders, folder.others)
-        for path, folder in disk.items()
-        if folder.stamp is not None and folder.problem is None
+        path: SeenFolder(found.stamp, found.links, found.folders, found.others, here.get(path) == found.links)
+        for path, found in disk.items()
+        if found.stamp is not None and found.problem is None
     }
+    rests_now = may_rest and len(seen) == len(disk) and not load_undecided(db)
+    if not rests_now and load_shown(db, key) == wanted and not differs_from_seen(db, seen):
+        return
     with store.write() as db:
         save_seen(db, seen)
-        if len(seen) == len(disk):
+        save_shown(db, key, wanted)
+        if rests_now:
             save_rest(db, key)
+
+
+def _is_at(ino: int, disk: Disk, path: bytes) -> bool:
+    found = disk.get(path)
+    return found is not None and found.ino == ino

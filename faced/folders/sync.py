@@ -15,29 +15,28 @@ from faced.folders.clean import plan_leftovers, remove_own_files
 from faced.folders.disk import Disk, DiskFolder, parent_of
 from faced.folders.hold import hold_tree
 from faced.folders.linking import Layout
+from faced.folders.part import find_part_of_plan
 from faced.folders.pictures import find_pictures
 from faced.folders.place import HeldTree, open_place
 from faced.folders.plan import ABSOLUTE, PhotoPath, ShownPerson, plan_tree
 from faced.folders.plan_pictures import SUGGESTIONS, ShownFaces, plan_pictures
-from faced.folders.rest import Remembered, add_links, digest_wanted, note_rest
+from faced.folders.rest import Stored, digest_wanted, find_changed, load_known, note_calm
 from faced.folders.tree import read_folders, read_tree
 from faced.folders.writer import KernelWriter, TreeWriter
 from faced.model import ImageId, PersonId
 from faced.store.asks import load_undecided
+from faced.store.base import Base, load_base
 from faced.store.database import Store
 from faced.store.follow import is_adopting, save_adopting
+from faced.store.intents import Operation
 from faced.store.pictures import (
     checksum_of,
     load_made_pictures,
     load_understood_pictures,
 )
 from faced.store.tree import (
-    Base,
-    BaseFolder,
     LeftAlone,
-    Operation,
     forget_base,
-    load_base,
     load_left_alone,
     load_tree,
     save_left_alone,
@@ -83,21 +82,18 @@ def sync_tree(
     rebuild: bool = False,
     seen: Mapping[bytes, DiskFolder] | None = None,
     key: str | None = None,
+    may_rest: bool = True,
     faces: FacesToShow | None = None,
     layout: Layout = ABSOLUTE,
-    remembered: Remembered | None = None,
-    untouched: bool = False,
 ) -> TreeReport:
     """Make the people folder show these persons. The caller holds the pass lock; nothing else runs in the tree.
 
     root: absolute path. photos: as for plan_tree; those of a library that is only offline must be among them.
     reasons: better ones for what is left alone (path to sentence). rebuild: as for open_place. A tree whose
     database was lost is adopted first. seen: the folders as they were read just now.
-    key: says by which settings all this was made; when nothing is to be done, that is noted with it, so that nothing
-    need be read while nothing changes. None: it is not.
+    key: says by which settings all this was made; when nothing is to be done, that is noted with it, so that only what
+    changes need be read and planned. None: it is not. may_rest: then nothing need be done at all while nothing changes.
     faces: those to have pictures; None: what there is of them stays. layout: as for plan_tree.
-    remembered: what to show of whom when nothing was to be done. untouched: as the report of the look says; then only
-    persons are planned for of whom that has changed.
     Raises UsageError when `root` cannot be a people folder, FacedError when it could not be written (disk full):
     then nothing is lost, and the next run goes on from there.
     """
@@ -114,25 +110,16 @@ def sync_tree(
         persons = list(shown)
         if is_adopting(store.db):
             adopt_in_hand(store, held, *what_adopting_takes(persons, photos), layout.root)
-        wanted = {} if remembered is None else digest_wanted(persons, photos)
-        only = remembered.find_changed(wanted) if remembered is not None and untouched else None
-        seen = seen if held.dates_folders and untouched == (only is not None) else None
-        sync = _Sync(store, held, report, batches, layout, only)
-        calm, left_alone = sync.run(persons, photos, seen)
-        is_calm = calm is not None and held.dates_folders
+        key = key if held.dates_folders else None
+        wanted = {} if key is None else digest_wanted(persons, photos, layout)
+        changed = None if key is None else find_changed(store.db, key, wanted)
+        sync = _Sync(store, held, report, batches, layout, changed)
+        calm, left_alone = sync.run(persons, photos, seen if held.dates_folders else None)
         if faces is not None:
-            is_calm &= sync.show_faces(faces)
+            may_rest &= sync.show_faces(faces) and not report.pictures_left
         sync.say(left_alone, reasons)
-        if calm is not None and is_calm and key is not None and not report.pictures_left:
-            note_rest(store, calm, key)
-            if remembered is not None:
-                remembered.note(key, wanted)
-        elif remembered is not None and sync.only is not None:
-            remembered.doubt(sync.only)
-        elif remembered is not None:
-            remembered.forget()
-        if remembered is not None:
-            remembered.leave(store.db)
+        if calm is not None and key is not None:
+            note_calm(store, *calm, key, wanted, may_rest=may_rest)
     except Frozen as frozen:
         return _freeze(store, report, frozen)
     except OSError as error:
@@ -202,10 +189,11 @@ class _Sync:
         report: TreeReport,
         batches: Batches,
         layout: Layout = ABSOLUTE,
-        only: Collection[PersonId] | None = None,
+        changed: Collection[PersonId] | None = None,
     ) -> None:
+        """changed: of whom something else is to be shown than when nothing was to be done; None: maybe of all."""
         self.layout = layout
-        self.only = only
+        self.changed = changed
         self.store = store
         self.held = held
         self.report = report
@@ -216,19 +204,17 @@ class _Sync:
         shown: list[ShownPerson],
         photos: Mapping[ImageId, Sequence[PhotoPath]],
         seen: Mapping[bytes, DiskFolder] | None,
-    ) -> tuple[Disk | None, Mapping[bytes, str]]:
-        """Bring folders and links up to date. Returns the disk when nothing was to be done, and what was left alone,
-        path to reason.
+    ) -> tuple[tuple[Base, Disk] | None, Mapping[bytes, str]]:
+        """Bring folders and links up to date. Returns base and disk when nothing was to be done, and what was left
+        alone, path to reason.
         """
         left_alone: Mapping[bytes, str] = {}
         calm = None
+        if not seen and self.changed is not None:
+            seen = load_known(self.store.db, with_links=False)
         for number in range(ROUNDS):
-            homes = () if self.only is None else load_base(self.store.db, with_links=False).folders
-            if self.only is not None and seen is not None:
-                theirs = {home.path for home in homes if home.person in self.only}
-                seen = add_links(self.store.db, seen, theirs)
             seen = disk = read_tree(self.held.handle, seen)
-            base = self._load_base(disk, homes)
+            base, disk, only = self._load_part(disk)
             held = hold_tree(base, disk)
             left_alone = held.left_alone
             operations = plan_tree(
@@ -239,24 +225,26 @@ class _Sync:
                 held,
                 name_max=self.held.name_max,
                 layout=self.layout,
-                only=self.only,
+                only=only,
             )
             # A folder that another one left may be empty now.
             is_again = any(operation.op == "movedir" for operation in operations)
             if not operations and number == 0:
-                calm = disk
+                calm = base, disk
             if not operations or not ((is_dirty := self.batches.make(operations)) | is_again):
                 break
-            if is_dirty and self.only is not None:
-                self.only = seen = None
+            if is_dirty:
+                self.changed = None
         return calm, left_alone
 
-    def _load_base(self, disk: Disk, homes: Iterable[BaseFolder]) -> Base:
-        """With the links of those who are planned for, and of all folders whose links were read. homes: base's folders."""
-        if self.only is None:
-            return load_base(self.store.db)
-        read = [home.id for home in homes if home.path in disk and disk[home.path].links]
-        return load_base(self.store.db, persons=self.only, folders=read)
+    def _load_part(self, disk: Disk) -> tuple[Base, Disk, Collection[PersonId] | None]:
+        """What is to be planned with, and for whom; None: for everybody."""
+        stored = Stored(self.store.db, disk)
+        if self.changed is None:
+            return load_base(self.store.db), stored.fill(), None
+        base = load_base(self.store.db, with_links=False)
+        part = find_part_of_plan(base, disk, stored.stamps, stored, self.changed)
+        return part.base, part.disk, part.persons
 
     def say(self, left_alone: Mapping[bytes, str], reasons: Mapping[bytes, str]) -> None:
         """Keep what was left alone for `faced status`, with better reasons where there are some."""

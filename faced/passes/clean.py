@@ -10,8 +10,9 @@ from faced.passes import steps
 from faced.passes.beside import is_daemon_running, is_paused
 from faced.passes.places import Run
 from faced.store.asks import TREE_KINDS, load_asks
+from faced.store.base import load_base
 from faced.store.locks import PASS, hold_lock
-from faced.store.tree import load_base, load_tree
+from faced.store.tree import load_tree
 
 __all__ = ["Made", "clean", "look_at_made"]
 

@@ -10,8 +10,9 @@ from sqlite_utils import Database
 from faced.errors import UsageError, shown
 from faced.model import PersonId
 from faced.store.albums import load_albums
+from faced.store.base import load_person_folders
 from faced.store.persons import load_names, person_exists
-from faced.store.tree import load_person_folders, load_tree
+from faced.store.tree import load_tree
 from faced.store.word_tables import load_word
 
 __all__ = ["call_by_name", "find_person", "fold"]

@@ -24,6 +24,7 @@ from faced.library.changes import Changes, Scan, diff_photos, find_new
 from faced.model import EngineId, FaceId, ImageKey, PersonId
 from faced.people.choice import choose_common, choose_largest
 from faced.store.asks import load_undecided
+from faced.store.base import Base, is_link_of_base, load_base
 from faced.store.database import Store
 from faced.store.edits import Draft, FaceRef
 from faced.store.explain import load_engine_text
@@ -45,7 +46,6 @@ from faced.store.portraits import (
 )
 from faced.store.settings import load_setting
 from faced.store.spots import StoredFace, load_engine_key, load_faces_of_images
-from faced.store.tree import Base, is_link_of_base, load_base
 from faced.store.word import Word
 from faced.store.word_tables import load_word
 
@@ -93,7 +93,7 @@ def follow_portraits(
 
     Returns the report with that added.
     """
-    if read.frozen is not None or read.rests or read.untouched:  # a portrait is left alone, and so touched
+    if read.frozen is not None or read.rests:
         return read
     _note_files(store, root, read, looking.now_ns)
     portraits = load_portraits(store.db, engine)

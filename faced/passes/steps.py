@@ -18,7 +18,6 @@ from faced.folders.linking import Layout, Years
 from faced.folders.plan import PhotoPath, ShownPerson
 from faced.folders.quiet import wait_until_quiet
 from faced.folders.read import Known, ReadReport, read_user_edits
-from faced.folders.rest import Remembered
 from faced.folders.sync import TreeReport, sync_tree
 from faced.library.exclude import compile_excludes
 from faced.library.ready import Settling
@@ -34,6 +33,7 @@ from faced.passes.places import Places, Run
 from faced.passes.portraits import Looking, follow_portraits
 from faced.passes.word import load_said_of_pictures, pass_on_numbers
 from faced.people.recluster import Clustering, ReclusterReport, write_decision
+from faced.store.base import load_person_folders
 from faced.store.database import Store
 from faced.store.faces import count_unencoded
 from faced.store.health import check_health, is_check_due, mend, open_sound_store
@@ -45,7 +45,7 @@ from faced.store.photos import load_absent_images, load_libraries, load_photos_o
 from faced.store.seen import is_at_rest
 from faced.store.settings import load_setting, save_setting
 from faced.store.traces import are_traces_left, clear_traces
-from faced.store.tree import load_left_alone, load_person_folders
+from faced.store.tree import load_left_alone
 from faced.store.upkeep import is_due, run_daily
 from faced.store.word_tables import load_word
 
@@ -170,20 +170,19 @@ def read_tree(
     config: Config,
     root: bytes,
     options: TreeOptions,
-    remembered: Remembered | None = None,
 ) -> ReadReport:
-    """What the user did in the people folder, written into the journal. remembered: as for look_at_tree.
+    """What the user did in the people folder, written into the journal.
 
     Waits for a quiet tree and, if something may be half of a gesture, for the second look.
     """
     settle = int(config.people_settle * 1e9)
     if not options.now:
         wait_until_quiet(root, settle_ns=settle, clock=time.time_ns, sleep=time.sleep)
-    first = look_at_tree(store, config, root, options, remembered)
+    first = look_at_tree(store, config, root, options)
     if first.due_ns is None or options.now:
         return first
     time.sleep(max(0.0, (first.due_ns - time.time_ns()) / 1e9) + 0.01)
-    second = look_at_tree(store, config, root, TreeOptions(), remembered)
+    second = look_at_tree(store, config, root, TreeOptions())
     return replace(second, edits=(*first.edits, *second.edits))
 
 
@@ -192,12 +191,8 @@ def look_at_tree(
     config: Config,
     root: bytes,
     options: TreeOptions,
-    remembered: Remembered | None = None,
 ) -> ReadReport:
-    """One look at the people folder, as it is now; what the user did there goes into the journal.
-
-    remembered: of a process that lives on; the show_tree that follows is to have it too.
-    """
+    """One look at the people folder, as it is now; what the user did there goes into the journal."""
     now = time.time_ns()
     engine = shown_engine(store.db)
     word = load_word(store.db)
@@ -232,7 +227,6 @@ def look_at_tree(
         second_look_ns=int(config.people_second_look * 1e9),
         rebuild=options.rebuild,
         key=None if options.rebuild else rest_key(config, engine),
-        remembered=remembered,
     )
     looking = Looking(
         now, int(config.people_second_look * 1e9), options.now, known.albums, known.hidden - known.albums
@@ -253,7 +247,6 @@ def show_persons(
     *,
     beat: Callable[[], None] = lambda: None,
     most_pictures: int | None = None,
-    remembered: Remembered | None = None,
 ) -> tuple[ReclusterReport, TreeReport]:
     """After a look at the people folder: decide who is who, and make the folder show it.
 
@@ -262,7 +255,7 @@ def show_persons(
     engine = choose_engine(store, record)
     clustering = decide_persons(store, config, engine, record, decide)
     work = PictureWork(record.thresholds.gate, beat, most_pictures)
-    return clustering, show_tree(store, config, root, engine, read, work, remembered)
+    return clustering, show_tree(store, config, root, engine, read, work)
 
 
 def clustering_settings(config: Config, record: EngineRecord) -> Clustering:
@@ -309,7 +302,6 @@ def show_tree(
     engine: EngineId,
     read: ReadReport,
     work: PictureWork | None = None,
-    remembered: Remembered | None = None,
 ) -> TreeReport:
     """Make the people folder show who is who. work: how face pictures are made; None: what there is of them stays."""
     if read.frozen:
@@ -333,11 +325,10 @@ def show_tree(
             photos,
             reasons=read.left_alone,
             seen=read.seen,
-            key=key if is_calm else None,
+            key=key,
+            may_rest=is_calm,
             faces=faces,
             layout=layout,
-            remembered=remembered,
-            untouched=read.untouched,
         )
     if layout.years is Years.GATHER and report.frozen is None and not (report.made or report.dropped):
         with store.write() as db:

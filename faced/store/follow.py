@@ -11,8 +11,9 @@ from typing import NamedTuple
 from sqlite_utils import Database
 
 from faced.model import FolderId, ImageId, PersonId
+from faced.store.base import BaseLink
 from faced.store.settings import load_setting, save_setting
-from faced.store.tree import BaseLink
+from faced.store.shown import forget_shown_in
 
 __all__ = [
     "AwayFolder",
@@ -100,6 +101,7 @@ def follow_user(db: Database, change: UserChange) -> None:
     """Base becomes what was seen."""
     for folder in change.away:
         _put_away(db, folder)
+    forget_shown_in(db, (*change.away, *change.removed))
     left = [(folder,) for folder in (*change.away, *change.removed)]
     for table in ("links", "pictures"):
         db.conn.executemany(f"DELETE FROM {table} WHERE folder = ?", left)

@@ -7,8 +7,8 @@ import pytest
 from faced.folders.read import Known, read_user_edits
 from faced.folders.sync import clean_tree
 from faced.folders.writer import KernelWriter
+from faced.store.base import load_base
 from faced.store.follow import is_adopting
-from faced.store.tree import load_base
 from tests.support.treeworld import OWN_FILES, TreeWorld, snapshot
 
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from faced.folders.disk import parent_of
-from faced.folders.edits import Hidden, Named, Placed, Rejected, Shown
+from faced.folders.edits import Hidden, Moved, Named, Placed, Rejected, Shown
 from tests.support.treeuser import SECOND, UserTree, photo_text
 
 ANNA, BEN, CARL = 1, 2, 3
@@ -767,3 +767,33 @@ def test_the_order_in_which_things_are_handed_in_does_not_matter(done, random):
     assert again.left_alone == expected.left_alone
     assert again.change.moved == expected.change.moved
     assert sorted(again.change.gone) == sorted(expected.change.gone)
+
+
+@pytest.mark.parametrize(("person", "image"), [(ANNA, 1), (BEN, 5)])
+def test_one_relative_text_of_two_photos(tree, person, image):
+    """At two depths one text leads to two libraries: what is moved is the link that is not where it was."""
+    text = b"../../../Photos/a.jpg"
+    for whose, of in ((ANNA, 1), (BEN, 5)):
+        (known,) = (x for x in tree.links if (x.person, x.image) == (whose, of))
+        tree.links[tree.links.index(known)] = known._replace(text=text)
+        tree.entries[tree.link(tree.folder_of(whose), of)] = text
+    tree.texts[text] = 5
+    tree.look()
+    name = b"%d.jpg" % image
+    path = tree.path_of(tree.folder_of(person)) + b"/" + name
+    tree.put(tree.path_of(tree.folder_of(CARL)) + b"/" + name, tree.entries.pop(path))
+    (edit,) = [edit for edit in tree.look() if isinstance(edit, Moved)]
+    assert (edit.person, edit.image, edit.source) == (CARL, image, person)
+
+
+def test_a_link_moved_out_of_a_folder_that_is_then_thrown_away(tree):
+    """In one sweep: the link is the other one's, the folder is hidden. So is it where a third one is on that photo."""
+    for person in (ANNA, CARL):
+        tree.on[person] |= {1}
+    tree.plan()
+    path = tree.path_of(anna(tree)) + b"/1.jpg"
+    tree.put(tree.path_of(tree.folder_of(BEN)) + b"/1.jpg", tree.entries.pop(path))
+    tree.throw_away(anna(tree))
+    assert kinds(tree.look()) == [("Moved", BEN)]
+    assert kinds(tree.look(10)) == [("Hidden", ANNA)]
+    assert tree.undecided == ()

@@ -14,7 +14,8 @@ import errno, os, subprocess, sys
 from pathlib import Path
 import pytest
 from faced.errors import FacedError, UsageError
-from faced.store.tree import load_base, load_intents
+from faced.store.base import load_base
+from faced.store.intents import load_intents
 from tests.support.treeworld import open_world
 folder = Path(sys.argv[1])
 def run(*command): subprocess.run(command, check=True)

@@ -12,7 +12,9 @@ import pytest
 
 from faced.errors import UsageError
 from faced.folders.writer import KernelWriter
-from faced.store.tree import load_base, load_generation, load_intents, load_tree
+from faced.store.base import load_base
+from faced.store.intents import load_intents
+from faced.store.tree import load_generation, load_tree
 from tests.support.powers import permissions_hold
 from tests.support.treeworld import open_world, snapshot
 from tests.support.writers import BlowUp, Interrupted

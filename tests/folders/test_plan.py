@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from faced.folders.hold import hold_tree
 from faced.folders.names import folder_name
-from faced.folders.plan import PhotoPath, ShownPerson, plan_tree
+from faced.folders.plan import ABSOLUTE, PhotoPath, ShownPerson, plan_tree
 from faced.folders.rest import digest_wanted
 from faced.model import ImageId, PersonId
 from tests.support.treemodel import TreeModel
@@ -96,7 +96,7 @@ def test_planning_for_those_who_changed_is_planning_for_all(before, after, is_sm
         photos = {**before[1], **dict(list(photos.items())[:1])}
         paths = [photo.path for found in photos.values() for photo in found]
         assume(len(paths) == len(set(paths)))
-    wanted, was = digest_wanted(shown, photos), digest_wanted(*before)
+    wanted, was = digest_wanted(shown, photos, ABSOLUTE), digest_wanted(*before, ABSOLUTE)
     only = {PersonId(n) for n in range(6) if wanted.get(PersonId(n)) != was.get(PersonId(n))}
     base, disk = model.base, model.disk
     theirs = {folder.id for folder in base.folders if folder.person in only}

@@ -14,8 +14,9 @@ from itertools import product
 import pytest
 
 from faced.folders.read import ReadReport
+from faced.store.base import load_base
 from faced.store.database import open_store
-from faced.store.tree import load_base, load_intents
+from faced.store.intents import load_intents
 from tests.support.powercut import MAKERS, CutAt, Forgetful, PowerCut, copy_state, open_disk
 from tests.support.rerun import in_mount_namespace
 from tests.support.treekill import STATES, want

@@ -8,8 +8,8 @@ import pytest
 from faced.errors import FacedError
 from faced.folders.sync import sync_tree
 from faced.store.asks import answer_ask, load_asks, load_undecided
+from faced.store.base import load_base, load_person_folders
 from faced.store.follow import is_adopting, load_away
-from faced.store.tree import load_base, load_person_folders
 from tests.support.treewords import open_words
 from tests.support.writers import BlowUp, Interrupted
 

@@ -6,7 +6,7 @@ import pytest
 
 from faced.folders import sync, tree
 from faced.folders.read import Known, ReadReport, read_user_edits
-from faced.folders.rest import Remembered, load_known
+from faced.folders.rest import load_known
 from faced.folders.tree import list_folder, read_tree
 from faced.folders.writer import KernelWriter
 from faced.store.database import load_changes
@@ -31,7 +31,7 @@ def calm(world: TreeWorld, monkeypatch: pytest.MonkeyPatch) -> TreeWorld:
     return world
 
 
-def look(world: TreeWorld, key: str | None = KEY, remembered: Remembered | None = None) -> ReadReport:
+def look(world: TreeWorld, key: str | None = KEY) -> ReadReport:
     return read_user_edits(
         world.store,
         os.fsencode(world.people),
@@ -39,7 +39,6 @@ def look(world: TreeWorld, key: str | None = KEY, remembered: Remembered | None 
         lambda db, edits: None,
         now_ns=10**18,
         key=key,
-        remembered=remembered,
     )
 
 
@@ -89,101 +88,118 @@ def test_only_the_folders_that_changed_are_read(calm, monkeypatch):
     assert set(listed) <= {inodes["Family"], inodes["Family/Hanna"], inodes["Ben"]}
 
 
-CHANGES = pytest.mark.parametrize(
-    "change",
-    [
-        lambda people: (people / "new").mkdir(),
-        lambda people: (people / "Carl" / "5.jpg").rename(people / "Carl" / "6.jpg"),
-        lambda people: (people / "Family" / "Anna" / "note").write_text("mine"),
-        lambda people: os.replace(people / "Ben" / "3.jpg", people / "Ben" / "4.jpg"),
-        lambda people: (people / "Ben").rename(people / "Benjamin"),
-    ],
-)
+class Parts:
+    """For whom was planned, and with how many links of base, in the rounds of the last pass; None: for everybody."""
+
+    def __init__(self, world: TreeWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.world = world
+        self.persons: list[set[int] | None] = []
+        self.links: list[int] = []
+        planning = sync.plan_tree
+
+        def plan(shown, photos, base, disk, held, **options):
+            only = options["only"]
+            self.persons.append(None if only is None else set(only))
+            self.links.append(len(base.links))
+            return planning(shown, photos, base, disk, held, **options)
+
+        monkeypatch.setattr(sync, "plan_tree", plan)
+
+    def run(self) -> list[set[int] | None]:
+        """A pass, with something else written before."""
+        self.persons.clear()
+        self.links.clear()
+        write_something(self.world)
+        self.world.sync(key=KEY, seen=look(self.world).seen)
+        return [*self.persons]
 
 
-@CHANGES
-def test_what_a_user_changed_is_no_work_of_ours(calm, change):
-    """Then all is read, and planned for everybody."""
-    remembered = Remembered()
-    calm.sync(key=KEY, seen=look(calm, remembered=remembered).seen, remembered=remembered)
-    write_something(calm)
-    assert look(calm, remembered=remembered).untouched
-    change(calm.people)
-    assert not look(calm, remembered=remembered).untouched
-
-
-def test_who_lives_on_plans_for_those_of_whom_something_changed(calm, monkeypatch):
-    """Nothing else of base is loaded; what comes of it is what comes of a whole plan."""
-    remembered = Remembered()
-    asked = []
-    loading = sync.load_base
-
-    def load(db, *, with_links=True, persons=None, folders=()):
-        if with_links:
-            asked.append(persons)
-        return loading(db, with_links=with_links, persons=persons, folders=folders)
-
-    monkeypatch.setattr(sync, "load_base", load)
+def test_planned_is_for_those_of_whom_something_changed(calm, monkeypatch):
+    """Nothing else of base is loaded; what comes of it is what comes of a whole plan. So does another process."""
+    parts = Parts(calm, monkeypatch)
 
     def run():
-        asked.clear()
-        write_something(calm)
-        found = look(calm, remembered=remembered)
-        calm.sync(key=KEY, seen=found.seen, remembered=remembered, untouched=found.untouched)
+        found = parts.run()
         calm.check()
         assert calm.left_alone() == {}
-        return [*asked]
+        return found
 
-    assert run() == [None]
+    assert run() == [set()]
     calm.photo(4, "moved/4.jpg")
     assert run() == [{2}]
-    calm.person(3, [5, 4], "Carl")
-    assert run() == [{2, 3}], "until nothing is to be done"
-    del calm.persons[1]
-    assert run() == [{1, 2, 3}]
-    assert not (calm.people / "Family" / "Anna").exists()
-    assert run() == [{1, 2, 3}]
+    assert run() == [{2}], "the folder looks otherwise"
     assert run() == [set()]
-    with (
-        calm.store.write() as db
-    ):  # as if it had been too young to be remembered: it is read, and not planned for
+    calm.person(3, [5, 4], "Carl")
+    assert run() == [{3}]
+    del calm.persons[1]
+    assert run() == [{1, 3}], "until nothing is to be done"
+    assert not (calm.people / "Family" / "Anna").exists()
+    assert run() == [{3}]
+    assert run() == [set()]
+    with calm.store.write() as db:  # as if it had been too young to be remembered
         db.execute("DELETE FROM seen_folders WHERE path = ?", [b"Ben"])
-    calm.photo(5, "moved/5.jpg")
-    assert run() == [{3}]
-    assert run() == [{3}]
+    assert run() == [{2}]
+    assert run() == [set()]
     calm.photo(3, "moved/3.jpg")
-    calm.sync()  # by another process
-    assert run() == [None]
-
-
-def pass_by(world: TreeWorld, remembered: Remembered) -> ReadReport:
-    write_something(world)
-    found = look(world, remembered=remembered)
-    world.sync(key=KEY, seen=found.seen, remembered=remembered, untouched=found.untouched)
-    world.check()
-    assert world.left_alone() == {}
-    return found
+    calm.sync()  # by somebody else
+    assert run() == [{2}]
+    assert run() == [set()]
 
 
 def test_what_is_wanted_again_as_it_was_is_made_again(calm):
     """Before anything rests: a photo moves and comes back, somebody is on it no more, and then again."""
-    remembered = Remembered()
-    pass_by(calm, remembered)
     for path, images in (("moved/4.jpg", [3, 4]), ("4.jpg", [3]), ("4.jpg", [3, 4]), ("4.jpg", [3, 4])):
         calm.photo(4, path)
         calm.person(2, images, "Ben")
-        assert pass_by(calm, remembered).untouched
+        write_something(calm)
+        calm.sync(key=KEY, seen=look(calm).seen)
+        calm.check()
 
 
-def test_folders_that_are_young_are_nobody_elses(calm, monkeypatch):
-    """Read whole, for they may change again without looking otherwise; their links are faced's all the same."""
-    remembered = Remembered()
-    pass_by(calm, remembered)
+def test_somebody_is_shown_again_after_all_was_taken_away(calm, monkeypatch):
+    """As before, while nothing was noted in between."""
+    person = calm.persons.pop(3)
+    parts = Parts(calm, monkeypatch)
+    parts.run()
+    assert not (calm.people / "Carl").exists()
+    calm.persons[3] = person
+    assert parts.run()[0] == {3}
+    calm.check()
+
+
+def test_folders_that_are_young_are_read(calm, monkeypatch):
+    """For they may change again without looking otherwise."""
+    parts = Parts(calm, monkeypatch)
     monkeypatch.setattr(tree, "YOUNG_NS", 10**15)
     os.utime(calm.people / "Ben")
     calm.photo(5, "moved/5.jpg")
-    assert pass_by(calm, remembered).untouched
-    assert pass_by(calm, remembered).untouched
+    assert parts.run() == [{2, 3}]
+    calm.check()
+    assert parts.run() == [{2, 3}]
+
+
+@pytest.mark.parametrize("kind", ["left alone", "held", "waiting"])
+def test_what_is_left_alone_or_held_costs_its_persons_only(calm, monkeypatch, kind):
+    """A link of somebody else's in one folder, a link that leads elsewhere, one that is gone: the others are not read."""
+    ben = calm.people / "Ben"
+    if kind != "left alone":
+        (ben / "4.jpg").unlink()
+    if kind != "waiting":
+        os.symlink("/elsewhere", ben / "4.jpg" if kind == "held" else ben / "mine.jpg")
+    parts = Parts(calm, monkeypatch)
+    parts.run()
+    parts.run()
+    said = calm.left_alone()
+    changes = load_changes(calm.store.db)
+    calm.sync(key=KEY, seen=look(calm).seen)
+    assert load_changes(calm.store.db) == changes, "nothing is written twice"
+    listed = Listed(monkeypatch)
+    calm.photo(5, "moved/5.jpg")
+    assert parts.run() == [{2, 3}]
+    assert parts.links == [3]
+    assert listed == []
+    assert calm.left_alone() == said
+    assert set(calm.links()) >= {"Ben/3.jpg", "Carl/5.jpg", "Family/Anna/1.jpg"}
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,9 @@ from faced.folders.batches import split_batches
 from faced.folders.plan_pictures import ShownFaces
 from faced.folders.sync import FacesToShow, clean_tree, sync_tree
 from faced.folders.writer import KernelWriter
-from faced.store.tree import Operation, load_base, load_generation, load_intents, load_person_folders
+from faced.store.base import load_base, load_person_folders
+from faced.store.intents import Operation, load_intents
+from faced.store.tree import load_generation
 from tests.support.powers import permissions_hold
 from tests.support.treeworld import cut_squares, face_on, open_world, snapshot
 from tests.support.writers import BlowUp, Interrupted, OldKernel

@@ -2,6 +2,7 @@
 
 import pytest
 
+from faced.store.base import load_base
 from faced.store.database import open_store
 from faced.store.follow import (
     AwayFolder,
@@ -15,7 +16,8 @@ from faced.store.follow import (
     load_images_of_texts,
     save_adopting,
 )
-from faced.store.tree import forget_base, is_known_text, load_base
+from faced.store.intents import is_known_text
+from faced.store.tree import forget_base
 from tests.support.said import add_images, add_people
 
 

@@ -18,6 +18,7 @@ from faced.errors import Damaged, StateError
 from faced.model import Box, DetectedFace, EncodedPicture, EngineId, FileStamp, ImageKey, PhotoId, Place
 from faced.store import health, soundness
 from faced.store.backup import export_word, list_backups, list_exports, save_backup
+from faced.store.base import load_base
 from faced.store.database import CHECK, DATABASE, open_reader, open_store
 from faced.store.faces import load_face_ids, load_faces
 from faced.store.follow import is_adopting
@@ -28,7 +29,7 @@ from faced.store.journal_file import JOURNAL, append_journal
 from faced.store.notices import load_notices
 from faced.store.photos import load_libraries, set_libraries
 from faced.store.settings import load_setting, save_setting
-from faced.store.tree import load_base, load_tree, save_tree
+from faced.store.tree import load_tree, save_tree
 from faced.store.word import Word
 from faced.store.word_tables import load_word
 from tests.support.said import add_people, damage, lose_database, say, say_much

@@ -5,26 +5,24 @@ import sqlite3
 import pytest
 
 from faced.model import FolderId, ImageId, PersonId, Place
+from faced.store.base import Base, BaseFolder, BaseLink, load_base, load_person_folders
 from faced.store.database import open_store
-from faced.store.tree import (
-    Base,
+from faced.store.intents import (
     BaseChange,
-    BaseFolder,
-    BaseLink,
-    LeftAlone,
     Operation,
     SeenLink,
-    Tree,
     close_batch,
-    forget_base,
     is_known_text,
-    load_base,
-    load_generation,
     load_intents,
-    load_left_alone,
-    load_person_folders,
-    load_tree,
     open_batch,
+)
+from faced.store.tree import (
+    LeftAlone,
+    Tree,
+    forget_base,
+    load_generation,
+    load_left_alone,
+    load_tree,
     save_left_alone,
     save_problem,
     save_tree,

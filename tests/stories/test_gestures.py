@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from faced.store.asks import load_undecided
+from faced.store.base import load_base
 from faced.store.follow import load_copies
 from faced.store.journal import load_edits
-from faced.store.tree import load_base, load_left_alone
+from faced.store.tree import load_left_alone
 from faced.store.word_tables import load_word
 from tests.support.wordworld import World
 

@@ -16,9 +16,10 @@ from sqlite_utils import Database
 from faced.folders.names import is_form_of
 from faced.model import EngineId, PersonId
 from faced.passes.gestures import draft_hide, draft_merge, draft_name
+from faced.store.base import load_base
 from faced.store.edits import Draft
 from faced.store.follow import load_copies
-from faced.store.tree import load_base, load_left_alone
+from faced.store.tree import load_left_alone
 from faced.store.word import Word
 from faced.store.word_tables import load_word
 from tests.support.wordworld import World

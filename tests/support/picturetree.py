@@ -22,8 +22,9 @@ from faced.folders.pictures import Pictures
 from faced.folders.plan_pictures import SUGGESTIONS, UNSORTED, ShownFaces, WantedPicture, plan_pictures
 from faced.model import FolderId, PersonId
 from faced.store.asks import Ask, Undecided
+from faced.store.base import Base, BaseFolder, BasePicture
+from faced.store.intents import Operation
 from faced.store.pictures import NOBODY
-from faced.store.tree import Base, BaseFolder, BasePicture, Operation
 
 __all__ = ["ANNA", "BEN", "PictureTree"]
 

@@ -2,7 +2,8 @@
 
 from faced.folders.disk import Disk, DiskFolder, join_path, parent_of
 from faced.model import FolderId
-from faced.store.tree import Base, BaseFolder, BaseLink, Operation
+from faced.store.base import Base, BaseFolder, BaseLink
+from faced.store.intents import Operation
 
 __all__ = ["TreeModel"]
 

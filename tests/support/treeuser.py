@@ -22,14 +22,14 @@ from faced.folders.edits import (
     Rejected,
     Shown,
 )
-from faced.folders.hold import hold_tree
-from faced.folders.interpret import Context, Understood, interpret_tree
-from faced.folders.plan import PhotoPath, ShownPerson, plan_tree
+from faced.folders.interpret import Context, Understood
+from faced.folders.plan import PhotoPath, ShownPerson
 from faced.model import FolderId, ImageId, PersonId
 from faced.store.asks import Ask, Undecided
+from faced.store.base import BaseFolder, BaseLink
 from faced.store.follow import AwayFolder, FoundLink, KnownCopy, UserChange
-from faced.store.tree import BaseFolder, BaseLink
 from tests.support.treemodel import TreeModel
+from tests.support.treepart import Calm
 
 __all__ = ["SECOND", "UserTree", "photo_text"]
 
@@ -46,6 +46,7 @@ class UserTree(TreeModel):
 
     def __init__(self, persons: dict[int, Iterable[int]]) -> None:
         super().__init__()
+        self.calm = Calm()
         self.on = {PersonId(p): frozenset(map(ImageId, images)) for p, images in persons.items()}
         self.names: dict[PersonId, str] = {}
         self.places: dict[PersonId, bytes] = {}
@@ -101,9 +102,11 @@ class UserTree(TreeModel):
         images = {image for found in self.on.values() for image in found}
         photos = {image: (PhotoPath(b"/photos", b"%d.jpg" % image, 7),) for image in images}
         self.texts.update({found[0].text: image for image, found in photos.items()})
-        base, disk = self.base, self.disk
-        for operation in plan_tree(shown, photos, base, disk, hold_tree(base, disk)):
+        operations = self.calm.plan(shown, photos, self.base, self.disk)
+        for operation in operations:
             self.apply(operation)
+        if operations:
+            self.calm.plan(shown, photos, self.base, self.disk)  # the next pass, which finds nothing to do
 
     def images_of(self, person: PersonId) -> frozenset[ImageId]:
         """Whom the user's word leaves the images that she is on, and gives others."""
@@ -133,7 +136,7 @@ class UserTree(TreeModel):
             images_of_texts=self.texts,
             away=tuple(f for p, f in sorted(self.away.items()) if p not in {x.person for x in self.folders}),
         )
-        return interpret_tree(self.base, self.disk, replace(context, **changes))  # type: ignore[arg-type]
+        return self.calm.understand(self.base, self.disk, replace(context, **changes))  # type: ignore[arg-type]
 
     def look(self, wait: int = 0) -> tuple[FolderEdit, ...]:
         """One look, `wait` seconds later; what was understood is kept, as the step does."""
@@ -224,6 +227,7 @@ class UserTree(TreeModel):
 
     def follow(self, change: UserChange) -> None:
         """Base becomes what was seen."""
+        self.calm.follow(self.base, change)
         for id_ in change.away:
             folder = next(f for f in self.folders if f.id == id_)
             assert folder.person is not None

@@ -17,10 +17,12 @@ from faced.folders.sync import FacesToShow, TreeReport, sync_tree
 from faced.folders.writer import TreeWriter
 from faced.model import Box, ImageId, ImageKey, PersonId
 from faced.pictures.crop import cut_face, read_comment
+from faced.store.base import load_base
 from faced.store.database import Store, open_store
 from faced.store.edits import Spot
+from faced.store.intents import load_intents
 from faced.store.pictures import comment_of, face_of_comment, face_text
-from faced.store.tree import load_base, load_intents, load_left_alone, load_tree
+from faced.store.tree import load_left_alone, load_tree
 
 __all__ = ["LIBRARY", "TreeWorld", "cut_squares", "face_on", "open_world", "snapshot"]
 
