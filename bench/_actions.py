@@ -199,6 +199,6 @@ def simulate(library: Labelled, *, everybody: bool = False) -> dict[str, float]:
         "people": people,
         "actions_90": reached[GOALS[0]] / max(1, people),
         "actions_99": reached[GOALS[1]] / max(1, people),
-        "named_precision": float((who == library.people)[who >= 0].mean()),
+        "named_precision": float((who == library.people)[who >= 0].mean()) if (who >= 0).any() else 1.0,
         **{f"actions_{kind}": done[kind] for kind in ("name", "merge", "accept", "drag")},
     }

@@ -1,5 +1,6 @@
 """Labelled faces for the benchmarks of who is who: sets, the libraries made of them, and who faced says is who."""
 
+import sys
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -36,8 +37,21 @@ class Labelled:
 
 
 def find_files(folder: Path) -> dict[str, Path]:
-    """The file of each set that is there."""
-    return {path.name.split("_")[0]: path for path in sorted(folder.glob("*.npz"))}
+    """The file of each set that is there and holds a face of somebody; of several the first by name. What is left out is
+    said on standard error.
+    """
+    files: dict[str, Path] = {}
+    for path in sorted(folder.glob("*.npz")):
+        name = path.stem.split("_")[0]
+        if name not in SETS:
+            continue
+        if name in files:
+            print(f"{path.name}: left out, {name} is {files[name].name}", file=sys.stderr)
+        elif not (np.load(path, allow_pickle=False)["person"] != "").any():
+            print(f"{path.name}: left out, nobody is in it", file=sys.stderr)
+        else:
+            files[name] = path
+    return files
 
 
 def load_library(

@@ -65,7 +65,9 @@ def run_dbscan(graph: Any, eps: float, min_samples: int) -> Labels:
 
 
 def run_hdbscan(vectors: Floats) -> Labels:
-    """scikit-learn's, min_cluster_size 5, min_samples 3."""
+    """scikit-learn's, min_cluster_size 5, min_samples 3. Of fewer faces than that it finds none, and refuses a single one."""
+    if len(vectors) < 5:
+        return np.full(len(vectors), -1, dtype=np.intp)
     from sklearn.cluster import HDBSCAN
 
     return np.asarray(HDBSCAN(min_cluster_size=5, min_samples=3, copy=True).fit_predict(vectors))

@@ -38,7 +38,9 @@ def observe(*, quiet: bool) -> Iterator[Observer]:
             bar.update(task, total=now.total, completed=now.done, rate=rate)
 
         def comparing(done: int, total: int) -> None:
-            step("comparing faces" if done < total else "bringing the folders up to date")
-            bar.update(task, total=total, completed=done, rate="")
+            if done >= total:
+                step("deciding who is who")
+            else:
+                bar.update(task, description="comparing faces", total=total, completed=done, rate="")
 
         yield Observer(step, encoding, comparing)

@@ -9,7 +9,7 @@ from faced.errors import shown
 if TYPE_CHECKING:
     from faced.model import PersonId
     from faced.passes.perhaps import Perhaps
-    from faced.passes.who import Nearest, Resemblance
+    from faced.passes.who import Looks, Nearest
     from faced.passes.why import Explained
 
 __all__ = ["perhaps_json", "perhaps_lines", "who_json", "who_lines", "why_json", "why_lines"]
@@ -17,19 +17,23 @@ __all__ = ["perhaps_json", "perhaps_lines", "who_json", "who_lines", "why_json",
 Json = dict[str, Any]
 
 
-def who_lines(faces: "Sequence[Resemblance]") -> list[str]:
+def who_lines(looks: "Looks") -> list[str]:
     """Two lines a face: whom it shows, and who is near."""
     lines = []
-    for face in faces:
+    for face in looks.faces:
         person = None if face.person is None else person_name(*face.person)
         words = {"attached": f"{person}", "suggested": f"perhaps {person}", "unknown": "nobody known"}
         lines.append(f"{words[face.verdict]} at {_place(face.box)}")
         if face.nearest:
             lines.append(f"  nearest: {_near(face.nearest)}")
+    if looks.is_known:
+        lines.append(
+            "this is by looks alone; the picture is in a library: `faced why` tells who was decided on there"
+        )
     return lines
 
 
-def who_json(faces: "Sequence[Resemblance]") -> list[Json]:
+def who_json(looks: "Looks") -> list[Json]:
     """The keys stay as they are: programs read them."""
     return [
         {
@@ -39,7 +43,7 @@ def who_json(faces: "Sequence[Resemblance]") -> list[Json]:
             "person": _person_json(face.person),
             "nearest": _near_json(face.nearest),
         }
-        for face in faces
+        for face in looks.faces
     ]
 
 

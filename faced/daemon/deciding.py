@@ -1,6 +1,7 @@
 """Asks the process that decides who is who: only when there is something new, and not for longer than it is needed."""
 
 import hashlib
+import logging
 import time
 from collections.abc import Callable
 from typing import Final
@@ -15,14 +16,25 @@ from faced.store.journal import load_last_id
 __all__ = ["Deciding"]
 
 _KEEP: Final = 60.0  # s that the process outlives its last answer
+_MANY: Final = 10_000  # faces: fewer are compared before anybody asks how far it is
+_LOG_EVERY: Final = 60.0  # s
+
+_log = logging.getLogger("faced")
 
 
 class Deciding:
-    """The daemon's way to a decision. beat: called about twice a second while an answer is waited for."""
+    """The daemon's way to a decision. beat: called about twice a second while an answer is waited for.
 
-    def __init__(self, store: Store, beat: Callable[[], None]) -> None:
+    status: told in a few words how far it is, when very many faces are compared anew.
+    """
+
+    def __init__(
+        self, store: Store, beat: Callable[[], None], status: Callable[[str], None] = lambda words: None
+    ) -> None:
         self._store = store
         self._beat = beat
+        self._status = status
+        self._logged = 0.0
         self._child = Decider()
         self._until = 0.0
         self._asked: object = None
@@ -40,12 +52,24 @@ class Deciding:
         if asked == self._asked:
             return None
         self._asked = None
+        self._logged = 0.0
         try:
-            decision = self._child.decide(question, self._beat)
+            decision = self._child.decide(question, self._beat, self._compared)
         finally:
             self._until = time.monotonic() + _KEEP
         self._asked = asked
         return decision
+
+    def _compared(self, done: int, total: int) -> None:
+        """In the log now and then, and at the end."""
+        if total < _MANY:
+            return
+        words = f"comparing faces: {done} of {total}"
+        self._status(words)
+        now = time.monotonic()
+        if done >= total or self._logged == 0.0 or now - self._logged >= _LOG_EVERY:
+            self._logged = now
+            _log.info("%s", words)
 
     def forget(self) -> None:
         """The last answer was of no use: it is asked for again."""

@@ -74,7 +74,7 @@ class Service:
         self._troubles = Troubles(store, Note(os.getpid(), sandbox.text))
         self._ears = Ears(run, self._wake)
         self._encoder = Encoder(run, self._inbox.put)
-        self._deciding = Deciding(store, self._beat)
+        self._deciding = Deciding(store, self._beat, self._tell_status)
         self._settling = Settling(run.config.library_settle)
         self._schedule = Schedule(Times(run.config.recluster_every, {}), time.monotonic())
         self._quiet = Quiet(places.people, run.config.people_settle)

@@ -6,7 +6,9 @@ with its parent, whatever kills that.
 """
 
 import os
+import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
@@ -21,6 +23,14 @@ from faced.people.recluster import Decision
 __all__ = ["Decider"]
 
 _BEAT = 0.5  # s, between two calls of `beat` while an answer is waited for
+
+
+@dataclass(frozen=True, slots=True)
+class _Compared:
+    """How many of the faces that must be compared with all others are done."""
+
+    done: int
+    total: int
 
 
 class Decider:
@@ -53,8 +63,14 @@ class Decider:
         theirs.close()
         self._pipe, self._process = ours, process
 
-    def decide(self, question: Question, beat: Callable[[], None]) -> Decision | None:
+    def decide(
+        self,
+        question: Question,
+        beat: Callable[[], None],
+        progress: Callable[[int, int], None] = lambda done, total: None,
+    ) -> Decision | None:
         """Ask, and wait for the answer. beat: called about twice a second meanwhile; what it raises ends the child.
+        progress: see decide_owners; told no more often than that, and of the end.
 
         Raises FacedError when the state cannot be read or the child died.
         """
@@ -62,9 +78,9 @@ class Decider:
         assert self._pipe is not None
         try:
             self._pipe.send(question)
-            while not self._pipe.poll(_BEAT):
+            while isinstance(answer := self._receive(beat), _Compared):
                 beat()
-            answer = self._pipe.recv()
+                progress(answer.done, answer.total)
         except (EOFError, OSError) as error:
             self.close()
             raise FacedError(
@@ -77,6 +93,12 @@ class Decider:
             raise answer
         assert answer is None or isinstance(answer, Decision)
         return answer
+
+    def _receive(self, beat: Callable[[], None]) -> object:
+        assert self._pipe is not None
+        while not self._pipe.poll(_BEAT):
+            beat()
+        return self._pipe.recv()
 
     def close(self) -> None:
         """End the child, whatever it does."""
@@ -100,11 +122,24 @@ def _serve(pipe: Connection, parent: int) -> None:
         except EOFError:
             return
         try:
-            answer: Decision | Exception | None = decide_here(
-                question, memories.setdefault(question.state, Memory(question.state))
-            )
+            memory = memories.setdefault(question.state, Memory(question.state))
+            answer: Decision | Exception | None = decide_here(question, memory, _tell(pipe))
         except FacedError as error:
             answer = error
         except Exception as error:  # told as one line by whoever asked
             answer = FacedError(f"deciding who is who failed ({type(error).__name__}: {error})")
         pipe.send(answer)
+
+
+def _tell(pipe: Connection) -> Callable[[int, int], None]:
+    """Sends on how far it is, now and then."""
+    told = 0.0
+
+    def progress(done: int, total: int) -> None:
+        nonlocal told
+        now = time.monotonic()
+        if done >= total or now - told >= _BEAT:
+            told = now
+            pipe.send(_Compared(done, total))
+
+    return progress

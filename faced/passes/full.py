@@ -18,9 +18,9 @@ from faced.library.step import LibraryReport
 from faced.model import PersonId
 from faced.passes import steps
 from faced.passes.beside import PATIENCE
-from faced.passes.decide import decide_here
+from faced.passes.decide import Question, decide_here
 from faced.passes.places import Places, Run, check_named, choose_places
-from faced.people.recluster import ReclusterReport
+from faced.people.recluster import Decision, ReclusterReport
 from faced.store.asks import Ask, finish_requests, load_questions, load_requests
 from faced.store.database import Store, prepare_state
 from faced.store.locks import PASS, hold_lock, hold_run
@@ -114,14 +114,14 @@ def _run_steps(
         _encode(store, run, observer)
         again = steps.read_tree(store, config, places.people, steps.TreeOptions(now=options.now))
         read = replace(again, edits=(*read.edits, *again.edits))
-    clock.begin("show", "bringing the folders up to date")
+    clock.begin("show", "deciding who is who")
     clustering, tree = steps.show_persons(
         store,
         config,
         places.people,
         settings.record,
         read,
-        decide=lambda question: decide_here(question, progress=observer.comparing),
+        decide=lambda question: _decide(question, observer),
     )
     if waiting and tree.frozen is None:
         with store.write() as db:
@@ -137,6 +137,12 @@ def _run_steps(
         tuple(load_questions(store.db)),
         clock.stop(),
     )
+
+
+def _decide(question: Question, observer: Observer) -> Decision | None:
+    decision = decide_here(question, progress=observer.comparing)
+    observer.step("bringing the folders up to date")
+    return decision
 
 
 def _encode(store: Store, run: Run, observer: Observer) -> EncodeReport:

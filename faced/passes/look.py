@@ -38,6 +38,7 @@ from faced.store.tree import LeftAlone, Tree, load_left_alone, load_tree
 from faced.store.word_tables import load_word
 
 __all__ = [
+    "LIKE_NOBODY",
     "FaceView",
     "Status",
     "find_image",
@@ -48,6 +49,7 @@ __all__ = [
 ]
 
 MAX_BYTES = 1 << 30
+LIKE_NOBODY = "like nobody that was seen often enough, or like nobody nearer than others"
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,5 +173,5 @@ def _view(face: FaceRow, orientation: int | None, names: dict[PersonId, str]) ->
         score=face.score,
         quality=quality_word(face.side, face.sharpness),
         person=person,
-        why=call_by_name(face.why or "like nobody that was seen often enough", names),
+        why=call_by_name(face.why or face.apart or LIKE_NOBODY, names),
     )

@@ -4,7 +4,6 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 from sqlite_utils import Database
 
 from faced.errors import FacedError, Unreadable, shown
@@ -16,15 +15,15 @@ from faced.passes.full import engine_settings
 from faced.passes.places import Run
 from faced.passes.steps import clustering_settings, shown_engine
 from faced.passes.word import load_said
-from faced.people.known import load_known
-from faced.people.likeness import Likeness, Ruling, judge_faces
+from faced.people.known import load_known, rank_known
+from faced.people.likeness import Likeness, Ranking, Ruling, judge_faces
 from faced.pictures.hashing import image_key
 from faced.pictures.orientation import upright_box, upright_size
 from faced.pictures.read import read_photo
-from faced.store.explain import load_engine_text
+from faced.store.explain import load_engine_text, load_paths_of
 from faced.store.persons import load_names
 
-__all__ = ["BEST", "Nearest", "Resemblance", "find_nearest", "look_at_who", "pixels"]
+__all__ = ["BEST", "Looks", "Nearest", "Resemblance", "find_nearest", "look_at_who", "pixels"]
 
 BEST = 3
 MAX_BYTES = 1 << 30
@@ -55,8 +54,16 @@ class Resemblance:
     nearest: tuple[Nearest, ...]
 
 
-def look_at_who(db: Database, run: Run, picture: Path) -> list[Resemblance]:
-    """For `faced who`, from left to right.
+@dataclass(frozen=True, slots=True)
+class Looks:
+    """The faces of a picture, from left to right. is_known: it is in a library, and what was decided there is another matter."""
+
+    faces: tuple[Resemblance, ...]
+    is_known: bool
+
+
+def look_at_who(db: Database, run: Run, picture: Path) -> Looks:
+    """For `faced who`.
 
     Raises FacedError when the picture cannot be read or shows no face, or when nobody is known yet.
     """
@@ -67,15 +74,19 @@ def look_at_who(db: Database, run: Run, picture: Path) -> list[Resemblance]:
     faces = encoded.faces or ()
     if not faces:
         raise FacedError(f"{shown(path)}: no face was found in it")
-    known = load_known(db, engine, without=key)
     measured = clustering_settings(run.config, record)
+    said = load_said(db, engine)
+    embeddings = [face.embedding for face in faces]
+    ranking = Ranking(embeddings)
+    rank_known(db, engine, ranking, measured.gate, key)
+    known = load_known(db, engine, ranking.near(), said.named, key)
     rulings = judge_faces(
         key,
-        [face.embedding for face in faces],
+        embeddings,
+        [ranking.persons_of(number) for number in range(len(faces))],
         known.faces,
         known.owners,
-        np.arange(len(known.faces), dtype=np.intp),
-        load_said(db, engine),
+        said,
         eps=measured.eps,
         suggest=measured.suggest,
         gate=measured.gate,
@@ -89,7 +100,7 @@ def look_at_who(db: Database, run: Run, picture: Path) -> list[Resemblance]:
         _view(pixels(upright_box(face.box, encoded.orientation), size), face.score, ruling, names)
         for face, ruling in zip(faces, rulings, strict=True)
     ]
-    return sorted(views, key=lambda view: view.box)
+    return Looks(tuple(sorted(views, key=lambda view: view.box)), bool(load_paths_of(db, [key])))
 
 
 def find_nearest(

@@ -12,14 +12,13 @@ from faced.errors import shown
 from faced.faces.engine import EngineRecord
 from faced.faces.quality import quality_word
 from faced.model import EngineId, FaceId, ImageKey, PersonId
-from faced.passes.look import find_image
+from faced.passes.look import LIKE_NOBODY, find_image
 from faced.passes.persons import call_by_name
 from faced.passes.steps import clustering_settings, shown_engine
 from faced.passes.who import BEST, Nearest, PixelBox, find_nearest, pixels
 from faced.passes.word import find_faces
-from faced.people.copies import find_near_copies
-from faced.people.known import Known, load_known
-from faced.people.likeness import rank_persons
+from faced.people.known import find_copies, rank_known
+from faced.people.likeness import Ranking
 from faced.people.recluster import Clustering
 from faced.pictures.orientation import upright_box, upright_size
 from faced.store.edits import Edit, Spot
@@ -27,11 +26,11 @@ from faced.store.explain import (
     load_births,
     load_edits_of,
     load_engine_text,
+    load_mates,
     load_paths_of,
     load_proposed_person,
     load_year,
 )
-from faced.store.kept_apart import load_kept_apart
 from faced.store.lookup import FaceRow, load_faces_of_image
 from faced.store.persons import load_names
 from faced.store.spots import StoredFace, load_engine_key, load_faces_of_images
@@ -72,22 +71,23 @@ def look_at_why(db: Database, config: Config, photo: Path) -> list[Explained]:
     text = load_engine_text(db, engine)
     assert text is not None  # it found these faces
     settings = clustering_settings(config, EngineRecord.from_json(text))
-    known, words, names = load_known(db, engine), _load_words(db, engine, stored), load_names(db)
+    words, names = _load_words(db, engine, stored), load_names(db)
+    beside = {row.person for row in rows.values() if row.person is not None and row.person in names}
     unborn = _find_unborn(load_births(db), load_year(db, key), names)
-    copies = _find_copies(known, {face.id for face in stored}, settings)
+    copies = find_copies(db, engine, key, {face.id for face in stored}, settings.copy_bits)
+    ranking = Ranking([face.embedding for face in stored])
+    rank_known(db, engine, ranking, settings.gate, key)
     explained = []
-    for face in stored:
+    for number, face in enumerate(stored):
         row = rows[face.box]
         turned = orientation or row.orientation
         box = pixels(upright_box(row.box, turned), upright_size(row.width, row.height, turned))
         person = None if row.person is None else (row.person, row.name)
-        others = known.owners.copy()
-        others[[image == key for image in known.faces.images]] = 0
-        likenesses = rank_persons(face.embedding, known.faces.embeddings, others) if _is_usable(face) else []
+        likenesses = ranking.persons_of(number) if _is_usable(face) else []
         reasons = [
             *_explain_word(words[face.id], names),
-            *_explain_computed(row, words[face.id], settings, face, names, load_kept_apart(db, face.id)),
-            *_explain_suggestion(db, face.id, names),
+            *_explain_computed(row, words[face.id], settings, face, names),
+            *_explain_suggestion(db, engine, face.id, names, beside),
             *(
                 unborn[one.person]
                 for one in likenesses[:BEST]
@@ -163,23 +163,17 @@ def _explain_computed(
     settings: Clustering,
     face: StoredFace,
     names: dict[PersonId, str],
-    apart: str | None,
 ) -> list[str]:
-    """apart: what kept it from somebody it was near enough to."""
     if not _is_usable(face):
         return ["its vector is no place (not a number), so it is compared with nothing"]
     quality = quality_word(row.side, row.sharpness, settings.gate)
     what = "is compared with nobody" if quality.startswith("too") else "may join somebody, but makes nobody"
     poor = f"it is {quality} ({row.side:.0f} px, sharpness {row.sharpness:.3f}), so it {what}"
     reasons = [] if quality == "good" else [poor]
-    if row.person is None and apart is not None:
-        reasons.append(call_by_name(apart, names))
+    if row.person is None and row.apart is not None:
+        reasons.append(call_by_name(row.apart, names))
     elif row.person is None:
-        reasons += (
-            []
-            if reasons
-            else ["it is like nobody that was seen often enough, or like nobody nearer than others"]
-        )
+        reasons += [] if reasons else [f"it is {LIKE_NOBODY}"]
     elif row.why:
         said, _, computed = row.why.partition("; ")
         is_said = word.pin is not None or word.anchor is not None
@@ -198,25 +192,19 @@ def _find_unborn(
     }
 
 
-def _explain_suggestion(db: Database, face: FaceId, names: dict[PersonId, str]) -> list[str]:
+def _explain_suggestion(
+    db: Database, engine: EngineId, face: FaceId, names: dict[PersonId, str], beside: Collection[PersonId]
+) -> list[str]:
+    """beside: who has a name and is in the photo."""
     proposed = load_proposed_person(db, face)
     if proposed is None:
         return []
-    return [f"perhaps it is {_call(proposed[0], names)}: {proposed[1]:.2f} apart, so you are asked"]
-
-
-def _find_copies(
-    known: Known, faces: Collection[FaceId], settings: Clustering
-) -> dict[FaceId, set[ImageKey]]:
-    """The images that hold near-copies of each of these faces, its own among them."""
-    rows = np.flatnonzero(np.isin(known.faces.ids, list(faces)))
-    groups = find_near_copies(known.faces, settings.copy_bits, rows)
-    return {
-        FaceId(int(known.faces.ids[row])): {
-            known.faces.images[other] for other in np.flatnonzero(groups == groups[row]).tolist()
-        }
-        for row in rows.tolist()
-    }
+    who = _call(proposed[0], names)
+    reasons = [f"perhaps it is {who}: {proposed[1]:.2f} apart, so you are asked"]
+    if mates := load_mates(db, engine, proposed[0], beside):
+        several = ", ".join(_call(mate, names) for mate in mates)
+        reasons.append(f"with {who} in other photos, and in this one: {several}")
+    return reasons
 
 
 def _explain_copies(db: Database, copies: Collection[ImageKey]) -> list[str]:

@@ -235,9 +235,9 @@ def _explain(
     place = _tell_place(part)
     if attachment is not None:
         place = f"attached (most faces near it are there, the middle is {attachment.distance:.2f} away) to"
-    if why in _SAID:
-        return f"{_SAID[why]}; {place} a cluster" if part else _SAID[why]
     many = _tell_many(size)
+    if why in _SAID:
+        return f"{_SAID[why]}; {place} {many}" if part else _SAID[why]
     if why != _OWNED:
         return f"{place} {many}, {far:.2f} from its middle"
     reason = f"{place} {many} that is this person's by name, {far:.2f} from the nearest one you gave"

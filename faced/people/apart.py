@@ -1,9 +1,11 @@
-"""Why a face that was near enough to somebody did not come to them: because of when its photo was taken. Pure.
+"""Why a face that was near enough to somebody did not come to them: because of the user's word, of another face of the
+photo, or of when the photo was taken. Pure.
 
 Only tells what `years` and `identity` decided.
 """
 
 import numpy as np
+from numpy.typing import NDArray
 
 from faced.model import FaceId, PersonId
 from faced.people.faces import NOISE, Clusters, Faces
@@ -19,14 +21,43 @@ def tell_apart(faces: Faces, clusters: Clusters, assignment: Assignment, said: S
 
     clusters: of the n faces, as `keep_time` left them.
     """
-    owners, told = assignment.owners, dict[FaceId, str]()
-    gaps, attached = clusters.gaps, clusters.attached
-    if faces.years is None or (attached.rooms is None and len(gaps.rows) == 0):
-        return told
+    owners = assignment.owners
     owned = np.flatnonzero((owners != 0) & (clusters.labels != NOISE))[::-1]
     person_of = np.zeros(len(owners), dtype=np.int64)
     person_of[clusters.labels[owned]] = owners[owned]  # that of the first who is somebody's
-    nobodys = owners == 0
+    told = _tell_kept_out(faces, clusters, owners, person_of, said)
+    if faces.years is not None:
+        told |= _tell_years(faces, clusters, owners == 0, person_of, said)
+    return told
+
+
+def _tell_kept_out(
+    faces: Faces, clusters: Clusters, owners: NDArray[np.int64], person_of: NDArray[np.int64], said: Said
+) -> dict[FaceId, str]:
+    """Those of somebody's cluster whom the user said that it is not, or who is in the photo already."""
+    told = dict[FaceId, str]()
+    rows = np.flatnonzero((owners == 0) & (clusters.labels != NOISE))
+    rows = rows[person_of[clusters.labels[rows]] != 0]
+    photos = faces.number_photos()
+    beside = np.flatnonzero(np.isin(photos, photos[rows]) & (owners != 0))
+    shown = set(zip(photos[beside].tolist(), owners[beside].tolist(), strict=True))
+    for row in rows.tolist():
+        person, face = int(person_of[clusters.labels[row]]), FaceId(int(faces.ids[row]))
+        if person in said.rejections.get(face, ()):
+            told[face] = f"it would be Person {person}, but you said that it is not"
+        elif (int(photos[row]), person) in shown:
+            told[face] = (
+                f"it would be Person {person}, but another face of the photo is, which is nearer or which you named"
+            )
+    return told
+
+
+def _tell_years(
+    faces: Faces, clusters: Clusters, nobodys: NDArray[np.bool_], person_of: NDArray[np.int64], said: Said
+) -> dict[FaceId, str]:
+    told = dict[FaceId, str]()
+    assert faces.years is not None
+    gaps, attached = clusters.gaps, clusters.attached
     for place in np.flatnonzero(nobodys[gaps.rows] & (gaps.clusters != NOISE)).tolist():
         row, person = int(gaps.rows[place]), int(person_of[gaps.clusters[place]])
         face = FaceId(int(faces.ids[row]))

@@ -13,14 +13,27 @@ from numpy.typing import NDArray
 
 from faced.people.components import join_parts
 from faced.people.faces import NOISE, Faces
+from faced.people.ranges import expand_ranges
 
-__all__ = ["MIN_OVERLAP", "find_near_copies", "group_near_copies", "near_hashes", "spread_labels"]
+__all__ = [
+    "MIN_OVERLAP",
+    "find_look_alikes",
+    "find_near_copies",
+    "group_near_copies",
+    "near_hashes",
+    "spread_labels",
+]
 
 Rows: TypeAlias = NDArray[np.intp]
 
 MIN_OVERLAP = 0.5
 PAIRS = 1 << 20
 """So many are compared at once."""
+MANY = 1 << 16
+"""Pairs, of which only as many are kept as say the same."""
+SLACK = 1e-6
+"""Of a left edge, for what rounding does to it. Boxes that overlap by half begin at most one width further left, or half
+a width further right."""
 TABLE = 24
 """Bits of a number that may index a table."""
 
@@ -45,7 +58,7 @@ def group_near_copies(
         first[before[old[::-1]]] = old[::-1]
         groups[old] = first[before[old]]
     if fresh.any():
-        rows = _look_alikes(faces.dhashes, bits, fresh)
+        rows = find_look_alikes(faces.dhashes, bits, fresh)
         pairs = list(_near_copies(faces.take(rows), bits, fresh[rows]))
         ones = rows[np.concatenate([one for one, _ in pairs])]
         others = rows[np.concatenate([other for _, other in pairs])]
@@ -68,8 +81,8 @@ def find_near_copies(faces: Faces, bits: int, rows: Rows) -> NDArray[np.intp]:
     return groups
 
 
-def _look_alikes(hashes: NDArray[np.uint64], bits: int, fresh: NDArray[np.bool_]) -> Rows:
-    """The fresh rows, and those with a hash near one of theirs."""
+def find_look_alikes(hashes: NDArray[np.uint64], bits: int, fresh: NDArray[np.bool_]) -> Rows:
+    """The fresh rows, and those with a hash near one of theirs; perhaps others too. hashes: (n,). fresh: (n,)."""
     if 4 * np.count_nonzero(fresh) > len(hashes):
         return np.arange(len(hashes))
     wanted = fresh.copy()
@@ -93,20 +106,36 @@ def _near_copies(faces: Faces, bits: int, fresh: NDArray[np.bool_]) -> Iterator[
     is_single = np.diff(starts, append=len(order)) == 1
     hashes, firsts, sizes = np.unique(faces.dhashes[nodes], return_index=True, return_counts=True)
     is_fresh = np.logical_or.reduceat(np.logical_or.reduceat(fresh[order], starts), firsts)
+    lefts, widths = faces.boxes[nodes, 0], faces.boxes[nodes, 2]
+    places = _place(np.repeat(np.arange(len(hashes)), sizes), lefts)
     for one, other in near_hashes(hashes, bits, is_fresh, itself=True):
-        # every face of the one hash with every face of the other
-        counts = sizes[one] * sizes[other]
+        # every face of the one hash with those of the other that begin neither too far left nor right of it
+        pair, mine = expand_ranges(firsts[one], firsts[one] + sizes[one])
+        left, width = lefts[mine], widths[mine]
+        starts = np.searchsorted(places, _place(other[pair], left - width - SLACK))
+        stops = np.searchsorted(places, _place(other[pair], left + width / 2 + SLACK), side="right")
+        starts = np.where(one[pair] == other[pair], np.maximum(starts, mine + 1), starts)
+        counts = np.maximum(stops - starts, 0)
         for part in _in_parts(counts):
-            which = np.repeat(np.arange(len(one))[part], counts[part])
-            within = np.arange(len(which)) - np.repeat(np.cumsum(counts[part]) - counts[part], counts[part])
-            mine = firsts[one[which]] + within // sizes[other[which]]
-            theirs = firsts[other[which]] + within % sizes[other[which]]
-            wanted = (mine < theirs) | (one[which] != other[which])
-            mine, theirs = mine[wanted], theirs[wanted]
-            wanted = _overlap(faces.boxes[nodes[mine]], faces.boxes[nodes[theirs]])
-            mine, theirs = mine[wanted], theirs[wanted]
-            wanted = ~(is_single[mine] & is_single[theirs]) | (images[nodes[mine]] != images[nodes[theirs]])
-            yield nodes[mine[wanted]], nodes[theirs[wanted]]
+            which, theirs = expand_ranges(starts[part], starts[part] + counts[part])
+            ours = mine[part][which]
+            wanted = _overlap(faces.boxes[nodes[ours]], faces.boxes[nodes[theirs]])
+            ours, theirs = ours[wanted], theirs[wanted]
+            wanted = ~(is_single[ours] & is_single[theirs]) | (images[nodes[ours]] != images[nodes[theirs]])
+            yield _thin_out(nodes[ours[wanted]], nodes[theirs[wanted]])
+
+
+def _place(groups: Rows, lefts: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(m,) a number that orders by group, then by left edge: by which one of several sorted lists in a row is searched."""
+    return np.asarray(8.0 * groups + np.clip(lefts, -3, 3), dtype=np.float64)
+
+
+def _thin_out(ones: Rows, others: Rows) -> tuple[Rows, Rows]:
+    """The same components, by few pairs where there are very many: thousands of copies of one picture have millions."""
+    if len(ones) < MANY:
+        return ones, others
+    joined, first = join_parts(ones.astype(np.int32), others.astype(np.int32))
+    return joined.astype(np.intp), first.astype(np.intp)
 
 
 def spread_labels(
@@ -172,9 +201,8 @@ def _bucket_pairs(
     mine = np.flatnonzero(is_fresh)
     counts = stops - starts
     for part in _in_parts(counts):
-        one = np.repeat(mine[part], counts[part])
-        first = np.repeat(starts[part] - np.cumsum(counts[part]) + counts[part], counts[part])
-        other = first + np.arange(len(one))
+        which, other = expand_ranges(starts[part], stops[part])
+        one = mine[part][which]
         wanted = (one < other) | ((one > other) & ~is_fresh[other])
         one, other = rows[one[wanted]], rows[other[wanted]]
         yield np.minimum(one, other), np.maximum(one, other)

@@ -173,6 +173,13 @@ class Clusters:
     attached: Attached = field(default_factory=_nobody)
     gaps: Gaps = field(default_factory=_no_gaps)
 
+    def count_faces(self, rows: NDArray[np.intp]) -> NDArray[np.intp]:
+        """(m,) how many are in the cluster of each of these rows, 0 where it is in none."""
+        if len(rows) == 0:
+            return np.zeros(0, dtype=np.intp)
+        sizes = np.bincount(self.labels[self.labels != NOISE], minlength=len(self.labels))
+        return np.where(self.labels[rows] == NOISE, 0, sizes[self.labels[rows]])
+
 
 def sort_faces(faces: Faces) -> Faces:
     """By image key, then box."""

@@ -65,7 +65,8 @@ def assign_persons(
     columns.owners[going], columns.reasons[going] = 0, Why.NOBODYS
     columns.reasons[list(claims.pinned)] = Why.PINNED
     columns.reasons[list(claims.anchored)] = Why.ANCHORED
-    columns.distances[taken], columns.seconds[taken], columns.sizes[taken] = np.nan, np.inf, 0
+    columns.distances[taken], columns.seconds[taken] = np.nan, np.inf
+    columns.sizes[taken] = clusters.count_faces(taken)
     columns.runners_up[taken] = 0
     columns.parts[clusters.labels != NOISE] = Part.IN
     columns.parts[clusters.cores] = Part.CORE

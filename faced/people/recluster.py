@@ -51,7 +51,7 @@ __all__ = [
 
 LAST_INPUT = "recluster.input"
 UNUSABLE = "recluster.unusable"
-RULES = "7"
+RULES = "8"
 """Counts up when the rules change, so that the next pass decides anew."""
 
 

@@ -1,8 +1,9 @@
 """Between sure and unsure: who a face may be, for the user to say. Pure.
 
 A person without a name, or a face of nobody with its near-copies, is proposed whole to a person with a name when two
-things say so that know different things: most of what is near its faces is hers (weighed by nearness), and its middle
-is near the middle of one of her appearances, or of all her faces. Nothing is proposed to her that the user said is not
+things say so that know different things: most of what is near its faces is hers (weighed by nearness), or one of the few
+that are near and somebody is in the photo with whom she is in others (see `mates`); and its middle is near the middle
+of one of her appearances, or of all her faces. Nothing is proposed to her that the user said is not
 her, that is pinned, that belongs to somebody else by name or is a stranger by the user's word, or that is in a photo
 which shows her already. Never decides whose a face is.
 """
@@ -15,6 +16,8 @@ from numpy.typing import NDArray
 
 from faced.model import FaceId, PersonId
 from faced.people.faces import Faces
+from faced.people.mates import find_mates
+from faced.people.ranges import expand_ranges
 from faced.people.years import is_before
 
 __all__ = ["LIMIT", "REACH", "Near", "Standing", "Suggestion", "correct_distance", "suggest_faces"]
@@ -93,8 +96,10 @@ def suggest_faces(faces: Faces, near: Near, standing: Standing, *, within: float
     if len(named) == 0 or not (units >= 0).any():
         return []
     persons = _index(standing.owners, named)
-    pairs = _near_pairs(near, standing, units, persons, named)
-    proposed = _measure(faces, near, standing, units, persons, pairs, within)
+    pairs = _near_pairs(faces.number_photos(), near, standing, units, persons, named)
+    distances = _measure(faces, near, standing, units, persons, pairs)
+    is_near = distances <= within
+    proposed = _nearest_person(pairs[is_near], distances[is_near])
     return list(_choose(faces, standing, units, named, proposed))
 
 
@@ -137,13 +142,16 @@ def _find_units(near: Near, standing: Standing) -> NDArray[np.intp]:
 
 
 def _near_pairs(
+    photos: NDArray[np.intp],
     near: Near,
     standing: Standing,
     units: NDArray[np.intp],
     persons: NDArray[np.intp],
     named: NDArray[np.int64],
 ) -> NDArray[np.intp]:
-    """(p, 2) units with the person, by place, to whom most of the weight of their neighbours belongs."""
+    """(p, 2) units with the person, by place, to whom most of the weight of their neighbours belongs, and with those near
+    them who have a mate in the photo.
+    """
     rows = np.flatnonzero((units >= 0) & near.eligible)
     neighbours, distances = near.rows[rows], near.distances[rows]
     outside = (neighbours >= 0) & (units[neighbours] != units[rows][:, None]) & (distances < REACH)
@@ -151,13 +159,17 @@ def _near_pairs(
     unit, person = units[rows[own]], persons[neighbours[own, column]]
     weight = REACH - distances[own, column].astype(np.float64)
     refused = _is_refused(standing, rows[own], person, named)
-    unit, person, weight = unit[~refused], person[~refused], weight[~refused]
+    unit, person, weight, row = unit[~refused], person[~refused], weight[~refused], rows[own[~refused]]
     totals = np.bincount(unit, weights=weight, minlength=len(units))
     hers = person >= 0
     codes, inverse = np.unique(unit[hers] * len(named) + person[hers], return_inverse=True)
     sums = np.bincount(inverse, weights=weight[hers], minlength=len(codes))
     most = np.round(sums / totals[codes // len(named)], DIGITS) >= MAJORITY
-    voted = np.stack([codes[most] // len(named), codes[most] % len(named)], axis=1)
+    row, person = row[hers], person[hers]
+    is_mate = find_mates(photos, persons, row, person)
+    beside = np.unique(units[row[is_mate]] * len(named) + person[is_mate])
+    codes = np.union1d(codes[most], beside)
+    voted = np.stack([codes // len(named), codes % len(named)], axis=1)
     full = rows[(neighbours[:, -1] >= 0) if neighbours.shape[1] else np.zeros(len(rows), dtype=np.bool_)]
     crowded = np.setdiff1d(units[full], unit)  # so many of its own that nobody else is in the lists
     all_pairs = np.stack(np.meshgrid(crowded, np.arange(len(named)), indexing="ij"), axis=-1).reshape(-1, 2)
@@ -185,23 +197,26 @@ def _measure(
     units: NDArray[np.intp],
     persons: NDArray[np.intp],
     pairs: NDArray[np.intp],
-    within: float,
-) -> list[tuple[int, float, int]]:
-    """(person by place, distance, unit) of the pairs that are near enough; of a unit the nearest person only."""
+) -> NDArray[np.float64]:
+    """(p,) how far the middle of each unit is from the nearest of the person's middles."""
     mine = _average(faces, near, units, np.where(np.isin(units, pairs[:, 0]), units, -1))
     wanted = np.where(np.isin(persons, pairs[:, 1]), persons, -1)
     hers = _appearances(faces, near, standing, wanted)
     starts = np.searchsorted(hers.firsts, pairs[:, 1])
-    sizes = np.searchsorted(hers.firsts, pairs[:, 1], side="right") - starts
-    pair = np.repeat(np.arange(len(pairs)), sizes)
-    other = np.arange(len(pair)) - np.repeat(np.cumsum(sizes) - sizes, sizes) + starts[pair]
+    stops = np.searchsorted(hers.firsts, pairs[:, 1], side="right")
+    pair, other = expand_ranges(starts, stops)
     one = np.searchsorted(mine.firsts, pairs[pair, 0])
     squares = np.square(mine.means[one] - hers.means[other]).sum(axis=1)
-    distances = correct_distance(squares, mine.counts[one], hers.counts[other])
+    nearest = np.full(len(pairs), np.inf)
+    np.minimum.at(nearest, pair, correct_distance(squares, mine.counts[one], hers.counts[other]))
+    return nearest
+
+
+def _nearest_person(pairs: NDArray[np.intp], distances: NDArray[np.float64]) -> list[tuple[int, float, int]]:
+    """(person by place, distance, unit): of a unit the nearest person only."""
     best: dict[int, tuple[float, int]] = {}
-    for place in np.flatnonzero(distances <= within).tolist():
-        unit, person = int(pairs[pair[place], 0]), int(pairs[pair[place], 1])
-        best[unit] = min(best.get(unit, (np.inf, 0)), (float(distances[place]), person))
+    for (unit, person), distance in zip(pairs.tolist(), distances.tolist(), strict=True):
+        best[unit] = min(best.get(unit, (np.inf, 0)), (distance, person))
     return sorted((person, distance, unit) for unit, (distance, person) in best.items())
 
 

@@ -4,6 +4,8 @@ import json
 import os
 from collections.abc import Collection
 
+import numpy as np
+from numpy.typing import NDArray
 from sqlite_utils import Database
 
 from faced.errors import Damaged
@@ -14,6 +16,8 @@ __all__ = [
     "load_births",
     "load_edits_of",
     "load_engine_text",
+    "load_hashes",
+    "load_mates",
     "load_paths_of",
     "load_proposed_person",
     "load_year",
@@ -51,6 +55,16 @@ def load_paths_of(db: Database, keys: Collection[ImageKey]) -> dict[ImageKey, li
     return found
 
 
+def load_hashes(db: Database) -> tuple[NDArray[np.int64], NDArray[np.uint64]]:
+    """(n,) ids of all images that show a face, ascending, and (n,) the difference hash of each, 0 where there is none."""
+    rows = db.execute(
+        """SELECT id, coalesce(dhash, 0) FROM images
+           WHERE EXISTS (SELECT 1 FROM faces WHERE image = images.id) ORDER BY id"""
+    )
+    found = np.fromiter(rows, dtype=np.dtype([("id", np.int64), ("hash", np.int64)]))
+    return found["id"].copy(), found["hash"].astype(np.uint64)
+
+
 def load_births(db: Database) -> dict[PersonId, int]:
     """The year in which each person was born, where that was said."""
     rows = db.execute("SELECT person, born FROM person_words WHERE born IS NOT NULL AND merged_into IS NULL")
@@ -65,6 +79,21 @@ def load_year(db: Database, image: ImageKey) -> int | None:
         [image],
     ).fetchone()
     return None if row is None or row[0] is None else int(row[0][:4])
+
+
+def load_mates(
+    db: Database, engine: EngineId, person: PersonId, others: Collection[PersonId]
+) -> list[PersonId]:
+    """Those of the others who are in an image with this person, in the order of their ids."""
+    rows = db.execute(
+        """SELECT DISTINCT theirs.person FROM owners AS hers JOIN faces AS one ON one.id = hers.face
+           JOIN faces AS other ON other.image = one.image AND other.engine = one.engine
+           JOIN owners AS theirs ON theirs.face = other.id
+           WHERE hers.person = ? AND one.engine = ? AND theirs.person IN (SELECT value FROM json_each(?))
+           ORDER BY theirs.person""",
+        [person, engine, json.dumps(sorted(others))],
+    )
+    return [PersonId(mate) for (mate,) in rows]
 
 
 def load_proposed_person(db: Database, face: FaceId) -> tuple[PersonId, float] | None:

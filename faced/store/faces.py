@@ -1,7 +1,8 @@
 """Faces and encodings as clustering wants them: all of an engine, in columns."""
 
+import json
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,19 +15,24 @@ from faced.model import EngineId, Floats, ImageId, ImageKey
 __all__ = [
     "IN_SIGHT",
     "FaceColumns",
+    "FacePart",
     "count_unencoded",
     "find_damaged",
     "forget_encodings",
     "load_dated_faces",
     "load_engines",
     "load_face_ids",
+    "load_face_ids_of",
     "load_faces",
     "load_vectors",
+    "walk_faces",
 ]
 
 DIMENSIONS = 128
 ASKED = 500
 """Faces at once."""
+PART = 4096
+"""Faces of a part."""
 IN_SIGHT = """
   EXISTS (SELECT 1 FROM photos JOIN libraries ON libraries.id = photos.library
           WHERE photos.image = faces.image AND libraries.listed)"""
@@ -102,18 +108,67 @@ def load_dated_faces(db: Database, engine: EngineId) -> tuple[NDArray[np.int64],
     return ids, np.fromiter((year for _, year in found), dtype=np.int16, count=len(found))
 
 
-def load_faces(db: Database, engine: EngineId, *, vectors: bool = True) -> FaceColumns:
-    """Those of load_face_ids. vectors: with their embeddings.
+@dataclass(frozen=True, slots=True, eq=False)
+class FacePart:
+    """n faces. ids: (n,) int64. owners: (n,) int64 persons, 0: nobody's. sides, sharpness: (n,) float64. embeddings: (n, 128)."""
+
+    ids: NDArray[np.int64]
+    owners: NDArray[np.int64]
+    sides: NDArray[np.float64]
+    sharpness: NDArray[np.float64]
+    embeddings: Floats
+
+
+def walk_faces(db: Database, engine: EngineId, without: ImageKey) -> Iterator[FacePart]:
+    """Those of load_face_ids, but for the faces of one image, some thousands at once.
 
     Raises Damaged when a stored embedding is not what was written.
     """
+    cursor = db.execute(
+        f"""SELECT faces.id, coalesce(owners.person, 0), side, sharpness, embedding, crc
+            FROM faces LEFT JOIN owners ON owners.face = faces.id
+            WHERE faces.engine = ? AND {COUNTS}
+              AND image NOT IN (SELECT id FROM images WHERE key = ?)
+              AND EXISTS (SELECT 1 FROM encodings WHERE image = faces.image AND engine = faces.engine)""",
+        [engine, without],
+    )
+    while rows := cursor.fetchmany(PART):
+        ids, owners, sides, sharpness, blobs, _ = zip(*rows, strict=True)
+        for face, *_, embedding, crc in rows:
+            _check(face, embedding, crc)
+        yield FacePart(
+            np.array(ids, dtype=np.int64),
+            np.array(owners, dtype=np.int64),
+            np.array(sides, dtype=np.float64),
+            np.array(sharpness, dtype=np.float64),
+            np.frombuffer(b"".join(blobs), dtype="<f4").reshape(-1, DIMENSIONS),
+        )
+
+
+def load_face_ids_of(db: Database, engine: EngineId, images: Collection[int]) -> list[int]:
+    """The faces that the engine found in these images."""
+    rows = db.execute(
+        "SELECT id FROM faces WHERE engine = ? AND image IN (SELECT value FROM json_each(?))",
+        [engine, json.dumps(sorted(images))],
+    )
+    return [face for (face,) in rows]
+
+
+def load_faces(
+    db: Database, engine: EngineId, *, vectors: bool = True, some: Collection[int] | None = None
+) -> FaceColumns:
+    """Those of load_face_ids. vectors: with their embeddings. some: of these only.
+
+    Raises Damaged when a stored embedding is not what was written.
+    """
+    chosen = "" if some is None else "AND faces.id IN (SELECT value FROM json_each(?))"
     rows = db.execute(
         f"""SELECT faces.id, images.key, box_left, box_top, box_width, box_height,
                    encodings.orientation, coalesce(images.dhash, 0), side, sharpness, crc
             FROM faces JOIN images ON images.id = faces.image
                  JOIN encodings ON encodings.image = faces.image AND encodings.engine = faces.engine
-            WHERE faces.engine = ? AND {COUNTS} ORDER BY faces.id""",
-        [engine],
+            WHERE faces.engine = ? AND {COUNTS} {chosen} ORDER BY faces.id""",
+        [engine, *([] if some is None else [json.dumps(sorted(some))])],
     ).fetchall()
     ids, images, *numbers = zip(*rows, strict=True) if rows else [()] * 11
     orientations, dhashes, marks = (np.array(numbers[n], dtype=np.int64) for n in (4, 5, 8))
@@ -143,14 +198,16 @@ def load_vectors(db: Database, faces: Sequence[int], room: int = 0) -> Floats:
         if len(found) < len(asked):
             raise LookupError("a face is not stored any more")
         for face, embedding, crc in found:
-            if not _is_sound(embedding, crc):
-                raise Damaged(
-                    f"the database is damaged: the stored embedding of face {face} is not what was written"
-                )
+            _check(face, embedding, crc)
         here = {face: row for row, face in enumerate(asked, start)}
         rows = [here[face] for face, _, _ in found]
         vectors[rows] = np.frombuffer(b"".join(one[1] for one in found), dtype="<f4").reshape(-1, DIMENSIONS)
     return vectors
+
+
+def _check(face: int, embedding: bytes, crc: int) -> None:
+    if not _is_sound(embedding, crc):
+        raise Damaged(f"the database is damaged: the stored embedding of face {face} is not what was written")
 
 
 def _is_sound(embedding: bytes, crc: int) -> bool:

@@ -6,7 +6,7 @@ from sqlite_utils import Database
 
 from faced.model import EngineId, FaceId
 
-__all__ = ["load_kept_apart", "save_kept_apart"]
+__all__ = ["save_kept_apart"]
 
 
 def save_kept_apart(db: Database, engine: EngineId, reasons: Mapping[FaceId, str]) -> None:
@@ -24,9 +24,3 @@ def save_kept_apart(db: Database, engine: EngineId, reasons: Mapping[FaceId, str
         "INSERT INTO kept_apart (face, why) VALUES (?, ?)",
         [(face, why) for face, why in reasons.items() if known.get(face) != why],
     )
-
-
-def load_kept_apart(db: Database, face: FaceId) -> str | None:
-    """Why, of one face; None: nothing kept it apart."""
-    row = db.execute("SELECT why FROM kept_apart WHERE face = ?", [face]).fetchone()
-    return None if row is None else str(row[0])

@@ -23,7 +23,10 @@ class KnownPhoto:
 
 @dataclass(frozen=True, slots=True)
 class FaceRow:
-    """A face with its image: box as fractions of the stored picture, sizes in px, whose and why."""
+    """A face with its image: box as fractions of the stored picture, sizes in px, whose and why.
+
+    apart: of a face of nobody, what kept it from somebody it was near enough to.
+    """
 
     box: Box
     orientation: int
@@ -35,6 +38,7 @@ class FaceRow:
     person: PersonId | None
     name: str | None
     why: str | None
+    apart: str | None
 
 
 def find_photo(db: Database, path: bytes) -> KnownPhoto | None:
@@ -63,11 +67,12 @@ def load_faces_of_image(db: Database, key: ImageKey, engine: EngineId) -> list[F
     """What the engine found in the image."""
     rows = db.execute(
         """SELECT box_left, box_top, box_width, box_height, encodings.orientation, images.width, images.height,
-                  score, side, sharpness, owners.person, words.name, owners.why
+                  score, side, sharpness, owners.person, words.name, owners.why, kept_apart.why
            FROM faces JOIN images ON images.id = faces.image
                 JOIN encodings ON encodings.image = faces.image AND encodings.engine = faces.engine
                 LEFT JOIN owners ON owners.face = faces.id
                 LEFT JOIN person_words AS words ON words.person = owners.person
+                LEFT JOIN kept_apart ON kept_apart.face = faces.id AND owners.face IS NULL
            WHERE images.key = ? AND faces.engine = ?""",
         [key, engine],
     )
@@ -83,8 +88,9 @@ def load_faces_of_image(db: Database, key: ImageKey, engine: EngineId) -> list[F
             person,
             name and decode_name(name),
             why,
+            apart,
         )
-        for *box, orientation, width, height, score, side, sharpness, person, name, why in rows
+        for *box, orientation, width, height, score, side, sharpness, person, name, why, apart in rows
     ]
 
 

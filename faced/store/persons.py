@@ -1,7 +1,7 @@
 """Persons, and whose each face is as last computed."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -65,6 +65,25 @@ def add_persons(db: Database, count: int) -> list[PersonId]:
 def person_exists(db: Database, person: int) -> bool:
     """Whether this id was ever given."""
     return db.execute("SELECT 1 FROM persons WHERE id = ?", [person]).fetchone() is not None
+
+
+def load_owners_of(db: Database, faces: Collection[int]) -> dict[FaceId, PersonId]:
+    """Whose these faces are; one that is nobody's is left out."""
+    rows = db.execute(
+        "SELECT face, person FROM owners WHERE face IN (SELECT value FROM json_each(?))",
+        [json.dumps(sorted(faces))],
+    )
+    return {FaceId(face): PersonId(person) for face, person in rows}
+
+
+def load_faces_of_persons(db: Database, engine: EngineId, persons: Collection[PersonId]) -> list[int]:
+    """All faces of the engine that are theirs."""
+    rows = db.execute(
+        """SELECT face FROM owners JOIN faces ON faces.id = owners.face
+           WHERE engine = ? AND person IN (SELECT value FROM json_each(?))""",
+        [engine, json.dumps(sorted(persons))],
+    )
+    return [face for (face,) in rows]
 
 
 def load_owners(db: Database, engine: EngineId) -> dict[FaceId, Owner]:

@@ -18,7 +18,7 @@ from faced.people.recluster import cluster_faces, keep_time, write_decision
 from faced.people.said import Said
 from faced.store.database import open_store
 from faced.store.settings import save_setting
-from tests.support.people import faces_at, store_faces
+from tests.support.people import clusters_of, faces_at, store_faces
 
 ENGINE, RECORD = EngineId(1), engine_record(DEFAULT_ENGINE, views=2)
 SETTINGS = clustering_settings(Config(), RECORD)
@@ -46,6 +46,25 @@ def test_years_between_are_told_and_nothing_where_they_did_not_matter() -> None:
     assert tell([2000] * 4 + [2012, 2020], said) == {}
     assert tell([2000] * 5 + [0], said) == {}
     assert tell([2000] * 5 + [2020], replace(said, rejections={FaceId(6): frozenset({ANNA})})) == {}
+
+
+def test_a_rejected_face_and_a_second_one_of_a_photo_are_told() -> None:
+    """Of a cluster with a name and of one without; and nothing of what is nobody's for want of a cluster."""
+    faces = faces_at(*((name, 0.0) for name in "abcd"), ("e", 0.0), ("e", 0.01), ("f", 9.0), first_id=1)
+    clusters = clusters_of([0, 0, 0, 0, 0, 0, -1])
+    said = Said({}, {FaceId(1): frozenset({ANNA})}, {FaceId(2): ANNA, FaceId(3): ANNA}, frozenset({ANNA}))
+    told = tell_apart(faces, clusters, assign_persons(faces, clusters, {}, said), said)
+    assert told == {
+        FaceId(1): "it would be Person 1, but you said that it is not",
+        FaceId(
+            6
+        ): "it would be Person 1, but another face of the photo is, which is nearer or which you named",
+    }
+    no_name = Said({}, {FaceId(1): frozenset({PersonId(7)})})
+    told = tell_apart(
+        faces, clusters, assign_persons(faces, clusters, {FaceId(2): PersonId(7)}, no_name), no_name
+    )
+    assert told[FaceId(1)] == "it would be Person 7, but you said that it is not"
 
 
 def test_a_childs_face_that_was_not_near_enough_is_told() -> None:

@@ -1,5 +1,7 @@
 """Whole decisions about faces that should not be: of another engine, of no length, none, one, ten thousand alike."""
 
+import os
+import tracemalloc
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -22,11 +24,8 @@ from faced.model import (
     PhotoId,
 )
 from faced.passes.decide import Question, decide_here
-from faced.people.identity import assign_persons
-from faced.people.propose import propose_faces
-from faced.people.recluster import Clustering, Decision, write_decision
+from faced.people.recluster import Clustering, Decision, decide_owners, write_decision
 from faced.people.said import Said
-from faced.people.suggest import Near
 from faced.store.database import Store, open_store
 from faced.store.edits import Draft, FaceRef
 from faced.store.faces import load_face_ids
@@ -35,9 +34,10 @@ from faced.store.jobs import Reading, ensure_engine, save_reading
 from faced.store.photos import load_libraries, save_photos, set_libraries
 from faced.store.spots import load_engine_key
 from faced.store.suggestions import load_suggestions
-from tests.support.people import clusters_of, faces_at
+from tests.support.people import faces_at, store_faces
 from tests.support.said import add_people, say
 
+LONG = os.environ.get("FACED_LONG") == "1"
 SETTINGS = Clustering(eps=0.45, min_samples=3, gate=GATE, copy_bits=4, joins=True)
 STAMP = FileStamp(1, 1, 1, 1)
 
@@ -146,20 +146,48 @@ def test_a_vector_of_another_length_is_damage_and_is_encoded_again(
     assert persons_of(decision) == {1}
 
 
-def test_ten_thousand_identical_faces_are_one_person_with_and_without_a_name() -> None:
-    """In one cluster (see test_joining): nobody is left over, and nothing is left to propose."""
-    count = 10_000
+@pytest.mark.parametrize(("last", "is_hers"), [("pin", True), ("reject", False)])
+def test_of_a_pin_and_a_rejection_of_one_face_the_later_is_decided_by(
+    store: Store, last: str, is_hers: bool
+) -> None:
+    """Said of the same face and person, in either order, and taken back: then the earlier one stands again."""
+    engine = put_faces(store, "first", [0.0] * 5)
+    add_people(store, 1)
+    name_all(store, engine, 1, range(1, 5))
+    face = FaceRef(ImageKey(f"b1:{0:032x}"), Box(0.1, 0.1, 0.1, 0.1), load_engine_key(store.db, engine))
+    first = "reject" if last == "pin" else "pin"
+    for kind in (first, last):
+        say(store, Draft(kind, PersonId(1), (face,)))
+    assert (1 in whose(decide(store, engine))) == is_hers
+    [edit] = store.db.execute("SELECT max(id) FROM edits").fetchone()
+    say(store, Draft("undo", undoes=edit))
+    assert (1 in whose(decide(store, engine))) != is_hers
+
+
+def whose(decision: Decision | None) -> dict[FaceId, int]:
+    """The person of each face."""
+    assert decision is not None
+    return {face: person for face, person, _ in decision.owners}
+
+
+@pytest.mark.parametrize("are_copies", [False, True])
+def test_thousands_of_identical_faces_are_decided_in_little_memory(store: Store, are_copies: bool) -> None:
+    """Of as many pictures: one person, without a name and with one, and nothing is left to propose. Of copies of one picture:
+    they count as one face, which is nobody's until somebody is named by one of them; then all are hers."""
+    count, anna = 10_000 if LONG else 3_000, PersonId(1)
     faces = faces_at(("", 0.0)).take(np.zeros(count, dtype=np.intp))
     images = tuple(ImageKey(f"b1:{number:032x}") for number in range(count))
-    faces = replace(faces, ids=np.arange(count), images=images)
-    clusters = clusters_of([0] * count)
-    silent = assign_persons(faces, clusters, {}, Said())
-    assert set(silent.persons.values()) == {-1}
-    assert len(silent.persons) == count
-    anna = PersonId(7)
-    said = Said(anchors=dict.fromkeys((FaceId(row) for row in range(50)), anna), named=frozenset({anna}))
-    named = assign_persons(faces, clusters, {}, said)
-    assert named.persons == dict.fromkeys((FaceId(row) for row in range(count)), anna)
-    rows = np.tile(np.arange(1, 33, dtype=np.int32), (count, 1))
-    near = Near(rows, np.zeros((count, 32), np.float32), np.ones(count, dtype=np.bool_))
-    assert propose_faces(faces, clusters, named, said, near, within=0.36) == []
+    hashes = np.arange(count, dtype=np.uint64) * np.uint64(0 if are_copies else 0x9E3779B97F4A7C15)
+    store_faces(store, replace(faces, ids=np.arange(1, count + 1), images=images, dhashes=hashes))
+    add_people(store, 1)
+    tracemalloc.start()
+    silent = decide_owners(store.db, EngineId(1), SETTINGS, Said())
+    said = Said(anchors=dict.fromkeys(map(FaceId, range(1, 51)), anna), named=frozenset({anna}))
+    named = decide_owners(store.db, EngineId(1), SETTINGS, said)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert set(whose(silent).values()) == (set() if are_copies else {-1})
+    assert whose(named) == dict.fromkeys(map(FaceId, range(1, count + 1)), anna)
+    assert named is not None
+    assert named.suggestions == ()
+    assert peak < 300e6

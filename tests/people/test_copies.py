@@ -1,9 +1,11 @@
 """Near-copies: groups of one face in many files of one picture."""
 
+import tracemalloc
 from collections.abc import Iterator
 from random import Random
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -109,7 +111,10 @@ def test_law_only_pairs_with_a_fresh_one_when_asked(
     assert sorted(found) == sorted(pair for pair in every if fresh[list(pair)].any())
 
 
-boxes = st.sampled_from([HERE, NEARBY, THERE, (0.1, 0.1, 0.2, 0.29)])
+sides = st.sampled_from([0.05, 0.1, 0.2, 0.3, 0.4])
+boxes = st.sampled_from([HERE, NEARBY, THERE, (0.1, 0.1, 0.2, 0.29)]) | st.tuples(
+    st.floats(-0.1, 0.4), sides, sides, sides
+)
 
 
 @given(
@@ -155,3 +160,25 @@ def overlap(one: np.ndarray, other: np.ndarray) -> float:
     sides = np.minimum(one[:2] + one[2:], other[:2] + other[2:]) - np.maximum(one[:2], other[:2])
     common = np.clip(sides, 0, None).prod()
     return float(common / (one[2:].prod() + other[2:].prod() - common))
+
+
+@pytest.mark.parametrize("in_one_photo", [True, False])
+def test_ten_thousand_faces_of_one_hash_cost_no_square_of_memory(in_one_photo: bool) -> None:
+    """In one photo, side by side: so many groups. In as many copies of one picture, each found in about the same place: one."""
+    count = 10_000
+    rows = np.arange(count)
+    boxes = np.stack(
+        [rows % 100 / 100, rows // 100 / 100, np.full(count, 0.009), np.full(count, 0.009)], axis=1
+    )
+    if not in_one_photo:
+        boxes = np.stack(
+            [0.3 + rows / 1e7, 0.3 - rows / 1e7, np.full(count, 0.2), np.full(count, 0.2)], axis=1
+        )
+    images = ["a" if in_one_photo else f"{row:05}" for row in rows]
+    faces = make_faces([(image, tuple(box), 7) for image, box in zip(images, boxes, strict=True)])
+    tracemalloc.start()
+    groups = group_near_copies(faces, 4)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(set(groups.tolist())) == (count if in_one_photo else 1)
+    assert peak < 3 * count * count

@@ -382,7 +382,7 @@ def test_reasons_are_plain_words() -> None:
     labels = [0] * 6 + [NOISE, NOISE] + [8] * 3
     assignment = assign_persons(faces, clusters_of(labels, groups=[*range(7), 6, 8, 9, 10]), {}, said)
     assert {int(face): reason for face, reason in assignment.reasons.items() if face not in (1, 3, 4, 5)} == {
-        0: "there when you named this person; at the core of a cluster",
+        0: "there when you named this person; at the core of a cluster of 6 faces",
         2: "at the core of a cluster of 6 faces that is this person's by name, 0.10 from the nearest one you gave"
         " (Person 2 is second: 0.20)",
         6: "pinned by you",

@@ -1,10 +1,13 @@
 """The step: read, decide, write. What a process keeps in memory saves time and changes nothing."""
 
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from faced.model import EngineId, FaceId, PersonId
 from faced.people.faces import Faces
@@ -15,8 +18,10 @@ from faced.store.database import Store, open_store
 from faced.store.persons import add_persons, load_owners
 from tests.people.test_company import SETTINGS, make_cast
 from tests.support.people import store_faces
+from tests.support.shared import shared_data
 
 ENGINE = EngineId(1)
+MANY = 30
 
 
 def decide(store: Store, said: Said, memory: Memory) -> Decision:
@@ -106,3 +111,50 @@ def test_a_vector_that_is_no_place_is_left_out(tmp_path: Path) -> None:
             assert decision.unusable == 1
             assert decision.faces >= len(rows)
             assert 8 not in owners(store)
+
+
+def test_on_real_embeddings_the_order_of_arrival_decides_nothing(tmp_path: Path) -> None:
+    """Six hundred real faces of relatives, thirty people named: in batches and one by one, some gone and back, stored in another
+    order under other ids; and all at once. The same partition, the same faces for each name, the same suggestions."""
+    data = np.load(shared_data() / "embeddings" / "families_dev.npz")
+    faces = make_cast(600, 1, 3, 0.0, 0.0)
+    faces = replace(faces, ids=faces.ids + 1)
+    faces.embeddings[:] = data["embedding_mirror"][:600]
+    counted = Counter(data["person"][:600].tolist()).most_common(MANY)
+    words = [(row, number) for number, (name, _) in enumerate(counted, 1) for row in named_rows(data, name)]
+    found = []
+    for shuffled in (False, True):
+        random = np.random.default_rng(5)
+        other = random.permutation(len(faces)) + 1 if shuffled else faces.ids
+        theirs = replace(faces, ids=other)
+        said = Said(
+            anchors={FaceId(int(other[row])): PersonId(number) for row, number in words},
+            named=frozenset(map(PersonId, range(1, MANY + 1))),
+        )
+        with open_store(tmp_path / str(shuffled)) as store:
+            store_faces(store, theirs)
+            with store.write() as db:
+                add_persons(db, MANY)
+            memory, here, order = Memory(), set[int](), random.permutation(len(faces)).tolist()
+            for size in (200, 1, 1, 90, 1, 150) if shuffled else ():
+                here |= set(order[: len(here) + size])
+                show_only(store, theirs, sorted(here))
+                decide(store, said, memory)
+                here -= set(order[len(here) - 3 :])
+            show_only(store, theirs, list(range(len(faces))))
+            last = decide(store, said, memory)
+            owned = {row: owners(store).get(int(face), (0, ""))[0] for row, face in enumerate(other)}
+            row_of = {int(face): row for row, face in enumerate(other)}
+            proposed = {(one.person, tuple(row_of[face] for face in one.faces)) for one in last.suggestions}
+        groups = Counter(owned.values())
+        parts = {frozenset(row for row, person in owned.items() if person == one) for one in groups if one}
+        names = {row: person for row, person in owned.items() if 0 < person <= MANY}
+        found.append((parts, names, proposed))
+    assert found[0] == found[1]
+    assert len(found[0][0]) > 20
+    assert found[0][2]
+
+
+def named_rows(data: Mapping[str, NDArray[np.str_]], name: str) -> list[int]:
+    """Half of the person's faces."""
+    return np.flatnonzero(data["person"][:600] == name)[::2].tolist()

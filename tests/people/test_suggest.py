@@ -5,16 +5,18 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from faced.faces.quality import GATE
 from faced.model import FaceId, PersonId
 from faced.people.faces import Clusters, Faces, sort_faces
 from faced.people.identity import assign_persons
-from faced.people.likeness import judge_faces, rank_persons
-from faced.people.propose import choose_eligible, find_near, propose_faces
+from faced.people.likeness import Ranking, judge_faces
+from faced.people.propose import KEPT, choose_eligible, find_near, propose_faces
 from faced.people.said import Said
-from faced.people.suggest import LIMIT, Near, Standing, Suggestion, suggest_faces
-from tests.support.people import clusters_of, faces_at
+from faced.people.suggest import LIMIT, REACH, Near, Standing, Suggestion, suggest_faces
+from tests.support.people import clusters_of, faces_at, rank_all
 
 ANNA, BEN = PersonId(1), PersonId(2)
 WITHIN = 0.35
@@ -261,7 +263,7 @@ def test_who_a_face_is_like() -> None:
     """The mean of the three nearest faces; nobody's do not count; a vector that is no number is like nobody's."""
     faces = line(0, 0.1, 0.2, 3, 0.5)
     owners = np.array([1, 1, 1, 1, 0])
-    [anna] = rank_persons(faces.embeddings[0], faces.embeddings, owners)
+    [[anna]] = rank_all([faces.embeddings[0]], faces, owners)
     assert (anna.person, anna.nearest) == (ANNA, 0)
     assert anna.distance == pytest.approx(0.1)
 
@@ -273,9 +275,9 @@ def test_what_would_become_of_the_faces_of_a_picture() -> None:
     rulings = judge_faces(
         "b1:x",  # type: ignore[arg-type]
         list(vectors),
+        rank_all(list(vectors), faces, np.ones(3, dtype=np.int64)),
         faces,
-        np.array([1, 1, 1]),
-        np.arange(3),
+        np.ones(3, dtype=np.int64),
         Said(named=frozenset({ANNA})),
         eps=0.3,
         suggest=WITHIN,
@@ -287,9 +289,9 @@ def test_what_would_become_of_the_faces_of_a_picture() -> None:
     alone = judge_faces(
         "b1:x",  # type: ignore[arg-type]
         [vectors[2]],
+        rank_all([vectors[2]], faces, np.ones(3, dtype=np.int64)),
         faces,
-        np.array([1, 1, 1]),
-        np.arange(3),
+        np.ones(3, dtype=np.int64),
         Said(named=frozenset({ANNA})),
         eps=0.3,
         suggest=WITHIN,
@@ -298,3 +300,40 @@ def test_what_would_become_of_the_faces_of_a_picture() -> None:
         sharpness=[1.0],
     )
     assert [(one.verdict, one.person) for one in alone] == [("suggested", ANNA)]
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 3), st.integers(0, 8), st.booleans()), max_size=60),
+    st.integers(1, 9),
+    st.randoms(use_true_random=False),
+)
+@settings(max_examples=60, deadline=None)
+def test_law_in_parts_of_any_size_and_in_any_order_it_is_who_is_nearest(
+    known: list[tuple[int, int, bool]], size: int, random: random.Random
+) -> None:
+    """Each person's three nearest faces, and the nearest that carry: never fewer than a list of neighbours holds."""
+    count = len(known)
+    embeddings = line(*(place / 16 for _, place, _ in known)).embeddings
+    owners = np.array([owner for owner, _, _ in known], dtype=np.int64)
+    carries = np.array([carry for *_, carry in known], dtype=np.bool_)
+    ranking = Ranking([np.zeros(128, dtype=np.float32)])
+    order = np.array(random.sample(range(count), count), dtype=np.intp)
+    for start in range(0, count, size):
+        rows = order[start : start + size]
+        ranking.take_in(rows, embeddings[rows], owners[rows], carries[rows])
+    expected = {
+        person: sorted(place / 16 for owner, place, _ in known if owner == person)[:3]
+        for person in {owner for owner, _, _ in known if owner}
+    }
+    found = ranking.persons_of(0)
+    assert {one.person: one.nearest for one in found} == {person: far[0] for person, far in expected.items()}
+    assert {one.person: one.distance for one in found} == pytest.approx(
+        {person: sum(far) / len(far) for person, far in expected.items()}
+    )
+    far = sorted(place / 16 for _, place, carry in known if carry and place / 16 < REACH)
+    edge = far[KEPT - 1] if len(far) >= KEPT else REACH
+    assert ranking.near().tolist() == [
+        row
+        for row, (_, place, carry) in enumerate(known)
+        if carry and place / 16 <= edge and place / 16 < REACH
+    ]

@@ -19,7 +19,7 @@ from faced.people.said import Said
 from faced.people.years import CHILD, MOST, ask_nearer
 from tests.property.test_identity_laws import World, worlds
 from tests.support.people import clusters_of as clusters_by_hand
-from tests.support.people import faces_at
+from tests.support.people import faces_at, rank_all
 
 ANNA, BEN = PersonId(1), PersonId(2)
 LIMIT = 0.45
@@ -142,7 +142,7 @@ def test_who_is_not_in_a_picture_from_before_the_birth() -> None:
         vector = faces_at(("x", place)).embeddings[0]
         for year, expected in ((0, verdict), (2015, verdict), (2014, "unknown")):
             [ruling] = judge_faces(
-                "x", [vector], known, np.full(3, ANNA), np.arange(3), said,
+                "x", [vector], rank_all([vector], known, np.full(3, ANNA)), known, np.full(3, ANNA), said,
                 eps=0.2, suggest=0.36, gate=GATE, sides=[100.0], sharpness=[1.0], year=year,
             )  # fmt: skip
             assert ruling.verdict == expected

@@ -120,7 +120,13 @@ def test_why_says_what_the_user_said_and_when(named: App, demo: DemoLibrary) -> 
     [face] = named.json("why", named.photos / photo)
     assert face["person"] is None
     assert any(reason.startswith("you said that it is not Anna: 2") for reason in face["reasons"])
+    assert "it would be Anna, but you said that it is not" in face["reasons"]
     assert face["nearest"][0]["name"] == "Anna"
+    [view] = named.json("faces", named.photos / photo)
+    assert view["why"] == "it would be Anna, but you said that it is not"
+    who = named.run("who", named.photos / photo).stdout
+    assert who.startswith("Anna at ")
+    assert "`faced why`" in who
 
 
 def test_why_a_face_came_to_a_person(known: App, demo: DemoLibrary) -> None:

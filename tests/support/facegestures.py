@@ -6,8 +6,8 @@ from pathlib import Path
 
 from faced.model import PersonId
 from faced.pictures.crop import read_comment
-from faced.store.pictures import NOBODY, face_of_comment, load_put_off_faces, parse_face
 from faced.store.base import load_base
+from faced.store.pictures import NOBODY, face_of_comment, load_put_off_faces, parse_face
 from faced.store.word import Word
 from faced.store.word_tables import load_word
 from tests.support.gestures import Expected, Gestures

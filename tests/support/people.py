@@ -6,7 +6,9 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
+from faced.model import Floats
 from faced.people.faces import Clusters, Faces
+from faced.people.likeness import Likeness, Ranking
 from faced.people.photos import split_photos
 from faced.store.database import Store
 from faced.store.jobs import ensure_engine
@@ -32,6 +34,13 @@ def faces_at(*faces: tuple[str, float], first_id: int = 0) -> Faces:
         np.full(count, 0.1),
         embeddings,
     )
+
+
+def rank_all(vectors: list[Floats], known: Faces, owners: NDArray[np.int64]) -> list[list[Likeness]]:
+    """Whom each vector is like, of all that are known."""
+    ranking = Ranking(vectors)
+    ranking.take_in(known.ids, known.embeddings, owners, np.ones(len(known), dtype=np.bool_))
+    return [ranking.persons_of(number) for number in range(len(vectors))]
 
 
 def hash_of(image: str) -> int:
