@@ -24,6 +24,7 @@ from faced.folders.writer import KernelWriter
 from faced.model import EngineId
 from faced.passes import steps
 from faced.passes.gestures import take_back_gestures
+from faced.passes.pictures import PictureWork
 from faced.passes.places import Places, Run
 from faced.store.albums import load_albums
 from faced.store.asks import TREE_KINDS, answer_ask, load_asks, load_undecided
@@ -187,6 +188,7 @@ class World:
         self.eps = 0.4
         self.settings: dict[str, object] = {}
         self.engine = 0
+        self.has_face_pictures = False
         self.numbers = 0
         self.became: set[tuple[str, str]] = set()
         self.hands: dict[int, Hand] = {}
@@ -280,7 +282,8 @@ class World:
         engine = steps.choose_engine(store, record)
         steps.decide_persons(store, config, engine, record)
         mortal.begin("show")
-        assert steps.show_tree(store, config, root, engine, found, None, self.remembered).frozen is None
+        work = PictureWork(record.thresholds.gate) if self.has_face_pictures else None
+        assert steps.show_tree(store, config, root, engine, found, work, self.remembered).frozen is None
 
     def _photos(self) -> dict[str, str]:
         rows = self.store.db.execute("SELECT path, key FROM photos JOIN images ON images.id = photos.image")
