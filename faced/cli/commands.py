@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from faced.cli import show, show_faces, show_gone
+from faced.cli import show, show_faces, show_gone, show_log
 from faced.errors import UsageError
 
 if TYPE_CHECKING:
@@ -282,11 +282,15 @@ def run_accept(options: argparse.Namespace) -> int:
     """`faced accept [--no] ID…`."""
     from faced.passes.say import answer_asks
 
-    return _report_said(answer_asks(_open(options), options.ids, yes=not options.no))
+    said = answer_asks(_open(options), options.ids, yes=not options.no)
+    show.print_lines(
+        f"question {number}: {'no' if options.no else 'yes'}, answered" for number in options.ids
+    )
+    return _report_said(said)
 
 
 def _report_said(said: "Said") -> int:
-    show.print_lines(show.said_lines(said))
+    show.print_lines(show_log.said_lines(said))
     problems = [said.tree.frozen] if said.tree and said.tree.frozen else []
     show.print_problems(problems)
     return 1 if problems else 0
@@ -294,9 +298,9 @@ def _report_said(said: "Said") -> int:
 
 def run_log(options: argparse.Namespace) -> int:
     """`faced log [N]`."""
-    from faced.passes.look import look_at_log
+    from faced.passes.log import look_at_log
 
-    return _report(options, lambda db: look_at_log(db, options.count), show.log_json, show.log_lines)
+    return _report(options, lambda db: look_at_log(db, options.count), show_log.log_json, show_log.log_lines)
 
 
 def run_demo(options: argparse.Namespace) -> int:

@@ -15,29 +15,24 @@ if TYPE_CHECKING:
     from faced.model import PersonId
     from faced.passes.full import PassReport
     from faced.passes.look import FaceView, Status
-    from faced.passes.say import Said
     from faced.store.asks import Ask
-    from faced.store.edits import Edit
-    from faced.store.journal import LogEntry
     from faced.store.persons import PersonRow
 
 __all__ = [
     "demo_json",
     "faces_json",
     "faces_lines",
-    "log_json",
-    "log_lines",
     "path_json",
     "people_json",
     "people_lines",
     "print_json",
     "print_lines",
     "print_problems",
-    "said_lines",
     "status_json",
     "status_lines",
     "sync_json",
     "sync_lines",
+    "understood_lines",
 ]
 
 Json = dict[str, Any]
@@ -107,13 +102,18 @@ def sync_lines(report: "PassReport") -> list[str]:
         )
     if report.encoding.failed:
         lines.append(f"{count(report.encoding.failed, 'photo')} could not be read (faced status says why)")
-    if report.read.edits:
-        lines.append("understood: " + "; ".join(edit.why for edit in report.read.edits[:20]))
-    lines += [f"question {ask.id}: {ask.text}" for ask in report.asks]
+    lines += understood_lines([edit.why for edit in report.read.edits])
+    lines += [ask_line(ask) for ask in report.asks]
     if report.tree.left_alone:
         left = count(report.tree.left_alone, "path")
         lines.append(f"{left} in the people folder left alone (faced status says why)")
     return lines
+
+
+def understood_lines(why: Sequence[str]) -> list[str]:
+    """What was read in the people folder, a sentence each."""
+    more = f" and {len(why) - 20} more" if len(why) > 20 else ""
+    return ["understood: " + "; ".join(why[:20]) + more] if why else []
 
 
 def sync_json(report: "PassReport") -> Json:
@@ -168,10 +168,7 @@ def status_lines(status: "Status") -> list[str]:
         lines.append(
             f"{count(status.suggestions, 'face')} may be somebody's whom you named: `faced people --suggestions`"
         )
-    lines += [
-        f"question {ask.id}: {ask.text} (faced accept {ask.id}, or faced accept --no {ask.id})"
-        for ask in status.asks
-    ]
+    lines += [ask_line(ask) for ask in status.asks]
     if status.undecided:
         lines.append(
             f"{count(status.undecided, 'path')} in the people folder changed just now: the next look decides"
@@ -198,131 +195,14 @@ def _daemon_lines(status: "Status") -> list[str]:
     return [*lines, *(f"  {note.troubles[topic]}" for topic in sorted(note.troubles))]
 
 
+def ask_line(ask: "Ask") -> str:
+    """A question, and how it is answered."""
+    return f"question {ask.id}: {ask.text} (yes: `faced accept {ask.id}`, no: `faced accept --no {ask.id}`)"
+
+
 def asks_json(asks: "Iterable[Ask]") -> list[Json]:
     """Questions to the user."""
     return [{"id": ask.id, "text": ask.text} for ask in asks]
-
-
-def said_lines(said: "Said") -> list[str]:
-    """What a command wrote, and that it will show later where it does not show yet."""
-    lines = [
-        f"#{edit.number} {log_line(edit, undone=False)}" for edit in said.edits if edit.kind not in BOOKS
-    ]
-    if not said.is_shown:
-        lines.append("it is stored and will show soon (`faced sync` waits for it)")
-    return lines
-
-
-def log_lines(log: "Sequence[LogEntry]") -> list[str]:
-    """A line an edit, the latest first."""
-    return [
-        f"#{entry.edit.number}  {entry.edit.time}  {log_line(entry.edit, undone=entry.undone, album=entry.album)}"
-        for entry in log
-    ]
-
-
-BOOKS = ("begin", "persons")
-
-
-def log_line(edit: "Edit", *, undone: bool, album: str | None = None) -> str:
-    """One edit in plain words. album: what the album is called that it is about."""
-    who = f"Person {edit.person}" if edit.person is not None else ""
-    if album is not None:
-        who = f"the album {_plain(album)}"
-    faces = count(len(edit.faces), "face")
-    match edit.kind:
-        case "name":
-            words = (
-                f"{who} is called {_plain(edit.value)}" if edit.value is not None else f"{who} has no name"
-            )
-            if edit.replaced is not None:
-                words += f" (was {_plain(edit.replaced)})"
-        case "anchor":
-            words = f"{faces} were in the folder of {who} then"
-        case "seed":
-            words = f"{faces} on a portrait {'is' if len(edit.faces) == 1 else 'are'} {who}"
-        case "reject":
-            words = f"{faces} not {who}"
-        case "pin":
-            words = f"{faces} {'is' if len(edit.faces) == 1 else 'are'} {who}"
-        case "born":
-            words = (
-                f"{who} was born in {edit.value}"
-                if edit.value is not None
-                else f"{who}: born nobody knows when"
-            )
-        case "place":
-            words = f"{who} lives in {_plain(edit.value)}"
-        case "hide":
-            words = f"{who} is a stranger: not shown"
-        case "show":
-            words = f"{who} is shown again"
-        case "merge":
-            words = f"{who} is Person {edit.value}"
-            if edit.replaced is not None:
-                words += f" (was called {_plain(edit.replaced)})"
-        case "forget":
-            words = _forget_words(edit)
-        case "tag" | "name_link":
-            words = _picture_words(edit, who)
-        case "album":
-            words = _album_words(edit, who)
-        case "hide_link":
-            words = f"a link is not shown in {who}"
-        case "undo":
-            words = f"taken back: #{edit.undoes_number}" + (f", of {who}" if who else "")
-        case _:
-            words = f"{edit.kind} {who} {_plain(edit.value)}"
-    return f"{words} ({edit.origin})" + (", undone" if undone else "")
-
-
-def _album_words(edit: "Edit", who: str) -> str:
-    value = edit.value if isinstance(edit.value, dict) else {}
-    return f"{who} is no more" if value.get("over") else f"{who} is kept in {_plain(value.get('place'))}"
-
-
-def _forget_words(edit: "Edit") -> str:
-    value = edit.value if isinstance(edit.value, dict) else {}
-    pictures = value.get("images", [])
-    if edit.person is not None:
-        return f"Person {edit.person} was forgotten, with {count(len(edit.faces), 'face')}"
-    pictures = count(len(pictures) if isinstance(pictures, list) else 0, "picture")
-    return f"{pictures}: forgotten" + (", may be looked at again" if value.get("again") else "")
-
-
-def _picture_words(edit: "Edit", who: str) -> str:
-    """Of what is said about a whole picture."""
-    value = edit.value if isinstance(edit.value, dict) else {}
-    if edit.kind == "tag":
-        return (
-            f"{who} {'has' if value.get('on') else 'has no'} link to {value.get('image')}, whoever is on it"
-        )
-    called = "called as its photo" if value.get("name") is None else f"called {_plain(value.get('name'))}"
-    return f"the link of {who} to {value.get('image')} is {called}"
-
-
-def _plain(value: object) -> str:
-    return shown(os.fsencode(value)) if isinstance(value, str) else str(value)
-
-
-def log_json(log: "Sequence[LogEntry]") -> list[Json]:
-    """The journal's own keys, and whether the edit still counts."""
-    return [
-        {
-            "id": entry.edit.id,
-            "time": entry.edit.time,
-            "origin": entry.edit.origin,
-            "kind": entry.edit.kind,
-            "person": entry.edit.person,
-            "faces": len(entry.edit.faces),
-            "value": entry.edit.value,
-            "replaced": entry.edit.replaced,
-            "undoes": entry.edit.undoes,
-            "undone": entry.undone,
-            "album": entry.album,
-        }
-        for entry in log
-    ]
 
 
 def status_json(status: "Status") -> Json:

@@ -17,7 +17,9 @@ from faced.model import FolderId, ImageId, PersonId
 from faced.store.asks import Ask, Undecided
 from faced.store.base import Base, BaseFolder, BaseLink
 
-__all__ = ["AskDraft", "Decided", "Missing", "decide_missing"]
+__all__ = ["AS_BEFORE", "AskDraft", "Decided", "Missing", "decide_missing"]
+
+AS_BEFORE = " With a no they are put back"
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,14 +259,12 @@ class _Decider:
             some = ", ".join(shown(row.path) for row in sorted(rows, key=_path)[:3]) + (
                 ", …" if count > 3 else ""
             )
-            return f"{_folders(count)} of {self.folder_count} left the people folder ({some}): hide these persons?"
+            return f"{_folders(count)} of {self.folder_count} left the people folder ({some}): hide these persons?{AS_BEFORE}"
         links = "1 link was" if count == 1 else f"{count} links were"
         if person is None:
-            return (
-                f"{links} deleted in the people folder within a day: are those persons not on these photos?"
-            )
+            return f"{links} deleted in the people folder within a day: are those persons not on these photos?{AS_BEFORE}"
         folder = shown(min(rows, key=_path).path.rpartition(b"/")[0])
-        return f"{links} deleted in {folder} within a day: is this person not on these photos?"
+        return f"{links} deleted in {folder} within a day: is this person not on these photos?{AS_BEFORE}"
 
 
 def _key(missing: Missing) -> tuple[Any, PersonId, ImageId | None]:

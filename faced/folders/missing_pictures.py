@@ -11,7 +11,7 @@ from faced.errors import shown
 from faced.folders.brake import is_too_many_links
 from faced.folders.disk import join_path
 from faced.folders.edits import FaceRejected
-from faced.folders.missing import AskDraft, Situation
+from faced.folders.missing import AS_BEFORE, AskDraft, Situation
 from faced.folders.second_look import find_due, first_seen
 from faced.model import FolderId, PersonId
 from faced.store.asks import Undecided
@@ -132,4 +132,4 @@ class _Decider:
 def _question(rows: Sequence[Undecided]) -> str:
     count = "1 face picture was" if len(rows) == 1 else f"{len(rows)} face pictures were"
     folder = shown(min(row.path for row in rows).rpartition(b"/")[0])
-    return f"{count} deleted in {folder} within a day: is this person none of them?"
+    return f"{count} deleted in {folder} within a day: is this person none of them?{AS_BEFORE}"

@@ -78,7 +78,10 @@ class HeldTree:
     def check_writable(self) -> None:
         """Raises Frozen when nothing can be written (read-only mount, permission lost)."""
         if not _is_writable(self.handle):
-            raise Frozen(f"the people folder {shown(self.root)} cannot be written to; nothing was changed")
+            raise Frozen(
+                f"the people folder {shown(self.root)} cannot be written to (a read-only disk, or a folder of somebody"
+                " else's): give faced the right to write there, then say `faced sync`; nothing was changed"
+            )
 
     def check_generation(self, *allowed: int) -> int:
         """The tree's generation. Raises Frozen when it is none of these (a restored backup), or not ours."""
@@ -86,8 +89,8 @@ class HeldTree:
         if found not in allowed:
             raise Frozen(
                 f"the people folder {shown(self.root)} is of another time (change {found}, not {allowed[0]}): was it or"
-                " the state restored from a backup? Put back the one that goes with the other, or say `faced sync --rebuild` to"
-                " go on with the folders as they are; nothing was changed"
+                " the state restored from a backup? Put back the one that goes with the other, or say `faced sync"
+                " --rebuild`, and the folders show what faced knows (no name is lost); nothing was changed"
             )
         return found
 
@@ -205,7 +208,7 @@ def _own_marker(handle: int, root: bytes, installation: str) -> int:
     except ValueError:
         raise Frozen(
             f"{what} has a .faced/tree.json that makes no sense: put it back from a backup, or name"
-            " another folder with --people; nothing was changed"
+            f" another folder with --people, {IF_LOST}; nothing was changed"
         ) from None
     if marker is None:
         raise Frozen(
@@ -213,7 +216,10 @@ def _own_marker(handle: int, root: bytes, installation: str) -> int:
             f" back, or name another folder with --people, {IF_LOST}; nothing was changed"
         )
     if marker.get("installation") != installation:
-        raise Frozen(f"{what} belongs to another installation of faced; nothing was changed")
+        raise Frozen(
+            f"{what} belongs to another installation of faced (another --state?): put back the folder that was there, or"
+            " name another one with --people; nothing was changed"
+        )
     return int(marker["generation"])
 
 

@@ -36,7 +36,7 @@ from faced.passes.pictured import draft_faces
 from faced.passes.word import part_again
 from faced.store.albums import Album, draft_album, load_albums
 from faced.store.edits import Draft, Edit, FaceRef, Json
-from faced.store.journal import add_edits, load_moved_faces, undo_last
+from faced.store.journal import add_edits, load_founded_and_undone, load_moved_faces, undo_last
 from faced.store.persons import add_persons, load_images_of_persons, load_names
 from faced.store.spots import load_keys
 from faced.store.word_tables import load_word
@@ -132,7 +132,8 @@ def _draft(db: Database, engine: EngineId, edit: FolderEdit) -> list[Draft]:
         case Placed(person, path):
             return [Draft("place", person, value=os.fsdecode(path))]
         case Hidden(person):
-            return draft_hide(db, engine, person)
+            # The folder that is left of somebody who was taken back: there is nobody to hide.
+            return [] if person in load_founded_and_undone(db) else draft_hide(db, engine, person)
         case Shown(person):
             return [Draft("show", person)]
         case Merged(person, into):

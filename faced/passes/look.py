@@ -1,7 +1,7 @@
 """What commands report, read from the store; nothing here writes."""
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,7 +10,6 @@ from sqlite_utils import Database
 from faced.errors import FacedError, Unreadable, shown
 from faced.faces.quality import quality_word
 from faced.model import Box, ImageKey, PersonId
-from faced.passes.albums import load_every_album_name
 from faced.passes.beside import is_paused
 from faced.passes.note import Note, load_note
 from faced.passes.persons import call_by_name
@@ -20,7 +19,6 @@ from faced.pictures.orientation import upright_box, upright_size
 from faced.pictures.read import read_photo
 from faced.store.asks import Ask, load_questions, load_undecided
 from faced.store.forgotten import is_forgotten
-from faced.store.journal import LogEntry, load_log
 from faced.store.lookup import FaceRow, count_faces, find_photo, has_image, load_faces_of_image
 from faced.store.notices import Notice, load_notices
 from faced.store.persons import PersonRow, load_names, load_person_rows
@@ -35,7 +33,6 @@ from faced.store.photos import (
 from faced.store.settings import ENGINE_NOTICE, load_setting
 from faced.store.suggestions import count_suggestions
 from faced.store.tree import LeftAlone, Tree, load_left_alone, load_tree
-from faced.store.word_tables import load_word
 
 __all__ = [
     "LIKE_NOBODY",
@@ -43,7 +40,6 @@ __all__ = [
     "Status",
     "find_image",
     "look_at_faces",
-    "look_at_log",
     "look_at_people",
     "look_at_status",
 ]
@@ -105,13 +101,6 @@ def look_at_status(db: Database, *, is_running: bool = False) -> Status:
         notice=load_setting(db, ENGINE_NOTICE) or None,
         suggestions=sum(count_suggestions(db, shown_engine(db)).values()),
     )
-
-
-def look_at_log(db: Database, count: int) -> list[LogEntry]:
-    """For `faced log`: the latest first."""
-    names = load_every_album_name(db, load_word(db))
-    entries = load_log(db, count)
-    return [replace(e, album=names[e.edit.person]) if e.edit.person in names else e for e in entries]
 
 
 def look_at_people(db: Database) -> list[PersonRow]:

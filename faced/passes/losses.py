@@ -30,5 +30,5 @@ def follow_losses(store: Store, library: LibraryId, ask: Ask | None, report: Lib
         if ask is not None:
             delete_asks(db, [ask.id])
         if is_new:
-            text = f"{report.problem}. Were they deleted for good?"
+            text = f"{report.problem}. Were they deleted for good? With a no they are kept"
             add_ask(db, "library", text, {"library": library, "lost": report.lost}, time.time_ns())

@@ -6,7 +6,7 @@ pass, the word is stored only; that pass or the next one shows it.
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 
@@ -20,13 +20,14 @@ from faced.passes import steps
 from faced.passes.beside import PATIENCE, wait_for_wishes, wake_daemon
 from faced.passes.full import engine_settings
 from faced.passes.gestures import draft_hide, draft_merge, draft_name, take_back_gestures
+from faced.passes.log import tell_edits
 from faced.passes.persons import find_person, fold
 from faced.passes.places import Run
 from faced.passes.word import part_again
 from faced.store.asks import add_request, answer_ask, load_asks
-from faced.store.database import Store
+from faced.store.database import Store, open_reader
 from faced.store.edits import Draft, Edit
-from faced.store.journal import add_edits, find_edit, undo_gesture
+from faced.store.journal import LogEntry, add_edits, find_edit, undo_gesture
 from faced.store.locks import PASS, hold_lock, read_holder
 from faced.store.persons import load_names
 from faced.store.tree import load_tree
@@ -53,12 +54,15 @@ Speak = Callable[[Database, EngineId], Sequence[Edit]]
 class Said:
     """edits: what was written. tree: what became of the people folder; None: another process shows it.
 
-    is_shown: whether it has by now.
+    is_shown: whether it has by now. understood: what was read in the people folder on the way, a sentence each.
+    told: the edits as `faced log` has them.
     """
 
     edits: tuple[Edit, ...]
     tree: TreeReport | None
     is_shown: bool = True
+    understood: tuple[str, ...] = ()
+    told: tuple[LogEntry, ...] = ()
 
 
 UNKNOWN = "unknown"
@@ -173,6 +177,13 @@ def _refuse_twin(db: Database, person: PersonId, name: str) -> None:
 
 
 def _say(run: Run, speak: Speak, *, is_answer: bool = False) -> Said:
+    """As `_say_it`, and it is told what was said."""
+    said = _say_it(run, speak, is_answer)
+    with open_reader(run.state) as db:
+        return replace(said, told=tuple(tell_edits(db, said.edits)))
+
+
+def _say_it(run: Run, speak: Speak, is_answer: bool) -> Said:
     """With the pass lock free the tree is read and shown here, else a wish is left for whoever has it."""
     with steps.open_state(run) as store:
         with hold_lock(run.state, PASS, patience=0) as mine:
@@ -195,7 +206,7 @@ def say_and_show(store: Store, run: Run, root: bytes, speak: Speak, *, is_answer
     _, shown = steps.show_persons(
         store, config, root, engine_settings(run).record, read, most_pictures=_PICTURES
     )
-    return Said(tuple(edits), shown)
+    return Said(tuple(edits), shown, understood=tuple(edit.why for edit in read.edits))
 
 
 def _write(store: Store, speak: Speak, *, ask_for_a_pass: bool = False) -> tuple[Sequence[Edit], int]:

@@ -7,8 +7,8 @@ kept by `journal_file`, which is to be called after each commit and once at star
 
 import sqlite3
 import zlib
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from sqlite_utils import Database
@@ -68,11 +68,16 @@ NOT_BOOKS = f"kind NOT IN ({', '.join(repr(kind) for kind in sorted(BOOKS))})"
 
 @dataclass(frozen=True, slots=True)
 class LogEntry:
-    """An edit as `faced log` shows it. undone: it does not count any more. album: its name, if it is about one."""
+    """An edit as `faced log` shows it. undone: it does not count any more. album: its name, if it is about one.
+
+    names: what persons are called by now. back: what an undo takes back.
+    """
 
     edit: Edit
     undone: bool
     album: str | None = None
+    names: Mapping[PersonId, str] = field(default_factory=dict)
+    back: Edit | None = None
 
 
 # ---- adding ----

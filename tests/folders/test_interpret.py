@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from faced.folders.disk import parent_of
 from faced.folders.edits import Hidden, Moved, Named, Placed, Rejected, Shown
+from faced.folders.missing import AS_BEFORE
 from tests.support.treeuser import SECOND, UserTree, photo_text
 
 ANNA, BEN, CARL = 1, 2, 3
@@ -508,7 +509,10 @@ def test_brake_25_links_pass_and_26_are_asked_about(crowd):
     crowd.plan()
     assert lose(crowd, 1, 1) == ()
     (ask,) = crowd.asks.values()
-    assert ask.text == "1 link was deleted in Person 1 within a day: is this person not on these photos?"
+    assert (
+        ask.text
+        == "1 link was deleted in Person 1 within a day: is this person not on these photos?" + AS_BEFORE
+    )
     assert (ask.kind, ask.details) == ("rejections", {"person": 1})
     crowd.now += 86400 * SECOND
     assert crowd.look() == ()  # once asked, it waits for the answer
@@ -569,7 +573,8 @@ def test_brake_folders(crowd):
     assert crowd.look() == crowd.look(10) == ()
     (ask,) = crowd.asks.values()
     assert ask.text == (
-        "4 person folders of 6 left the people folder (Person 2, Person 3, Person 4, …): hide these persons?"
+        "4 person folders of 6 left the people folder (Person 2, Person 3, Person 4, …): hide these persons? With a no they are put"
+        " back"
     )
     crowd.plan()
     crowd.answer(True)

@@ -116,7 +116,7 @@ def test_many_deleted_at_once_are_asked_about():
         assert tree.look(11) == ()
         (ask,) = tree.asks.values()
         assert ask.text == (
-            "39 face pictures were deleted in _Suggestions/Anna within a day: is this person none of them?"
+            "39 face pictures were deleted in _Suggestions/Anna within a day: is this person none of them? With a no they are put back"
         )
         assert tree.plan() == 0
         assert tree.look(60) == ()

@@ -6,6 +6,7 @@ import shutil
 import pytest
 
 from faced.errors import FacedError
+from faced.folders.missing import AS_BEFORE
 from faced.folders.sync import sync_tree
 from faced.store.asks import answer_ask, load_asks, load_undecided
 from faced.store.base import load_base, load_person_folders
@@ -200,7 +201,10 @@ def test_questions_are_asked_once_and_answered(world):
         (world.people / "Ben" / name).unlink()
     world.run()
     (ask,) = world.run(10).asks
-    assert ask.text == "3 links were deleted in Ben within a day: is this person not on these photos?"
+    assert (
+        ask.text
+        == "3 links were deleted in Ben within a day: is this person not on these photos?" + AS_BEFORE
+    )
     assert world.run(100).asks == (ask,)
     assert os.listdir(world.people / "Ben") == []
     with world.store.write() as db:

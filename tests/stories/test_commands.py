@@ -108,7 +108,7 @@ def test_the_installed_commands_speak_of_edits_in_one_way(synced: App) -> None:
     assert f"{one} is {two} (command)" in said[-1]
     number = said[-1].partition(" ")[0]
     assert any(line.startswith(f"{number}  ") for line in synced.run("log").stdout.splitlines())
-    assert f"taken back: {number}, of {one} (command)" in synced.run("undo", "--edit", number).stdout
+    assert f"taken back: {number}, {one} is {two} (command)" in synced.run("undo", "--edit", number).stdout
     assert "no edit 99999" in synced.run("undo", "--edit", "99999", status=2).stderr
     synced.run("hide", two)
     assert two not in synced.folders()

@@ -1,6 +1,5 @@
-"""Perhaps Anna: what is unsure is shown as pictures of faces, and what the user does with them, by the installed command."""
+"""Perhaps Anna: what is unsure is shown as pictures of faces, by the installed command (the rest: gestures/faces*)."""
 
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +8,7 @@ from PIL import Image
 
 from faced.demo import DemoLibrary
 from faced.pictures.crop import read_comment
-from tests.stories.test_names import name_all, names_of
+from tests.stories.test_names import name_all
 from tests.stories.test_who import change_vector, photos_of, stored
 from tests.support.app import App, look_at
 
@@ -86,34 +85,3 @@ def test_perhaps_anna(unsure: tuple[App, str, str]) -> None:
     before = look_at(app.people)
     assert app.sync().stdout == ""
     assert look_at(app.people) == before
-
-
-def test_no_and_not_now(unsure: tuple[App, str, str]) -> None:
-    """Deleted is no, for good; the folder of the unsorted deleted is not now."""
-    app, perhaps, _ = unsure
-    shutil.rmtree(app.people / "_Unsorted")
-    [picture] = (app.people / "_Suggestions" / "Anna").iterdir()
-    picture.unlink()
-    app.sync()
-    assert app.json("people", "--suggestions") == []
-    assert set(pictures(app).values()) <= {perhaps}
-    assert perhaps not in app.folders()["Anna"]
-    assert next(row["kind"] for row in app.json("log")) == "reject"
-
-
-def test_yes_to_all_somebody_new_and_nobody(unsure: tuple[App, str, str]) -> None:
-    """The folder dropped into hers; then a new folder with a picture in it, and another one among the strangers."""
-    app, perhaps, alone = unsure
-    (app.people / "_Suggestions" / "Anna").rename(app.people / "Anna" / "Anna")
-    (app.people / "Carl").mkdir()
-    [picture] = (app.people / "_Unsorted").iterdir()
-    picture.rename(app.people / "Carl" / picture.name)
-    app.sync()
-    assert perhaps in app.folders()["Anna"]
-    assert app.folders()["Carl"] == {alone}
-    assert "Carl" in names_of(app).values()
-    assert pictures(app) == {}
-    assert not (app.people / "Anna" / "Anna").exists()
-    app.run("undo", "2")
-    app.sync()
-    assert "Carl" not in names_of(app).values()

@@ -279,48 +279,6 @@ def test_a_command_beside_a_running_pass_is_stored_and_shows_with_the_next(named
     assert named.rows("SELECT * FROM requests WHERE NOT done") == []
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "é" * 127,
-        "-rf",
-        "two\nlines",
-        "‮abc",
-        "_Anna",
-        "Anna ",
-        "42",
-        "e\u0301",
-        "🎈👨‍👩‍👧",
-        "Person",
-        "con.",
-        "Anna + Ben",
-    ],
-)
-def test_any_name_that_a_folder_can_have(known: App, name: str) -> None:
-    """The user's own folder names are taken as they are, or left alone; nothing is lost either way."""
-    known.sync()
-    folder, photos = sorted(known.folders().items())[0]
-    (known.people / folder).rename(known.people / name)
-    known.sync()
-    known.sync()
-    assert {link.name for link in (known.people / name).iterdir()} == {Path(path).name for path in photos}
-    named = names_of(known).values()
-    left = {row["path"] for row in known.json("status")["left_alone"]}
-    assert name in named or name in left or folder in left
-
-
-def test_a_folder_renamed_to_a_hidden_one_is_out_of_sight_and_comes_back(named: App) -> None:
-    """A dot in front takes a folder out of the tree, as the trash does: a stranger, until it is undone."""
-    photos = named.folders()["Ben"]
-    (named.people / "Ben").rename(named.people / ".Ben")
-    named.sync()
-    assert set(named.folders()) == {"Anna", NAMES["p3"]}
-    assert len(list((named.people / ".Ben").iterdir())) == len(photos)
-    named.run("undo")
-    assert named.folders()["Ben"] == photos
-    assert len(list((named.people / ".Ben").iterdir())) == len(photos)
-
-
 def test_promise_6_killed_in_a_pass_with_a_rename_no_edit_is_invented_and_none_lost(known: App) -> None:
     """kill -9 at file-system calls of a pass that reads a rename; afterwards the one name, and no other word."""
     known.sync()

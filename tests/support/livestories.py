@@ -160,6 +160,11 @@ class LiveHome:
             self._marks.append(mark)
 
     @property
+    def is_listening(self) -> bool:
+        """Whether the daemon has begun to live, or never will."""
+        return self.error is not None or (self._service is not None and self._service.is_resting)
+
+    @property
     def is_calm(self) -> bool:
         """Whether all that was done until it was marked has been read and shown."""
         daemon = self._service
@@ -232,6 +237,8 @@ def running_at(worlds: Sequence[World]) -> Iterator[list[LiveHome]]:
             patch.setattr(module, "_VERIFY_AFTER", VERIFY_AFTER)
         homes = [LiveHome(world) for world in worlds]
         try:
+            while not all(home.is_listening for home in homes):
+                time.sleep(0.02)
             wait_until_calm(homes)
             yield homes
             wait_until_calm(homes)

@@ -2,7 +2,8 @@
 
 `read_new_photos` is the encode step with the engine left out: queue, hash, rows and hand-over are the real ones.
 People 0 and 1 look alike (0.6 apart, so that a wide eps takes them for one), person 2 looks different on each photo
-(0.3 apart, so that a narrow eps finds nobody), the others are far from everybody.
+(0.3 apart, so that a narrow eps finds nobody), the others are far from everybody. Pictures from number UNSURE on leave
+it open who is on them.
 """
 
 import hashlib
@@ -26,13 +27,15 @@ from faced.pictures.hashing import image_key
 from faced.store import jobs
 from faced.store.database import Store
 
-__all__ = ["PEOPLE", "Picture", "engine_record", "person_at", "read_new_photos", "read_picture"]
+__all__ = ["PEOPLE", "UNSURE", "Picture", "engine_record", "person_at", "read_new_photos", "read_picture"]
 
 PEOPLE = 5
 RADIUS = 0.55
 ALIKE = 0.60
 SPREAD = (0.10, 0.10, 0.21, 0.10, 0.10)
 STEP, WIDTH = 0.18, 0.12
+UNSURE, FAR = 2000, 0.40
+"""From this picture number on faces are seen so badly that they lie this far from where their people's lie."""
 
 
 @dataclass(frozen=True, order=True)
@@ -135,7 +138,8 @@ def _embedding(number: int, edit: int, person: int, engine: int) -> Floats:
     if person == 1:
         angle = 2 * math.asin(ALIKE / 2 / RADIUS)
         centre[0], centre[1] = RADIUS * math.cos(angle), RADIUS * math.sin(angle)
-    vector = centre + SPREAD[person] * _direction(number, person) + 0.03 * _direction(number, person, edit)
+    spread = FAR if number >= UNSURE else SPREAD[person]
+    vector = centre + spread * _direction(number, person) + 0.03 * _direction(number, person, edit)
     return np.roll(vector, 40 * engine).astype(np.float32)
 
 
