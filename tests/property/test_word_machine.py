@@ -17,7 +17,7 @@ from faced.folders.names import is_form_of
 from faced.passes.word import load_said_of_pictures
 from faced.store.albums import Album, load_albums
 from faced.store.asks import load_undecided
-from faced.store.edits import read_lines
+from faced.store.edit_lines import read_lines
 from faced.store.journal import check_word, load_edits
 from faced.store.seen import REST, load_stamps_of_seen
 from faced.store.settings import load_setting
