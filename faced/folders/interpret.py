@@ -17,21 +17,21 @@ from faced.folders.arrived import (
     sort_arrivals,
 )
 from faced.folders.context import Context, Understood
-from faced.folders.disk import Disk, join_path, parent_of
-from faced.folders.edits import FolderEdit, Hidden, Named, Placed, Shown, sort_edits
+from faced.folders.disk import Disk, join_path
+from faced.folders.edits import FolderEdit, Hidden, sort_edits
 from faced.folders.emptied import find_emptied
-from faced.folders.hold import OWN_FOLDERS, is_ignored, is_strangers_place
+from faced.folders.hold import is_strangers_place
 from faced.folders.identify import Looks, identify_folders
 from faced.folders.links import is_there, look_at_links
 from faced.folders.merged import Nested, find_nested, with_merges
 from faced.folders.missing import Decided, Missing, decide_missing
 from faced.folders.moved import Pairs, pair_links
-from faced.folders.names import is_same_name, name_of_folder
 from faced.folders.newcomers import about_links, read_newcomers
 from faced.folders.part import InHand
+from faced.folders.returned import own_place_reason, read_move, read_returned
 from faced.model import FolderId, ImageId, PersonId
 from faced.store.base import Base, BaseFolder, BaseLink
-from faced.store.follow import FoundFolder, FoundLink, UserChange
+from faced.store.follow import UserChange
 
 __all__ = ["Context", "Understood", "interpret_tree"]
 
@@ -124,7 +124,10 @@ class _Reader:
         carry_out(arrivals, self.places, self.context, self.occupied, self._inode_of, emptied, outcome)
         self._let_go_of_scattered(gone, decided)
         self._follow_folders(held | waiting)
-        self._see_returned(held | waiting)
+        back = read_returned(self.identity, self.disk, self.looks, self.places, self.occupied, self.context)
+        self.edits += back.edits
+        self.change.returned += back.folders
+        self.left_alone |= back.left_alone
         self._say_copies()
         adopted = {found.path for found in self.change.adopted}
         new = read_newcomers(self.base, self.disk, self.context, self.identity, held | waiting, adopted)
@@ -171,7 +174,7 @@ class _Reader:
                 continue
             if folder.person in self.another:
                 continue
-            if is_strangers_place(path) or (why := _own_place_reason(path)) is None:
+            if is_strangers_place(path) or (why := own_place_reason(path)) is None:
                 put[path] = folder
             else:
                 self._hold_folder(held, folder, path, why)
@@ -306,11 +309,12 @@ class _Reader:
                 continue
             self.edits += [merged for by, merged in self.nested.merged if by == id_]
             if id_ not in self.nested.followed and folder.person not in self.merged_away:
-                self._see_move(
+                self.edits += read_move(
                     folder.person,
                     folder.path,
                     path,
                     self._images_of(folder.person),
+                    self.context,
                     is_placed=id_ not in self.nested.inside,
                 )
 
@@ -323,76 +327,6 @@ class _Reader:
             for link in self.links_of[folder.id]
             if is_there(link, self.disk[path], self.looks)
         )
-
-    def _see_move(
-        self, person: PersonId, old: bytes, new: bytes, images: frozenset[ImageId], *, is_placed: bool = True
-    ) -> None:
-        """A folder's last part is its person's name, what is before it her place."""
-        if is_strangers_place(new):
-            if person not in self.context.hidden:
-                self.edits.append(Hidden(person, f"the folder {shown(old)} was moved to {shown(new)}"))
-            return
-        was, is_now = old[len(parent_of(old)) :].lstrip(b"/"), new[len(parent_of(new)) :].lstrip(b"/")
-        if was != is_now:
-            name = name_of_folder(is_now)
-            if not is_same_name(is_now, name, self.context.names.get(person)):
-                why = f"the folder {shown(old)} was renamed to {shown(is_now)}"
-                self.edits.append(Named(person, name, frozenset() if name is None else images, why))
-        if parent_of(old) == parent_of(new) or not is_placed:
-            return
-        why = f"the folder {shown(old)} was moved to {shown(new)}"
-        if is_ignored(new):
-            if person not in self.context.hidden:
-                self.edits.append(Hidden(person, why))
-            return
-        if is_ignored(old) and person in self.context.hidden:
-            self.edits.append(Shown(person, why))
-        self.edits.append(Placed(person, new, why))
-
-    def _see_returned(self, held: set[FolderId]) -> None:
-        """Folders of hidden persons that are in the tree again."""
-        away = {folder.person: folder for folder in self.context.away}
-        for person, path in sorted(self.identity.returned.items()):
-            here = self.disk[path]
-            reason = self._returned_reason(person, path)
-            if reason is not None:
-                self.left_alone[path] = reason
-                continue
-            # All that it held: what is not in it any more was taken out of it, and is for the next look.
-            links = tuple(self._newest_text(link, path) for link in away[person].links)
-            self._take_back(path, person, links)
-            if person in self.another:
-                continue
-            if person in self.context.hidden and not is_ignored(path):
-                self.edits.append(Shown(person, f"the folder {shown(path)} was put back"))
-            there = frozenset(link.image for link in links if here.links.get(link.name) == link.text)
-            self._see_move(person, away[person].path, path, there)
-
-    def _returned_reason(self, person: PersonId, path: bytes) -> str | None:
-        if (reason := _own_place_reason(path)) is not None:
-            return reason
-        owner = self.places.owner(parent_of(path))
-        if owner is not None and owner.person != person:
-            return "a person's folder was put into that of another; faced leaves it as it is"
-        if path in self.occupied:
-            return "it waits until it is known what became of the folder that was here before"
-        return None
-
-    def _take_back(self, path: bytes, person: PersonId, links: tuple[FoundLink, ...]) -> None:
-        """A folder with its subfolders, of which the names of links tell."""
-        inside: dict[bytes, list[FoundLink]] = {path: []}
-        for link in links:
-            below, _, name = join_path(path, link.name).rpartition(b"/")
-            if below in self.disk:
-                inside.setdefault(below, []).append(link._replace(name=name))
-        for below, found in sorted(inside.items()):
-            self.change.returned.append(FoundFolder(below, person, self.disk[below].ino, tuple(found)))
-
-    def _newest_text(self, link: FoundLink, path: bytes) -> FoundLink:
-        below, _, name = join_path(path, link.name).rpartition(b"/")
-        text = self.disk[below].links.get(name) if below in self.disk else None
-        is_ours = text is not None and self.looks.image_of(text) == link.image
-        return link._replace(text=text) if text is not None and is_ours else link
 
     def _inode_of(self, path: bytes) -> int:
         return self.disk[path].ino
@@ -446,10 +380,3 @@ def _find_homes(folders: Iterable[BaseFolder]) -> dict[PersonId, FolderId]:
         if folder.person is not None:
             homes.setdefault(folder.person, folder.id)
     return homes
-
-
-def _own_place_reason(path: bytes) -> str | None:
-    """Why somebody's folder cannot be here."""
-    if path.split(b"/")[0].lower() in OWN_FOLDERS and not is_ignored(path):
-        return "a person's folder was put where faced's own folders are; move it out again"
-    return None

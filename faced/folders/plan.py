@@ -4,24 +4,17 @@ Values in, values out. Only what base owns and the disk still has as base left i
 somebody else uses is never wanted. The order in which persons, photos or folders are handed in does not matter.
 """
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from faced.folders.disk import Disk, join_path, parent_of
-from faced.folders.hold import IGNORED, Held, is_ignored, is_strangers_place, is_usable_parent
+from faced.folders.disk import Disk
+from faced.folders.hold import Held
 from faced.folders.homes import Homes
 from faced.folders.linking import Layout, Years
-from faced.folders.names import (
-    NAME_BYTES,
-    TakenNames,
-    fold_name,
-    folder_name,
-    is_form_of,
-    name_of_folder,
-    person_folder_name,
-)
+from faced.folders.names import NAME_BYTES, TakenNames, is_form_of
+from faced.folders.plan_folders import FolderPlan
 from faced.folders.removal import plan_removals
 from faced.model import FolderId, ImageId, PersonId
 from faced.store.base import Base, BaseFolder, BaseLink
@@ -129,12 +122,6 @@ class _Planner:
         self.dropped: dict[FolderId, dict[bytes, BaseLink]] = defaultdict(dict)
         self.links: list[tuple[BaseFolder, Operation]] = []
         self.wishes: dict[PersonId, list[tuple[PhotoPath, ImageId]]] = defaultdict(list)
-        self.renamed: dict[bytes, bytes] = {}
-        self.above: list[Operation] = []
-        self.owned = {folder.path for folder in base.folders if folder.person is not None}
-        self.leaving: frozenset[bytes] = frozenset()
-        self.removed: frozenset[bytes] = frozenset()
-        self.taken: dict[bytes, TakenNames] = {}
         self.homes = Homes(self.folders.values(), base.folders, disk, layout)
 
     def plan(self) -> tuple[Operation, ...]:
@@ -148,11 +135,11 @@ class _Planner:
         ]
         drops.sort(key=lambda o: (o.folder, o.name))
         removals, removed = self._remove_folders()
-        self.removed = removed
-        moves = self._rename_folders(homes, removed)
-        makes = self._make_folders(homeless, removed)
+        self.moving = FolderPlan(self.shown, self.base.folders, self.disk, self.name_max, removed)
+        moves = self.moving.rename(homes)
+        makes = self.moving.make(homeless)
         links = self._place_links(homes, {o.person: o.folder for o in makes})
-        return (*drops, *removals, *self.above, *moves, *makes, *links)
+        return (*drops, *removals, *self.moving.above, *moves, *makes, *links)
 
     # Links that base has: kept, led elsewhere, renamed or dropped.
 
@@ -224,9 +211,12 @@ class _Planner:
 
     def _relabel(self, homes: Mapping[PersonId, BaseFolder]) -> None:
         """A photo that holds another picture now: the link to it stays untouched and stands for that one."""
+        losing: dict[PersonId | None, list[BaseFolder]] = defaultdict(list)
+        for id_, gone in self.dropped.items():
+            if gone:
+                losing[self.folders[id_].person].append(self.folders[id_])
         for person, wishes in self.wishes.items():
-            hers = [self.folders[id_] for id_, gone in self.dropped.items() if gone]
-            hers = [folder for folder in hers if folder.person == person]
+            hers = losing[person]
             if person not in homes or not hers:
                 continue
             by_text = {
@@ -301,128 +291,20 @@ class _Planner:
             return False
         return person.name is not None or any(self.photos.get(image) for image in person.images)
 
-    def _rename_folders(
-        self, homes: Mapping[PersonId, BaseFolder], removed: Collection[bytes]
-    ) -> list[Operation]:
-        """Folders whose person has another name now, or is said to live elsewhere."""
-        pending: dict[bytes, tuple[BaseFolder, bytes, bytes]] = {}
-        for id_, folder in sorted(homes.items()):
-            if id_ not in self.shown or folder.path in removed:
-                continue
-            person = self.shown[id_]
-            parent, _, name = folder.path.rpartition(b"/")
-            target = self._wanted_parent(person, removed, parent)
-            wanted = self._wanted_name(person)
-            if is_strangers_place(folder.path):
-                target = b""  # out of the way first, so that the folder of strangers can be made
-            if not _is_named(name, wanted, person.name):
-                pending[folder.path] = (folder, target, wanted)
-            elif target != parent:
-                pending[folder.path] = (folder, target, name)
-        self.leaving = frozenset(pending)
-        for _, target, _ in pending.values():
-            self._ensure_above(target)
-        moves = []
-        for path, (folder, target, wanted) in pending.items():
-            new = join_path(target, self._taken_in(target).claim(wanted, is_file=False))
-            self.renamed[path] = new
-            moves.append(Operation("movedir", path, new=new, ino=folder.ino, person=folder.person))
-        moves.sort(key=lambda o: (-o.folder.count(b"/"), o.folder))
-        return self._ordered(moves)
-
-    def _ordered(self, moves: list[Operation]) -> list[Operation]:
-        """No folder moves to a name before the one that has it now has left; a ring is opened by a detour."""
-        ordered: list[Operation] = []
-        waiting = moves
-        while waiting:
-            sources = Counter(_place_of(move.folder) for move in waiting)
-            free: list[Operation] = []
-            stuck: list[Operation] = []
-            for move in waiting:
-                target = _place_of(move.new or b"")
-                others = sources[target] - (target == _place_of(move.folder))
-                (stuck if others else free).append(move)
-            if not free:
-                first = stuck.pop(0)
-                parent, _, name = first.folder.rpartition(b"/")
-                detour = join_path(parent, self._taken_in(parent).claim(name, is_file=False))
-                free = [replace(first, new=detour)]
-                stuck.append(replace(first, folder=detour))
-            ordered += free
-            waiting = stuck
-        return ordered
-
-    def _wanted_name(self, person: ShownPerson) -> bytes:
-        name = person_folder_name(person.id) if person.name is None else folder_name(person.name)
-        return name.encode("utf-8")
-
-    def _make_folders(self, homeless: Iterable[PersonId], removed: Collection[bytes]) -> list[Operation]:
-        parents = {id_: self._usable_parent(self.shown[id_].place or b"", removed, b"") for id_ in homeless}
-        for parent in parents.values():
-            self._ensure_above(parent)
-        makes = []
-        for id_, parent in parents.items():
-            person = self.shown[id_]
-            wanted, said = self._wanted_name(person), (person.place or b"").rpartition(b"/")[2]
-            if said and person.name is not None and _is_named(said, wanted, person.name):
-                wanted = said  # as the user spelt it
-            name = self._taken_in(parent).claim(wanted, is_file=False)
-            makes.append(Operation("mkdir", join_path(parent, name), person=id_))
-        return makes
-
-    def _wanted_parent(self, person: ShownPerson, removed: Collection[bytes], parent: bytes) -> bytes:
-        if person.hidden:
-            return parent if is_ignored(join_path(parent, b"x")) else self._ignored_folder(parent)
-        return parent if person.place is None else self._usable_parent(person.place, removed, parent)
-
-    def _ignored_folder(self, otherwise: bytes) -> bytes:
-        """As it is called here; where something else has that name, strangers stay where they are."""
-        around = self.disk[b""]
-        there = sorted(name for name in around.folders if name.lower() == IGNORED.lower())
-        is_taken = IGNORED in {*around.links, *around.others}
-        return there[0] if there else otherwise if is_taken else IGNORED
-
-    def _usable_parent(self, place: bytes, removed: Collection[bytes], otherwise: bytes) -> bytes:
-        taken = {*self.owned, *removed, *self.renamed.values()}
-        return parent_of(place) if is_usable_parent(parent_of(place), self.disk, taken) else otherwise
-
-    def _ensure_above(self, folder: bytes) -> None:
-        """Make the folder, and those above it, in which another one is about to be put. They are nobody's."""
-        missing = []
-        made = {operation.folder for operation in self.above}
-        while folder and folder not in self.disk and folder not in made:
-            missing.append(Operation("mkdir", folder))
-            parent, _, name = folder.rpartition(b"/")
-            self._taken_in(parent).claim(name, is_file=False)
-            folder = parent
-        self.above += reversed(missing)
-
-    def _taken_in(self, folder: bytes) -> TakenNames:
-        """Names that are not free in a folder: what is there, and what base expects there; not what leaves it."""
-        if folder not in self.taken:
-            names = set[bytes]()
-            if (found := self.disk.get(folder)) is not None:
-                names.update(found.links, found.folders, found.others)
-            names.update(f.path.rpartition(b"/")[2] for f in self.base.folders if parent_of(f.path) == folder)
-            left = self.leaving | self.removed
-            names -= {path.rpartition(b"/")[2] for path in left if parent_of(path) == folder}
-            self.taken[folder] = TakenNames(names, self.name_max)
-        return self.taken[folder]
-
     # New links.
 
     def _place_links(
         self, homes: Mapping[PersonId, BaseFolder], made: Mapping[PersonId | None, bytes]
     ) -> list[Operation]:
         operations = [
-            replace(operation, folder=self._path_now(folder.path)) for folder, operation in self.links
+            replace(operation, folder=self.moving.path_now(folder.path)) for folder, operation in self.links
         ]
         operations.sort(key=lambda o: (o.folder, o.name))
         for person, wishes in sorted(self.wishes.items()):
             home = homes.get(person)
             if not wishes or (home is None and person not in made):
                 continue
-            top = made[person] if home is None else self._path_now(home.path)
+            top = made[person] if home is None else self.moving.path_now(home.path)
             names = self.shown[person].link_names
             there = set() if home is None else self._strange_texts(home)
             for path, inside in self._sort_by_folder(person, top, wishes):
@@ -473,27 +355,6 @@ class _Planner:
         }
         return names - self.dropped.get(home.id, {}).keys()
 
-    def _path_now(self, path: bytes) -> bytes:
-        """Where a base folder is after the planned moves."""
-        new = self.renamed.get(path, path)
-        parent = parent_of(new)
-        if not parent or parent != parent_of(path):
-            return new  # put where no person's folder is above it, and only those move
-        return join_path(self._path_now(parent), new.rpartition(b"/")[2])
-
 
 def _by_length(link: BaseLink) -> tuple[int, bytes, FolderId]:
     return len(link.name), link.name, link.folder
-
-
-def _place_of(path: bytes) -> tuple[bytes, str]:
-    parent, _, name = path.rpartition(b"/")
-    return parent, fold_name(name)
-
-
-def _is_named(current: bytes, wanted: bytes, name: str | None) -> bool:
-    """Whether a folder's name says `wanted`; a user may have spelt a name in a way that faced would not."""
-    if name is None or is_form_of(current, wanted, is_file=False):
-        return is_form_of(current, wanted, is_file=False)
-    said = name_of_folder(current)
-    return said is not None and is_form_of(folder_name(said).encode("utf-8"), wanted, is_file=False)

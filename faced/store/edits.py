@@ -1,44 +1,38 @@
-"""What the user said, one edit at a time, and how an edit is written as a line of the journal.
+"""What the user said, one edit at a time.
 
 Values in, values out: no file, no SQL, no clock. An edit names faces by image and box and persons by their
 lasting ids, never by a row of the database, so that a line means the same in any database.
 
-A line is one JSON object in ASCII. Text that came from file names which are no UTF-8 stands in it as Python's
-surrogate escapes (`\\udcff` is the byte 0xff), so every name and place is written back as the bytes it was.
 Two kinds are faced's own books and nobody's word: `begin`, whose value is the installation's id, and
 `persons`, whose value is the highest person id given so far. They cannot be undone.
 """
 
-import json
-import math
 import re
 import secrets
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from faced.model import Box, ImageKey, PersonId
 
 __all__ = [
     "BOOKS",
-    "BrokenLine",
+    "ID",
+    "VERSION",
     "Draft",
     "Edit",
     "FaceRef",
     "Json",
-    "Lines",
     "Spot",
     "explain_skipping",
     "find_undone",
     "format_time",
-    "from_line",
+    "is_person",
     "is_understood",
     "new_ids",
     "number_of",
-    "read_lines",
     "sort_edits",
-    "to_line",
 ]
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
@@ -47,11 +41,6 @@ BOOKS = frozenset({"begin", "persons"})
 ID = re.compile(r"(\d{12})-([0-9a-f]{12})\Z")
 HIGHEST_PERSON = 2**53
 """Above it a number is damage: SQLite could give no id after the highest it has."""
-SPLIT_PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
-
-
-class BrokenLine(Exception):
-    """A line of the journal that is no edit at all: torn by a power cut, or damaged."""
 
 
 class Spot(NamedTuple):
@@ -131,15 +120,6 @@ class Edit:
         return self.id.partition("-")[2]
 
 
-@dataclass(frozen=True, slots=True)
-class Lines:
-    """A journal as read. texts: the line of each edit, as it stood. broken: (line number, why), from 1."""
-
-    edits: tuple[Edit, ...]
-    texts: tuple[str, ...]
-    broken: tuple[tuple[int, str], ...]
-
-
 # ---- ids and times ----
 
 
@@ -207,12 +187,13 @@ def is_understood(edit: Edit) -> bool:
     return check is not None and check(edit)
 
 
-def _is_person(value: object) -> bool:
+def is_person(value: object) -> bool:
+    """Whether this can be the id of a person."""
     return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= HIGHEST_PERSON
 
 
 def _has_person(edit: Edit) -> bool:
-    return _is_person(edit.person)
+    return is_person(edit.person)
 
 
 def _is_name(edit: Edit) -> bool:
@@ -240,7 +221,7 @@ def _is_about_faces(edit: Edit) -> bool:
 
 
 def _is_merge(edit: Edit) -> bool:
-    return _has_person(edit) and _is_person(edit.value)
+    return _has_person(edit) and is_person(edit.value)
 
 
 def _is_tag(edit: Edit) -> bool:
@@ -273,14 +254,14 @@ def _is_begin(edit: Edit) -> bool:
 
 
 def _is_count(edit: Edit) -> bool:
-    return edit.value == 0 or _is_person(edit.value)
+    return edit.value == 0 or is_person(edit.value)
 
 
 def _is_forget(edit: Edit) -> bool:
     """See store.forgetting."""
     match edit.value:
         case {"persons": [*persons]}:
-            return _has_person(edit) and all(map(_is_person, persons))
+            return _has_person(edit) and all(map(is_person, persons))
         case {"images": [*images], "again": bool()}:
             return edit.person is None and not edit.faces and all(isinstance(key, str) for key in images)
     return False
@@ -312,133 +293,3 @@ KINDS: dict[str, Callable[[Edit], bool]] = {
     "answer": _is_anything,
     "forget": _is_forget,
 }
-
-
-# ---- lines ----
-
-
-def to_line(edit: Edit) -> str:
-    """The edit as one line, without the line break. Raises ValueError for what would not come back as it is."""
-    content: dict[str, Any] = {
-        "v": edit.v,
-        "id": edit.id,
-        "time": edit.time,
-        "origin": edit.origin,
-        "kind": edit.kind,
-    }
-    if edit.v == VERSION:
-        content |= {
-            "person": edit.person,
-            "faces": [_face_to_json(face) for face in edit.faces],
-            "value": edit.value,
-            "replaced": edit.replaced,
-            "undoes": edit.undoes,
-        }
-    if any(SPLIT_PAIR.search(text) for text in _texts([edit.value, edit.replaced])):
-        raise ValueError("a text with an emoji in two halves cannot be written to the journal")
-    return json.dumps(content | dict(edit.extra), allow_nan=False, separators=(",", ":"))
-
-
-def from_line(line: str) -> Edit:
-    """The edit that a line holds, of a kind known or not. Raises BrokenLine when it holds none."""
-    try:
-        content = json.loads(line, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as error:
-        raise BrokenLine("it is not JSON") from error
-    if not isinstance(content, dict):
-        raise BrokenLine("it is not a JSON object")
-    version = _take(content, "v", lambda v: isinstance(v, int) and not isinstance(v, bool) and v >= 1)
-    known = {
-        "id": _take(content, "id", lambda v: isinstance(v, str) and ID.match(v) is not None),
-        "kind": _take(content, "kind", lambda v: isinstance(v, str) and v != ""),
-        "time": _take(content, "time", lambda v: isinstance(v, str)),
-        "origin": _take(content, "origin", lambda v: isinstance(v, str)),
-    }
-    if version != VERSION:
-        return Edit(**known, v=version, extra=content)
-    return Edit(
-        **known,
-        person=_take(content, "person", lambda v: v is None or _is_person(v)),
-        faces=tuple(map(_face_from_json, _take(content, "faces", lambda v: isinstance(v, list)))),
-        value=_take(content, "value", lambda v: True),
-        replaced=_take(content, "replaced", lambda v: True),
-        undoes=_take(content, "undoes", lambda v: v is None or isinstance(v, str)),
-        extra=content,
-    )
-
-
-def read_lines(content: bytes) -> Lines:
-    """All edits of a journal. Of two lines with one id the first stands; the other is broken if it differs."""
-    edits: list[Edit] = []
-    texts: dict[str, str] = {}
-    broken: list[tuple[int, str]] = []
-    for number, raw in enumerate(content.split(b"\n"), start=1):
-        if not raw:
-            continue
-        try:
-            text = raw.decode("utf-8")
-            edit = from_line(text)
-        except (UnicodeDecodeError, BrokenLine) as error:
-            why = str(error) if isinstance(error, BrokenLine) else "it is not UTF-8"
-            broken.append((number, why))
-            continue
-        if edit.id not in texts:
-            edits.append(edit)
-            texts[edit.id] = text
-        elif texts[edit.id] != text:
-            broken.append((number, f"it has the id of another line, {edit.id}"))
-    return Lines(tuple(edits), tuple(texts.values()), tuple(broken))
-
-
-def _take(content: dict[str, Any], key: str, is_right: Callable[[Any], bool]) -> Any:
-    if key not in content:
-        raise BrokenLine(f"it has no {key}")
-    value = content.pop(key)
-    if not is_right(value):
-        raise BrokenLine(f"its {key} is not what it should be")
-    return value
-
-
-def _face_to_json(face: FaceRef) -> dict[str, Any]:
-    box = face.box
-    return {
-        "image": face.image,
-        "box": [box.left, box.top, box.width, box.height],
-        "engine": face.engine,
-    }
-
-
-def _face_from_json(value: Any) -> FaceRef:
-    match value:
-        case {"image": str(image), "box": [_, _, _, _] as box, "engine": str(engine)} if (
-            len(value) == 3 and image and image.isascii() and all(map(_is_finite, box))
-        ):
-            return FaceRef(ImageKey(image), Box(*map(float, box)), engine)
-    raise BrokenLine("one of its faces is not what it should be")
-
-
-def _is_finite(value: object) -> bool:
-    if type(value) is float:  # nearly always, and there are many
-        return math.isfinite(value)
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return False
-    try:
-        return math.isfinite(float(value))
-    except OverflowError:
-        return False
-
-
-def _refuse_constant(text: str) -> float:
-    raise ValueError(f"{text} is no number")
-
-
-def _texts(value: Any) -> Iterable[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
-        for key, item in value.items():
-            yield from _texts(key)
-            yield from _texts(item)
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from _texts(item)

@@ -10,7 +10,8 @@ from sqlite_utils import Database
 
 from faced.errors import Damaged
 from faced.model import EngineId, FaceId, ImageKey, PersonId
-from faced.store.edits import BrokenLine, Edit, from_line
+from faced.store.edit_lines import BrokenLine, from_line
+from faced.store.edits import Edit
 
 __all__ = [
     "load_births",

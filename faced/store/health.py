@@ -28,7 +28,7 @@ from faced.store.database import (
     prepare_state,
     request_check,
 )
-from faced.store.edits import read_lines
+from faced.store.edit_lines import read_lines
 from faced.store.faces import find_damaged, forget_encodings
 from faced.store.follow import save_adopting
 from faced.store.journal import check_word, is_journal_empty, rebuild_word

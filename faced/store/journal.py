@@ -15,9 +15,9 @@ from sqlite_utils import Database
 
 from faced.errors import Damaged
 from faced.model import ImageKey, PersonId
+from faced.store.edit_lines import BrokenLine, from_line, to_line
 from faced.store.edits import (
     BOOKS,
-    BrokenLine,
     Draft,
     Edit,
     FaceRef,
@@ -25,10 +25,8 @@ from faced.store.edits import (
     explain_skipping,
     find_undone,
     format_time,
-    from_line,
     new_ids,
     number_of,
-    to_line,
 )
 from faced.store.forgetting import find_forgotten, strike_out
 from faced.store.forgotten import is_forgotten_kept, save_forgotten

@@ -15,7 +15,8 @@ from sqlite_utils import Database
 
 from faced.errors import StateError
 from faced.store.database import Store, raise_full
-from faced.store.edits import Lines, explain_skipping, read_lines
+from faced.store.edit_lines import Lines, read_lines
+from faced.store.edits import explain_skipping
 from faced.store.forgetting import strike_out, what_pictures
 from faced.store.forgotten import delete_faces_at, delete_pictures
 from faced.store.journal import (

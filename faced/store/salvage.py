@@ -11,7 +11,7 @@ from pathlib import Path
 
 from sqlite_utils import Database
 
-from faced.store.edits import Lines, read_lines
+from faced.store.edit_lines import Lines, read_lines
 from faced.store.photos import load_libraries
 from faced.store.tree import Tree, load_tree
 

@@ -11,7 +11,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from faced.model import ImageKey, PersonId
 from faced.store.database import open_store
-from faced.store.edits import Draft, Edit, FaceRef, from_line, read_lines, to_line
+from faced.store.edit_lines import from_line, read_lines, to_line
+from faced.store.edits import Draft, Edit, FaceRef
 from faced.store.journal import add_edits, check_word, load_edits, rebuild_word, undo_gesture, undo_last
 from faced.store.persons import add_persons
 from faced.store.word import PersonWord, Statements, Word, apply_edit, find_highest_person, fold

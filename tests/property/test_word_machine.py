@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from faced.store.asks import load_undecided
-from faced.store.edits import read_lines
+from faced.store.edit_lines import read_lines
 from faced.store.journal import check_word, load_edits
 from faced.store.word_tables import load_word
 from tests.support.app import look_at

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from faced.model import Box, ImageKey, PersonId
 from faced.store.database import open_store
-from faced.store.edits import FaceRef, Spot, explain_skipping, find_undone, to_line
+from faced.store.edit_lines import to_line
+from faced.store.edits import FaceRef, Spot, explain_skipping, find_undone
 from faced.store.forgetting import draft_person, draft_pictures, find_forgotten, is_same_place, strike_out
 from faced.store.forgotten import delete_faces_at
 from faced.store.journal import check_word, load_edits, strike_lines, undo_last

@@ -17,7 +17,7 @@ from faced.errors import StateError, StorageFull
 from faced.model import EngineId, PersonId
 from faced.store import journal_file
 from faced.store.database import DATABASE, open_reader, open_store
-from faced.store.edits import from_line, read_lines
+from faced.store.edit_lines import from_line, read_lines
 from faced.store.journal import (
     check_word,
     last_edit,

@@ -5,18 +5,8 @@ import dataclasses
 import pytest
 
 from faced.model import Box
-from faced.store.edits import (
-    BrokenLine,
-    Edit,
-    explain_skipping,
-    find_undone,
-    format_time,
-    from_line,
-    is_understood,
-    new_ids,
-    read_lines,
-    to_line,
-)
+from faced.store.edit_lines import BrokenLine, from_line, read_lines, to_line
+from faced.store.edits import Edit, explain_skipping, find_undone, format_time, is_understood, new_ids
 from faced.store.word import PersonWord, Word, find_highest_person, find_installation, fold
 from tests.support.words import NOON, edit, edit_id, face, spot
 
