@@ -124,7 +124,7 @@ def told(home: Home, edit: Edit) -> str:
     elif isinstance(edit.value, dict) and edit.kind == "name_link":
         what = str(edit.value["name"])
     elif not edit.faces and edit.value is not None:
-        what = str(edit.value)
+        what = photos.get(str(edit.value), str(edit.value))
     return f"{edit.kind} {edit.person}: {what}".rstrip()
 
 
