@@ -50,6 +50,8 @@ def interpret_tree(base: Base, disk: Disk, context: Context) -> Understood:
     |                   | no link in it any more: all are another's       | Merged (emptied.py)                  |
     |                   | nothing                                         | undecided; at the second look Hidden |
     |                   | what cannot be read or told apart               | held                                 |
+    |                   | anything but it there, and she was merged into  | followed, or let go: it is only left |
+    |                   | another one                                     | to be taken away                     |
     | another folder    | it, elsewhere; nothing                          | followed; let go                     |
     | a hidden person's | it, once more                                   | Shown (and Named, Placed as above)   |
     | a link            | a link with its text, or with an older one      | nothing                              |
@@ -83,6 +85,8 @@ class _Reader:
         self.edits: list[FolderEdit] = []
         self.change = UserChange()
         self.left_alone: dict[bytes, str] = {}
+        self.another = context.merged.keys()
+        """Persons who were somebody else all along: what becomes of their folders says nothing of that one."""
 
     def read(self) -> Understood:
         missing = {
@@ -120,7 +124,9 @@ class _Reader:
         carry_out(arrivals, self.places, self.context, self.occupied, self._inode_of, emptied, outcome)
         self._let_go_of_scattered(gone, decided)
         self._follow_folders(held | waiting)
-        back = read_returned(self.identity, self.disk, self.looks, self.places, self.occupied, self.context)
+        back = read_returned(
+            self.identity, self.disk, self.looks, self.places, self.occupied, self.context, self.another
+        )
         self.edits += back.edits
         self.change.returned += back.folders
         self.left_alone |= back.left_alone
@@ -167,6 +173,8 @@ class _Reader:
         for id_, path in found.items():
             folder = self.folders[id_]
             if path == folder.path or folder.person is None or self.homes[folder.person] != id_:
+                continue
+            if folder.person in self.another:
                 continue
             if is_strangers_place(path) or (why := own_place_reason(path)) is None:
                 put[path] = folder
@@ -229,6 +237,9 @@ class _Reader:
                 self.change.removed.append(folder.id)
                 continue
             gone.add(folder.person)
+            if folder.person in self.another:
+                self.change.removed.append(folder.id)
+                continue
             if folder.id in stuck:
                 held.add(folder.id)
                 self.left_alone[folder.path] = (
@@ -295,6 +306,8 @@ class _Reader:
                 continue
             self.change.moved[id_] = (path, ino)
             if folder.person is None or self.homes[folder.person] != id_ or path == folder.path:
+                continue
+            if folder.person in self.another:
                 continue
             self.edits += [merged for by, merged in self.nested.merged if by == id_]
             if id_ not in self.nested.followed and folder.person not in self.merged_away:

@@ -6,7 +6,7 @@ does in two gives the same edits. What is deleted waits for a second look and pa
 """
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from faced.errors import shown
@@ -53,11 +53,12 @@ def interpret_pictures(
     understood: Mapping[bytes, str],
     owners: Mapping[bytes, PersonId | None],
     situation: Situation,
+    plain: Collection[bytes] = (),
 ) -> PicturesRead:
     """Say what the user did with face pictures.
 
     understood: path to face, of pictures elsewhere that an earlier look has understood. owners: whose the folders of
-    base are on disk now; None: it is not to be said, or nobody's.
+    base are on disk now; None: it is not to be said, or nobody's, which those in `plain` are.
 
     | a picture                          | is now                                       | it is                     |
     | anywhere                           | in a person's folder                         | FacePinned                |
@@ -70,7 +71,7 @@ def interpret_pictures(
     | nobody's, and was thrown away      | in `_Unsorted` again                         | back                      |
     | anywhere                           | elsewhere, or in two of these places         | left alone, reported      |
     """
-    return _Reader(base, disk, pictures, understood, owners, situation).read()
+    return _Reader(base, disk, pictures, understood, owners, situation, plain).read()
 
 
 class _Reader:
@@ -84,12 +85,14 @@ class _Reader:
         understood: Mapping[bytes, str],
         owners: Mapping[bytes, PersonId | None],
         situation: Situation,
+        plain: Collection[bytes],
     ) -> None:
         self.base = base
         self.disk = disk
         self.pictures = pictures
         self.understood = understood
         self.owners = owners
+        self.plain = frozenset(plain)
         self.situation = situation
         self.result = PicturesRead()
         self.inside: dict[FolderId, list[BasePicture]] = defaultdict(list)
@@ -253,7 +256,7 @@ class _Reader:
         top = folder.split(b"/")[0].lower()
         if owner is not None:
             return self._in_person_folder(path, face, folder, owner)
-        if folder in self.owners or any(above in self.owners for above in _above(folder)):
+        if any(place in self.owners and place not in self.plain for place in (folder, *_above(folder))):
             reason = "it waits until it is known what became of the folder around it"
         elif top == IGNORED:
             return "ignored", face
@@ -297,7 +300,7 @@ class _Reader:
     def _in_new_folder(self, path: bytes, folder: bytes) -> tuple[str, object] | None:
         found = self.disk[folder]
         inside = [other for other in self.owners if (other + b"/").startswith(folder + b"/")]
-        if folder in self.at.values() or inside:
+        if folder in self.at.values() or folder in self.plain or inside:
             reason = "a face picture; to say who it is, put it into a person's folder"
         elif found.links:
             reason = "it waits until it is known what the links beside it mean"

@@ -55,7 +55,10 @@ def read_newcomers(
     """
     owners = _find_owners(base, identity, held, adopted)
     about = replace(context, asks=tuple(ask for ask in context.asks if ask.kind == PICTURES))
-    pictures = interpret_pictures(base, disk, context.pictures, context.understood_pictures, owners, about)
+    understood = context.understood_pictures
+    nobodys = {folder.id for folder in base.folders if folder.person is None} - set(held)
+    plain = {path for id_, path in identity.found.items() if id_ in nobodys}
+    pictures = interpret_pictures(base, disk, context.pictures, understood, owners, about, plain)
     theirs = {path for path, person in owners.items() if person is not None} | set(adopted)
     theirs |= {*identity.returned.values(), *(folder.path for folder in base.picture_folders)}
     lost = {folder.ino for folder in base.folders if folder.id in identity.unclear}

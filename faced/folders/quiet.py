@@ -1,9 +1,9 @@
 """Waiting until the user's hands are off the people folder: what is read in the middle of a gesture is half a gesture."""
 
 import os
-from collections.abc import Callable
 from contextlib import suppress
 
+from faced.clock import CLOCK, Clock
 from faced.folders.names import is_passed_over
 
 __all__ = ["newest_change", "wait_until_quiet"]
@@ -16,27 +16,27 @@ def wait_until_quiet(
     *,
     settle_ns: int,
     longest_ns: int = 60_000_000_000,
-    clock: Callable[[], int],
-    sleep: Callable[[float], None],
+    clock: Clock = CLOCK,
 ) -> bool:
     """Wait until no folder of the tree has changed for `settle_ns`, but no longer than `longest_ns`.
 
-    clock: UTC nanoseconds. sleep: seconds. Returns False when it never became quiet. A folder's time that lies in
-    the future (another machine's clock) counts as long as it changes. A tree that cannot be read is quiet.
+    Returns False when it never became quiet. A folder's time that lies in the future (another machine's clock) counts
+    as long as it changes. A tree that cannot be read is quiet.
     """
-    begun = clock()
+    begun = clock.now_ns()
     latest, since = newest_change(root), begun
     while True:
-        now = clock()
+        now, quiet = clock.now_ns(), clock.age_ns(latest)
         if now - begun >= longest_ns or now < begun:
             return False
-        quiet_since = latest if latest <= now else since
-        if now - quiet_since >= settle_ns:
+        if quiet < 0:
+            quiet = now - since
+        if quiet >= settle_ns:
             return True
         # Not longer than half a second: the end of a gesture moves on while it goes on.
-        sleep(max(1, min(quiet_since + settle_ns - now, POLL_NS)) / 1e9)
+        clock.sleep(max(1, min(settle_ns - quiet, POLL_NS)) / 1e9)
         if (newest := newest_change(root)) != latest:
-            latest, since = newest, clock()
+            latest, since = newest, clock.now_ns()
 
 
 def newest_change(root: bytes) -> int:

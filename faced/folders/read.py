@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, fields
 
 from sqlite_utils import Database
 
+from faced.clock import CLOCK, Clock
 from faced.errors import FacedError, Frozen
 from faced.errors import shown as shown_path
 from faced.folders.batches import Batches, TreeReport
@@ -99,12 +100,14 @@ def read_user_edits(
     writer: TreeWriter | None = None,
     rebuild: bool = False,
     key: str | None = None,
+    clock: Clock = CLOCK,
 ) -> ReadReport:
     """Read the people folder and record the edits. The caller holds the pass lock; nothing else runs in the tree.
 
     record: writes the edits to the journal, within the transaction that moves base, and says who the new persons are,
     by the paths of their folders; it is not called without any.
-    trust_first: no second look is waited for. rebuild: as for open_place. key: as for sync_tree. Raises as that does.
+    trust_first: no second look is waited for. rebuild: as for open_place. key, clock: as for sync_tree. Raises
+    as that does.
     """
     root = os.path.abspath(root)
     writer = KernelWriter() if writer is None else writer
@@ -123,7 +126,7 @@ def read_user_edits(
             return ReadReport(rests=True, recovered=recovered.recovered)
         in_part = key is not None and held.dates_folders and load_shown(store.db, key) is not None
         seen = load_known(store.db, with_links=not in_part) if held.dates_folders else None
-        disk = read_tree(held.handle, seen)
+        disk = read_tree(held.handle, seen, clock)
         copies = load_copies(store.db)
         files = _find_files(store, held.handle, disk, copies)
         understood, rows, asks, pictures = _understand(

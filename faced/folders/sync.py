@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from faced.clock import CLOCK, Clock
 from faced.errors import FacedError, Frozen
 from faced.errors import shown as shown_path
 from faced.folders.adopt import adopt_in_hand, what_adopting_takes
@@ -85,6 +86,7 @@ def sync_tree(
     may_rest: bool = True,
     faces: FacesToShow | None = None,
     layout: Layout = ABSOLUTE,
+    clock: Clock = CLOCK,
 ) -> TreeReport:
     """Make the people folder show these persons. The caller holds the pass lock; nothing else runs in the tree.
 
@@ -94,6 +96,7 @@ def sync_tree(
     key: says by which settings all this was made; when nothing is to be done, that is noted with it, so that only what
     changes need be read and planned. None: it is not. may_rest: then nothing need be done at all while nothing changes.
     faces: those to have pictures; None: what there is of them stays. layout: as for plan_tree.
+    clock: by which folders are young.
     Raises UsageError when `root` cannot be a people folder, FacedError when it could not be written (disk full):
     then nothing is lost, and the next run goes on from there.
     """
@@ -113,7 +116,7 @@ def sync_tree(
         key = key if held.dates_folders else None
         wanted = {} if key is None else digest_wanted(persons, photos, layout)
         changed = None if key is None else find_changed(store.db, key, wanted)
-        sync = _Sync(store, held, report, batches, layout, changed)
+        sync = _Sync(store, held, report, batches, layout, changed, clock)
         calm, left_alone = sync.run(persons, photos, seen if held.dates_folders else None)
         if faces is not None:
             may_rest &= sync.show_faces(faces) and not report.pictures_left
@@ -190,10 +193,12 @@ class _Sync:
         batches: Batches,
         layout: Layout = ABSOLUTE,
         changed: Collection[PersonId] | None = None,
+        clock: Clock = CLOCK,
     ) -> None:
         """changed: of whom something else is to be shown than when nothing was to be done; None: maybe of all."""
         self.layout = layout
         self.changed = changed
+        self.clock = clock
         self.store = store
         self.held = held
         self.report = report
@@ -213,7 +218,7 @@ class _Sync:
         if not seen and self.changed is not None:
             seen = load_known(self.store.db, with_links=False)
         for number in range(ROUNDS):
-            seen = disk = read_tree(self.held.handle, seen)
+            seen = disk = read_tree(self.held.handle, seen, self.clock)
             base, disk, only = self._load_part(disk)
             held = hold_tree(base, disk)
             left_alone = held.left_alone

@@ -5,10 +5,10 @@ Every folder is reached by handles, without following links, and known by its in
 
 import errno
 import os
-import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
+from faced.clock import CLOCK, Clock
 from faced.folders.disk import Disk, DiskFolder, join_path
 from faced.folders.names import is_passed_over
 from faced.store.seen import FolderStamp
@@ -84,7 +84,7 @@ def read_text(folder: int, name: bytes) -> bytes | None:
         raise
 
 
-def read_tree(root: int, seen: Mapping[bytes, DiskFolder] | None = None) -> Disk:
+def read_tree(root: int, seen: Mapping[bytes, DiskFolder] | None = None, clock: Clock = CLOCK) -> Disk:
     """Everything below the people folder that may be of a person. A folder that cannot be read costs that folder.
 
     seen: as folders were when they were last read; those that look the same are not read again.
@@ -96,7 +96,7 @@ def read_tree(root: int, seen: Mapping[bytes, DiskFolder] | None = None) -> Disk
     pending = [b""]
     while pending:
         path = pending.pop()
-        found = _read_folder(root, path, device, seen.get(path))
+        found = _read_folder(root, path, device, seen.get(path), clock)
         if found is None:
             continue
         if path.count(b"/") >= DEEPEST:
@@ -119,12 +119,14 @@ def read_folders(root: int, paths: Iterable[bytes]) -> Disk:
     return Disk({path: folder for path, folder in found.items() if folder is not None})
 
 
-def _read_folder(root: int, path: bytes, device: int, before: DiskFolder | None = None) -> DiskFolder | None:
+def _read_folder(
+    root: int, path: bytes, device: int, before: DiskFolder | None = None, clock: Clock = CLOCK
+) -> DiskFolder | None:
     try:
         with opened(root, path) as handle:
             if before is not None and before.stamp == stamp_of(os.fstat(handle)):
                 return before
-            return list_folder(handle, device)
+            return list_folder(handle, device, clock)
     except OSError as error:
         if not path or (is_place_wide(error) and error.errno != errno.EIO):
             raise
@@ -133,11 +135,11 @@ def _read_folder(root: int, path: bytes, device: int, before: DiskFolder | None 
         return DiskFolder(ino=0, problem=os.strerror(error.errno or 0))
 
 
-def list_folder(handle: int, device: int | None = None) -> DiskFolder:
+def list_folder(handle: int, device: int | None = None, clock: Clock = CLOCK) -> DiskFolder:
     """One folder. Raises OSError when it cannot be read whole, for half a list would look like deletions."""
     status = os.fstat(handle)
     stamp: FolderStamp | None = stamp_of(status)
-    if time.time_ns() - max(status.st_mtime_ns, status.st_ctime_ns) < YOUNG_NS:
+    if clock.age_ns(max(status.st_mtime_ns, status.st_ctime_ns)) < YOUNG_NS:
         stamp = None
     if device is not None and status.st_dev != device:
         return DiskFolder(status.st_ino, problem="another file system is mounted there")

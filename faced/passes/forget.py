@@ -45,7 +45,7 @@ from faced.store.traces import clear_traces, note_traces
 from faced.store.tree import load_tree
 from faced.store.word_tables import load_word
 
-__all__ = ["Meant", "forget", "lift", "look_for_gone", "look_for_target"]
+__all__ = ["Meant", "all_of", "forget", "forget_in", "lift", "look_for_gone", "look_for_target"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ def look_for_target(db: Database, words: str) -> Meant:
         if not os.path.lexists(words):
             raise
         return _look_for_photo(db, Path(words))
-    refs = _refs_of(db, person, _all_of(db, person))
+    refs = _refs_of(db, person, all_of(db, person))
     name = load_word(db).person(person).name
     who = f"Person {person}" + ("" if name is None else f" ({shown_path(os.fsencode(name))})")
     return Meant(who, len(refs), person)
@@ -112,13 +112,13 @@ def lift(run: Run, photo: Path) -> Said:
 
 
 def _forget_in(store: Store, run: Run, meant: Meant) -> Said:
-    persons = frozenset[PersonId]() if meant.person is None else _all_of(store.db, meant.person)
+    persons = frozenset[PersonId]() if meant.person is None else all_of(store.db, meant.person)
     tree = load_tree(store.db)
     if tree is not None and tree.place is not None:
-        said = say_and_show(store, run, tree.root, lambda db, _: _forget(db, meant, persons))
+        said = say_and_show(store, run, tree.root, lambda db, _: forget_in(db, meant, persons))
     else:
         with store.write() as db:
-            said = Said(tuple(_forget(db, meant, persons)), None)
+            said = Said(tuple(forget_in(db, meant, persons)), None)
     if said.tree is None or said.tree.frozen is None:
         with store.write() as db:
             let_folders_go(db, sorted(persons))
@@ -126,7 +126,8 @@ def _forget_in(store: Store, run: Run, meant: Meant) -> Said:
     return said
 
 
-def _forget(db: Database, meant: Meant, persons: frozenset[PersonId]) -> Sequence[Edit]:
+def forget_in(db: Database, meant: Meant, persons: frozenset[PersonId]) -> Sequence[Edit]:
+    """Forget what is meant, within a transaction of the caller. persons: all_of the one who is meant."""
     draft: Draft
     if meant.person is None:
         draft = draft_pictures(meant.images, again=meant.again)
@@ -141,7 +142,7 @@ def _forget(db: Database, meant: Meant, persons: frozenset[PersonId]) -> Sequenc
     return edits
 
 
-def _all_of(db: Database, person: PersonId) -> frozenset[PersonId]:
+def all_of(db: Database, person: PersonId) -> frozenset[PersonId]:
     """The person, those who were merged into her, and albums that show one of them: their names tell of her."""
     persons = load_word(db).persons
     hers = {person, *(other for other, word in persons.items() if word.merged_into == person)}

@@ -57,7 +57,7 @@ def open_faces(
     shown: Collection[PersonId],
     work: PictureWork,
 ) -> Iterator[FacesToShow]:
-    """What sync_tree is to show, while this is open. shown: the persons who have a folder."""
+    """What sync_tree is to show, while this is open. shown: the persons of whom links are shown."""
     rows = _choose(store, engine, work.gate, shown)
     files: dict[ImageKey, tuple[tuple[bytes, bytes], ...]] = {}
     wanted: dict[PersonId, list[WantedPicture]] = {}

@@ -103,7 +103,7 @@ def follow_portraits(
         return replace(read, to_encode=is_any_to_be_read(portraits))
     base = load_base(store.db, with_links=False)
     found = _Reader(store.db, engine, read, base, looking).read(portraits)
-    seeded = _write(store, found, read.seen)
+    seeded = _write(store, found, read.seen, datetime.fromtimestamp(looking.now_ns / 1e9, UTC))
     return replace(
         read,
         edits=(*read.edits, *seeded),
@@ -292,7 +292,7 @@ class _Reader:
         return max(measured.eps, measured.suggest)
 
 
-def _write(store: Store, found: _Found, seen: Mapping[bytes, DiskFolder]) -> list[Seeded]:
+def _write(store: Store, found: _Found, seen: Mapping[bytes, DiskFolder], time: datetime) -> list[Seeded]:
     """In one transaction, and none when nothing is new."""
     if not (found.said or found.settled or found.photos):
         return []
@@ -313,7 +313,7 @@ def _write(store: Store, found: _Found, seen: Mapping[bytes, DiskFolder]) -> lis
             else:
                 person = whose
             faces = tuple(face for _, face in said)
-            add_edits(db, [*drafts, Draft("seed", person, faces)], origin="folder", time=datetime.now(UTC))
+            add_edits(db, [*drafts, Draft("seed", person, faces)], origin="folder", time=time)
             follow_user(db, change)
             for one, face in said:
                 save_said(db, one.photo, face.image, person)

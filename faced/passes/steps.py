@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -11,6 +10,7 @@ from datetime import UTC, datetime
 from sqlite_utils import Database
 
 import faced
+from faced.clock import CLOCK, Clock
 from faced.config import Config
 from faced.errors import Damaged, StorageFull
 from faced.faces.engine import EngineRecord
@@ -78,10 +78,11 @@ TREE_RULES = 2
 
 @dataclass(frozen=True, slots=True)
 class TreeOptions:
-    """now: trust the first look. rebuild: the tree is made anew from what is known."""
+    """now: trust the first look. rebuild: the tree is made anew from what is known. clock: by which all is done."""
 
     now: bool = False
     rebuild: bool = False
+    clock: Clock = CLOCK
 
 
 @contextmanager
@@ -175,14 +176,14 @@ def read_tree(
 
     Waits for a quiet tree and, if something may be half of a gesture, for the second look.
     """
-    settle = int(config.people_settle * 1e9)
+    clock = options.clock
     if not options.now:
-        wait_until_quiet(root, settle_ns=settle, clock=time.time_ns, sleep=time.sleep)
+        wait_until_quiet(root, settle_ns=int(config.people_settle * 1e9), clock=clock)
     first = look_at_tree(store, config, root, options)
     if first.due_ns is None or options.now:
         return first
-    time.sleep(max(0.0, (first.due_ns - time.time_ns()) / 1e9) + 0.01)
-    second = look_at_tree(store, config, root, TreeOptions())
+    clock.sleep(max(0.0, (first.due_ns - clock.now_ns()) / 1e9) + 0.01)
+    second = look_at_tree(store, config, root, TreeOptions(clock=clock))
     return replace(second, edits=(*first.edits, *second.edits))
 
 
@@ -193,7 +194,7 @@ def look_at_tree(
     options: TreeOptions,
 ) -> ReadReport:
     """One look at the people folder, as it is now; what the user did there goes into the journal."""
-    now = time.time_ns()
+    now = options.clock.now_ns()
     engine = shown_engine(store.db)
     word = load_word(store.db)
     since = datetime.fromtimestamp((now - DAY_NS) / 1e9, UTC)
@@ -221,7 +222,7 @@ def look_at_tree(
         store,
         root,
         known,
-        lambda db, edits: record_edits(db, engine, edits, datetime.now(UTC)),
+        lambda db, edits: record_edits(db, engine, edits, options.clock.now()),
         now_ns=now,
         trust_first=options.now,
         second_look_ns=int(config.people_second_look * 1e9),
@@ -302,6 +303,7 @@ def show_tree(
     engine: EngineId,
     read: ReadReport,
     work: PictureWork | None = None,
+    clock: Clock = CLOCK,
 ) -> TreeReport:
     """Make the people folder show who is who. work: how face pictures are made; None: what there is of them stays."""
     if read.frozen:
@@ -313,7 +315,7 @@ def show_tree(
     shown = _shown_persons(store, engine, config.people_min_photos)
     layout = _choose_layout(store, config, root)
     photos = _photo_paths(store, is_real=layout.root is not None)
-    here = {person.id for person in shown}
+    here = {person.id for person in shown if person.images}
     with ExitStack() as stack:
         faces = None
         if work is not None:
@@ -329,6 +331,7 @@ def show_tree(
             may_rest=is_calm,
             faces=faces,
             layout=layout,
+            clock=clock,
         )
     if layout.years is Years.GATHER and report.frozen is None and not (report.made or report.dropped):
         with store.write() as db:

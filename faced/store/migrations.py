@@ -10,6 +10,7 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from importlib import resources
 from pathlib import Path
 
@@ -39,13 +40,14 @@ class Foreign(StateError):
     """The database is another program's, or the head of its file is damaged."""
 
 
-def load_migrations() -> list[tuple[int, str]]:
+@cache
+def load_migrations() -> tuple[tuple[int, str], ...]:
     """(number, SQL) of every migration, in order."""
     folder = resources.files("faced.store") / "sql"
     found = [
         (int(m.group(1)), entry) for entry in folder.iterdir() if (m := re.match(r"(\d{4})_", entry.name))
     ]
-    return [(number, entry.read_text("utf-8")) for number, entry in sorted(found, key=lambda pair: pair[0])]
+    return tuple((n, entry.read_text("utf-8")) for n, entry in sorted(found, key=lambda pair: pair[0]))
 
 
 def migrate(connection: sqlite3.Connection, folder: Path) -> None:

@@ -8,30 +8,31 @@ import time
 
 import pytest
 
+from faced.clock import Clock
 from faced.folders.quiet import wait_until_quiet
 
 SECOND = 1_000_000_000
 
 
-class Clock:
+class MadeClock(Clock):
     """Time passes only in `sleep`; `at` says what somebody does when so many seconds have passed."""
 
     def __init__(self, start, at=()):
-        self.start = self.now = start
+        self.start = self.time = start
         self.at = dict(at)
 
-    def read(self):
-        return self.now
+    def now_ns(self):
+        return self.time
 
     def sleep(self, seconds):
         assert seconds > 0
-        self.now += round(seconds * SECOND)
-        for when in [when for when in self.at if self.now - self.start >= when * SECOND]:
+        self.time += round(seconds * SECOND)
+        for when in [when for when in self.at if self.time - self.start >= when * SECOND]:
             self.at.pop(when)()
 
     @property
     def passed(self):
-        return (self.now - self.start) / SECOND
+        return (self.time - self.start) / SECOND
 
 
 @pytest.fixture
@@ -47,32 +48,32 @@ def newest(tree):
 
 
 def wait(tree, clock):
-    return wait_until_quiet(os.fsencode(tree), settle_ns=3 * SECOND, clock=clock.read, sleep=clock.sleep)
+    return wait_until_quiet(os.fsencode(tree), settle_ns=3 * SECOND, clock=clock)
 
 
 def test_a_tree_that_is_quiet_costs_no_time(tree):
     """Changed long ago."""
-    clock = Clock(newest(tree) + 3 * SECOND)
+    clock = MadeClock(newest(tree) + 3 * SECOND)
     assert wait(tree, clock)
     assert clock.passed == 0
 
 
 def test_what_is_left_of_three_seconds_is_waited(tree):
     """Changed a second ago."""
-    clock = Clock(newest(tree) + SECOND)
+    clock = MadeClock(newest(tree) + SECOND)
     assert wait(tree, clock)
     assert 2 <= clock.passed < 2.1
 
 
 def change(folder, clock):
     """Something is done in a folder now, by our clock."""
-    return lambda: os.utime(folder, ns=(clock.now, clock.now))
+    return lambda: os.utime(folder, ns=(clock.time, clock.time))
 
 
 @pytest.mark.parametrize("folder", ["Anna", "Family/Oma", "."])
 def test_a_change_in_between_begins_anew(tree, folder):
     """In any folder, at any depth."""
-    clock = Clock(newest(tree))
+    clock = MadeClock(newest(tree))
     clock.at[2] = change(tree / folder, clock)
     assert wait(tree, clock)
     assert 5 <= clock.passed < 5.6
@@ -80,7 +81,7 @@ def test_a_change_in_between_begins_anew(tree, folder):
 
 def test_unbroken_activity_is_read_after_a_minute(tree):
     """False: it was never quiet."""
-    clock = Clock(newest(tree))
+    clock = MadeClock(newest(tree))
     clock.at = {second: change(tree / "Anna", clock) for second in range(1, 100)}
     assert not wait(tree, clock)
     assert 60 <= clock.passed < 61
@@ -90,20 +91,20 @@ def test_times_in_the_future_do_not_hold_it_up_for_ever(tree):
     """Another machine's clock is ahead."""
     ahead = newest(tree) + 10_000 * SECOND
     os.utime(tree / "Anna", ns=(ahead, ahead))
-    clock = Clock(newest(tree) - 5_000 * SECOND)
+    clock = MadeClock(newest(tree) - 5_000 * SECOND)
     assert wait(tree, clock)
     assert clock.passed == 3
 
 
 def test_a_tree_that_is_not_there_is_quiet(tree):
     """Whoever opens it says why not."""
-    assert wait(tree / "none", Clock(0))
+    assert wait(tree / "none", MadeClock(0))
 
 
 def test_own_and_hidden_folders_do_not_count(tree):
     """Not looked at."""
-    clock = Clock(newest(tree) + 3 * SECOND)
-    future = clock.now + 1
+    clock = MadeClock(newest(tree) + 3 * SECOND)
+    future = clock.time + 1
     os.utime(tree / ".faced", ns=(future, future))
     assert wait(tree, clock)
     assert clock.passed == 0
@@ -158,9 +159,7 @@ def test_a_gesture_of_many_steps_is_over_when_it_is_read(tree, work):
     hands = threading.Thread(target=at_work)
     hands.start()
     try:
-        assert wait_until_quiet(
-            os.fsencode(tree), settle_ns=800_000_000, clock=time.time_ns, sleep=time.sleep
-        )
+        assert wait_until_quiet(os.fsencode(tree), settle_ns=800_000_000)
         waited = time.time_ns()
     finally:
         hands.join()

@@ -275,7 +275,7 @@ def test_a_tree_that_cannot_be_read_is_said(world):
     """One plain line; nothing is written."""
     from faced.folders import read
 
-    def fail(handle, seen):
+    def fail(*_):
         raise OSError(5, "Input/output error")
 
     real, read.read_tree = read.read_tree, fail

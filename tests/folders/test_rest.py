@@ -51,9 +51,9 @@ class Listed(list[int]):
     """The inodes of the folders that were read."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        def listing(handle, device=None):
+        def listing(handle, *rest):
             self.append(os.fstat(handle).st_ino)
-            return list_folder(handle, device)
+            return list_folder(handle, *rest)
 
         monkeypatch.setattr(tree, "list_folder", listing)
 

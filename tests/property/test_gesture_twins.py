@@ -18,7 +18,7 @@ from faced.store.journal import check_word, load_edits
 from faced.store.word_tables import load_word
 from tests.stories.test_gestures import Home
 from tests.support.gestures import FOLDER_DEEDS, LINK_DEEDS, Gestures
-from tests.support.wordworld import STAGES
+from tests.support.mortal import STAGES
 
 LONG = bool(os.environ.get("FACED_LONG"))
 SHRINK = bool(os.environ.get("FACED_SHRINK"))

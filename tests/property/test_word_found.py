@@ -9,8 +9,13 @@ import pytest
 
 from faced.model import PersonId
 from faced.passes import steps
+from faced.passes.gestures import draft_hide, draft_merge
+from faced.store.pictures import parse_face
+from faced.store.tree import load_left_alone
 from faced.store.word_tables import load_word
-from tests.support.wordworld import Killed, World
+from tests.support.facegestures import pictures_in
+from tests.support.mortal import Killed
+from tests.support.wordworld import World
 
 
 @pytest.fixture
@@ -171,3 +176,91 @@ def test_a_folder_that_was_sorted_comes_back_from_the_trash(world: World, is_cop
     said = load_word(world.store.db).person(PersonId(person))
     assert (said.name, said.hidden, said.place) == ("Anna", False, None)
     assert sorted(world.paths_of_links(person)) == [f"Anna/2019/{n}.png" for n in (1, 2, 3)]
+
+
+def merge(world: World, person: int, into: int) -> None:
+    """As `faced merge` does."""
+    world.say(lambda db, engine: draft_merge(db, engine, PersonId(person), PersonId(into)))
+
+
+@pytest.mark.parametrize("is_shown", [False, True])
+@pytest.mark.parametrize("gesture", ["renamed", "moved", "deleted", "ignored"])
+def test_what_becomes_of_the_folder_of_one_who_was_merged_says_nothing(
+    world: World, gesture: str, is_shown: bool
+) -> None:
+    """`Person 2` was Anna, and her folder is still there: shown, for a note lies in it, or not shown yet."""
+    anna, other = person_on(world, "1.png"), person_on(world, "4.png")
+    folder = world.people / world.folders()[other]
+    world.rename(anna, "Anna")
+    sync(world)
+    world.put_stranger(folder.name)
+    with world.unchecked():
+        merge(world, other, anna)
+        if is_shown:
+            assert world.do_pass()
+            assert [path.suffix for path in folder.iterdir()] == [".txt"]
+        if gesture == "deleted":
+            os.rename(folder, world.trash / "away")
+        else:
+            target = {
+                "renamed": "Letters",
+                "moved": f"Family/{folder.name}",
+                "ignored": f"_Ignored/{folder.name}",
+            }
+            (world.people / target[gesture]).parent.mkdir(exist_ok=True)
+            os.rename(folder, world.people / target[gesture])
+        for _ in range(3):
+            assert world.do_pass()
+    said = load_word(world.store.db).person(PersonId(anna))
+    assert (said.name, said.hidden, said.place) == ("Anna", False, None)
+    assert len(world.paths_of_links(anna)) == 6
+
+
+def test_a_new_person_taken_back_gives_the_faces_back(tmp_path: Path) -> None:
+    """The folder made for a face picture stays when that is undone; whose it is has too few photos, and is shown as before."""
+    world = World(tmp_path / "home", min_photos=3)
+    world.add(4)
+    world.add(4)
+    sync(world)
+    before = pictures_in(world)
+    (world.people / "Carl").mkdir()
+    for path in before.values():
+        os.rename(path, world.people / "Carl" / path.name)
+    with world.unchecked():
+        for _ in range(2):
+            assert world.do_pass()
+        assert pictures_in(world) == {}
+        world.take_back()
+        for _ in range(2):
+            assert world.do_pass()
+    assert (world.people / "Carl").is_dir()
+    assert pictures_in(world).keys() == before.keys()
+    assert len(before) == 2
+    world.close()
+
+
+@pytest.mark.parametrize("place", ["_Ignored", "_Ignored/statues", "Family/Carl", "Family"])
+def test_a_face_picture_in_a_folder_of_faceds_own_waits_for_nobody(world: World, place: str) -> None:
+    """faced made `_Ignored` and `Family` for the two persons in them; they stand in nobody's way."""
+    anna, other = person_on(world, "1.png"), person_on(world, "4.png")
+    world.rename(anna, "Family/Anna")
+    sync(world)
+    world.add(4)
+    with world.unchecked():
+        world.say(lambda db, engine: draft_hide(db, engine, PersonId(other)))
+        for _ in range(2):
+            assert world.do_pass()
+        ((key, picture),) = pictures_in(world).items()
+        (world.people / place).mkdir(exist_ok=True)
+        os.rename(picture, world.people / place / picture.name)
+        for _ in range(2):
+            assert world.do_pass()
+    spot = parse_face(key[0])
+    assert spot is not None
+    word = load_word(world.store.db)
+    if place == "Family":
+        (reported,) = load_left_alone(world.store.db)
+        assert reported.reason == "a face picture; to say who it is, put it into a person's folder"
+    else:
+        said = word.person(word.pins[spot])
+        assert (said.name, said.hidden) == (("Carl", False) if place.startswith("Family") else (None, True))

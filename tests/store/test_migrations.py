@@ -34,7 +34,7 @@ def add_migrations(monkeypatch, *sql):
     """As if a later faced came with these."""
     real = load_migrations()
     more = [(real[-1][0] + n, text) for n, text in enumerate(sql, 1)]
-    monkeypatch.setattr(migrations, "load_migrations", lambda: real + more)
+    monkeypatch.setattr(migrations, "load_migrations", lambda: (*real, *more))
 
 
 def digest(folder):

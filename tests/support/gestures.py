@@ -8,6 +8,7 @@ would take back or overlap with what was done before is not done: that is anothe
 import os
 import shutil
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,10 +25,12 @@ from faced.store.word import Word
 from faced.store.word_tables import load_word
 from tests.support.wordworld import World
 
-__all__ = ["COMMANDS", "FOLDER_DEEDS", "LINK_DEEDS", "Gestures"]
+__all__ = ["COMMANDS", "FOLDER_DEEDS", "LINK_DEEDS", "SLOW_DEEDS", "Gestures"]
 
 LINK_DEEDS = ("move", "copy", "file", "new", "new copy", "rename link", "sort", "delete")
 FOLDER_DEEDS = ("drop", "empty", "rename", "unname", "place", "swap", "ignore", "throw", "restore", "album")
+SLOW_DEEDS = ("drag",)
+"""As by a slow client: a copy, and what was copied goes while faced waits, after so many sleeps."""
 COMMANDS = ("merge", "hide", "show", "name", "undo")
 
 
@@ -85,6 +88,11 @@ class Gestures:
         found = {key: [links[key] for links in shown] for key in common - self.used}
         return dict(sorted(found.items(), key=lambda one: (len(one[1][0].name), one[1][0].name)))
 
+    def all_links(self, which: int) -> list[set[str]]:
+        """The images of all links right in that folder, in each household."""
+        folders = self.paths(which) or ()
+        return [set(_links_in(world, folder)) for world, folder in zip(self.worlds, folders, strict=False)]
+
     def is_named(self, which: int) -> bool:
         """Whether faced knows that person's name, in any household."""
         return any(
@@ -105,12 +113,12 @@ class Gestures:
 
     def _do_link(self, kind: str, one: int, other: int, photo: int) -> bool:
         links = self.links(one)
-        takes = kind in ("move", "new", "delete")
+        takes = kind in ("move", "drag", "new", "delete")
         if not links or one in self.thrown or (takes and len(links) < 2):
             return False
         key = list(links)[photo % len(links)]
         here = links[key]
-        if kind in ("move", "copy", "file"):
+        if kind in ("move", "drag", "copy", "file"):
             if one == other or {one, other} & self.busy or (targets := self.paths(other)) is None:
                 return False
             if any(key in _links_in(w, target) for w, target in zip(self.worlds, targets, strict=True)):
@@ -132,10 +140,13 @@ class Gestures:
             path.parent.mkdir(exist_ok=True)
             if kind == "file":
                 shutil.copy2(link, path)
-            elif kind in ("copy", "new copy"):
+            elif kind in ("drag", "copy", "new copy"):
                 shutil.copy(link, path, follow_symlinks=False)
             else:
                 os.rename(link, path)
+        if kind == "drag":
+            for world, link in zip(self.worlds, here, strict=True):
+                world.clock.meanwhile += [*[_wait] * (2 * photo), partial(link.unlink, missing_ok=True)]
         self.used.add(key)
         if takes or kind == "sort":
             self.sources.add(one)
@@ -143,9 +154,9 @@ class Gestures:
         return True
 
     def _expect_link(self, kind: str, one: int, other: int, key: str, name: str) -> None:
-        if kind in ("move", "copy", "sort"):
+        if kind in ("move", "drag", "copy", "sort"):
             self.expected.append(Expected("in", one if kind == "sort" else other, key))
-        if kind == "delete" or (kind in ("move", "new") and self.is_named(one)):
+        if kind == "delete" or (kind in ("move", "drag", "new") and self.is_named(one)):
             self.expected.append(Expected("not in", one, key))
         if kind == "rename link":
             self.expected.append(Expected("called", one, key, name=name))
@@ -358,6 +369,10 @@ class Gestures:
                 os.rename(found, home / f"put away {world.numbers}")
                 is_changed = True
         return is_changed
+
+
+def _wait() -> None:
+    pass
 
 
 def _folders_of(world: World) -> dict[int, str]:

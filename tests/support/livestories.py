@@ -7,7 +7,7 @@ decided and face pictures are made in this one.
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -16,10 +16,11 @@ import pytest
 from sqlite_utils import Database
 
 from faced.config import Config
-from faced.daemon import service
+from faced.daemon import schedule, service
 from faced.daemon.encoder import EncoderEvent, Ended
 from faced.daemon.service import Service
 from faced.faces.encode import EncodeReport
+from faced.library.watch.observer import RootObserver
 from faced.passes import pictures, steps
 from faced.passes.beside import wake_daemon
 from faced.passes.decide import Question, decide_here
@@ -36,9 +37,12 @@ from tests.support.wordworld import World
 __all__ = ["LiveHome", "running_at", "wait_until_calm"]
 
 SETTLE, SECOND_LOOK = 0.3, 1.0
-STILL = 2.5
-"""s without anything to do. What is done is heard within half a second, on a busy machine later."""
-PATIENCE = 120.0
+VERIFY_AFTER = 0.5
+"""s until it is seen whether new folders are heard."""
+PATIENCE, AGAIN = 120.0, 3.0
+"""s that a household may take to be done; s after which a mark is made once more, for nobody may have listened."""
+MARK = b".heard "
+"""What is heard of a folder called so was heard after all that was done before."""
 
 
 class _Deciding:
@@ -80,15 +84,33 @@ class _Encoder:
 
 
 class _Watched(Service):
-    """Says since when it has had nothing to do."""
+    """Says whether it has nothing to do, and which marks it has heard of by then."""
 
-    resting_since: float | None = None
+    is_resting = False
+    marks: frozenset[bytes] = frozenset()
+
+    def _take_in(self) -> None:
+        marks = frozenset(_heard)
+        super()._take_in()
+        self.marks = marks
 
     def _wait(self, until: float | None) -> None:
-        is_idle = until is None or until > time.monotonic() + 5
-        self.resting_since = time.monotonic() if is_idle else None
+        self.is_resting = self._inbox.empty() and (until is None or until > time.monotonic() + 4)
         super()._wait(until)
-        self.resting_since = None
+        self.is_resting = False
+
+
+_heard: set[bytes] = set()
+"""Marks of all households of which a watcher told."""
+
+
+def _take(self: RootObserver, kind: str, paths: Iterable[bytes], *, is_folder: bool) -> None:
+    found = list(paths)
+    _TAKE(self, kind, found, is_folder=is_folder)
+    _heard.update(path for path in found if os.path.basename(path).startswith(MARK))
+
+
+_TAKE = RootObserver.take
 
 
 class LiveHome:
@@ -105,6 +127,9 @@ class LiveHome:
         )
         self.run = Run(world.run.state, config)
         self.error: BaseException | None = None
+        self._library = world.library
+        self._marks: list[bytes] = []
+        self._marked = 0.0
         self._service: _Watched | None = None
         self._is_over = False
         self._thread = threading.Thread(target=self._live, daemon=True)
@@ -124,13 +149,27 @@ class LiveHome:
         except BaseException as error:
             self.error = error
 
+    def mark(self) -> None:
+        """What was done until now is to be heard before the household is calm."""
+        self._marks, self._marked = [], time.monotonic()
+        # An empty library is one that is not there.
+        places = [self.people, *([self._library] if any(self._library.glob("*.png")) else [])]
+        for place in places:
+            mark = os.path.join(os.path.realpath(os.fsencode(place)), MARK + os.urandom(4).hex().encode())
+            os.mkdir(mark)
+            self._marks.append(mark)
+
     @property
     def is_calm(self) -> bool:
-        """Whether all that was done has been read and shown."""
-        since = None if self._service is None else self._service.resting_since
+        """Whether all that was done until it was marked has been read and shown."""
+        daemon = self._service
         if self.error is not None:
             raise self.error
-        if since is None or time.monotonic() - since < STILL:
+        if daemon is None or not daemon.is_resting:
+            return False
+        if not self._marks or not daemon.marks.issuperset(self._marks):
+            if time.monotonic() - self._marked > AGAIN:
+                self.mark()
             return False
         with open_reader(self.run.state) as db:
             asked = {ask.id for ask in load_asks(db)}
@@ -164,15 +203,19 @@ class LiveHome:
             self._service._wake()
         self._thread.join(PATIENCE)
         assert not self._thread.is_alive()
+        for place in (self.people, self._library):
+            for mark in place.glob(f"{MARK.decode()}*"):
+                mark.rmdir()
 
 
 def wait_until_calm(homes: Sequence[LiveHome]) -> None:
     """All of them; what was done just now is heard first."""
-    time.sleep(STILL)
+    for home in homes:
+        home.mark()
     end = time.monotonic() + PATIENCE
     while not all(home.is_calm for home in homes):
         assert time.monotonic() < end, "something is never done"
-        time.sleep(0.05)
+        time.sleep(0.02)
 
 
 @contextmanager
@@ -184,6 +227,9 @@ def running_at(worlds: Sequence[World]) -> Iterator[list[LiveHome]]:
         patch.setattr(service, "engine_settings", lambda run: _Settings)
         patch.setattr(service, "Encoder", _Encoder)
         patch.setattr(pictures, "FaceCutter", SquareCutter)
+        patch.setattr(RootObserver, "take", _take)
+        for module in (schedule, service):
+            patch.setattr(module, "_VERIFY_AFTER", VERIFY_AFTER)
         homes = [LiveHome(world) for world in worlds]
         try:
             wait_until_calm(homes)

@@ -88,7 +88,9 @@ def person_at(left: float) -> int:
 
 def engine_record(number: int) -> EngineRecord:
     """Engines differ in their vectors, and a little in their boxes."""
-    thresholds = Thresholds(eps=0.4, min_samples=2, gate=Gate(10.0, 0.0, 10.0, 0.0, 0.0), near_copy_bits=3)
+    thresholds = Thresholds(
+        eps=0.4, min_samples=2, gate=Gate(10.0, 0.0, 10.0, 0.0, 0.0), near_copy_bits=3, suggest=0.5
+    )
     return EngineRecord("made", "made", str(number), {}, 800, 800, 1, "none", thresholds)
 
 

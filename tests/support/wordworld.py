@@ -5,63 +5,38 @@ The user's side is kept beside it, and knows nothing of how faced understands a 
 look (`Hand`), what that is to become in the journal (`expect`), and what the journal as a whole says (`fold_said`).
 """
 
-import copy
 import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple
 from unittest.mock import patch
 
 from sqlite_utils import Database
 
 from faced.config import Config
-from faced.folders import adopt, read, sync, tree
-from faced.folders.writer import KernelWriter
-from faced.model import EngineId
-from faced.passes import steps
+from faced.model import EngineId, PersonId
+from faced.passes import forget as forgetting
+from faced.passes import pictures, steps
 from faced.passes.gestures import take_back_gestures
 from faced.passes.places import Places, Run
 from faced.store.albums import load_albums
 from faced.store.asks import TREE_KINDS, answer_ask, load_asks, load_undecided
 from faced.store.base import BaseFolder, load_base
-from faced.store.database import Store
 from faced.store.edits import BOOKS, Draft, Edit
+from faced.store.forgotten import let_folders_go
 from faced.store.intents import load_intents
 from faced.store.journal import add_edits, load_edits
 from faced.store.photos import set_libraries
+from faced.store.traces import clear_traces
 from faced.store.word_tables import load_statements
+from tests.support.clock import MovableClock
+from tests.support.mortal import Killed, Mortal, writers
 from tests.support.wordphotos import Picture, engine_record, person_at, read_new_photos, read_picture
+from tests.support.wordsaid import Face, SaidEdit, Word, as_said, check_edits, fold_said, learn_word
 
-__all__ = ["STAGES", "Face", "Hand", "Killed", "SaidEdit", "World", "fold_said"]
-
-
-YOUNG_NS = 20_000_000
-"""Nobody waits two seconds here. The clock of the kernel ticks more often than that."""
-STAGES = ("look", "read", "decide", "show")
-
-
-class Killed(BaseException):
-    """The process dies here."""
-
-
-class Face(NamedTuple):
-    """Somebody on an image, whatever engine found him."""
-
-    image: str
-    person: int
-
-
-class SaidEdit(NamedTuple):
-    """An edit of the journal, as the user would put it."""
-
-    kind: str
-    person: int
-    value: str | None = None
-    faces: frozenset[Face] = frozenset()
+__all__ = ["Hand", "World"]
 
 
 @dataclass
@@ -74,104 +49,6 @@ class Hand:
     was: str | None
     now: str | None
     taken: set[str] = field(default_factory=set)
-
-
-@dataclass
-class Word:
-    """What stands, by person. anchors, pins: face -> (whose, when it was said)."""
-
-    names: dict[int, str] = field(default_factory=dict)
-    places: dict[int, str] = field(default_factory=dict)
-    hidden: set[int] = field(default_factory=set)
-    rejected: set[tuple[Face, int]] = field(default_factory=set)
-    anchors: dict[Face, tuple[int, int]] = field(default_factory=dict)
-    pins: dict[Face, tuple[int, int]] = field(default_factory=dict)
-
-
-def fold_said(edits: list[SaidEdit], before: Word | None = None) -> Word:
-    """The word that these edits make, in order; undone ones are not among them. before: what stood then."""
-    word = copy.deepcopy(before) if before is not None else Word()
-    for when, (kind, person, value, faces) in enumerate(edits):
-        if kind == "name" and value is None:
-            word.names.pop(person, None)
-        elif kind == "name":
-            word.names[person] = str(value)
-        elif kind == "place":
-            word.places[person] = str(value)
-        elif kind in ("hide", "show"):
-            (word.hidden.add if kind == "hide" else word.hidden.discard)(person)
-        elif kind == "reject":
-            word.rejected |= {(face, person) for face in faces}
-            word.pins = {f: pin for f, pin in word.pins.items() if f not in faces or pin[0] != person}
-        elif kind == "anchor":
-            word.anchors |= dict.fromkeys(faces, (person, when))
-        else:
-            raise AssertionError(f"nobody makes edits of kind {kind}")
-    return word
-
-
-class _Mortal:
-    """Dies at the n-th change that is made to the tree or the database after a stage of the pass has begun."""
-
-    def __init__(self, kill: tuple[str, int] | None) -> None:
-        self._kill = kill
-        self.left: int | None = None
-
-    def begin(self, stage: str) -> None:
-        if self._kill is not None and stage == self._kill[0]:
-            self.left = self._kill[1]
-
-    def tick(self) -> None:
-        if self.left is not None:
-            self.left -= 1
-            if self.left < 0:
-                self.left = None
-                raise Killed
-
-    def writer(self) -> Any:
-        return _MortalWriter(self)
-
-    def guard(self, store: Store) -> None:
-        inner = store.write
-
-        @contextmanager
-        def write() -> Iterator[Any]:
-            self.tick()
-            with inner() as db:
-                yield db
-                self.tick()
-            self.tick()
-
-        store.write = write  # type: ignore[method-assign]
-
-
-class _MortalWriter:
-    def __init__(self, mortal: _Mortal) -> None:
-        self._mortal = mortal
-        self._inner = KernelWriter()
-
-    def __getattr__(self, name: str) -> Any:
-        method = getattr(self._inner, name)
-
-        def call(*args: Any) -> Any:
-            self._mortal.tick()
-            return method(*args)
-
-        return call
-
-
-@contextmanager
-def _writers(make: Callable[[], Any]) -> Iterator[None]:
-    before = [(room, room.KernelWriter) for room in (read, sync, adopt)]
-    for room, _ in before:
-        room.KernelWriter = make  # type: ignore[attr-defined]
-    young, tree.YOUNG_NS = tree.YOUNG_NS, YOUNG_NS
-    try:
-        yield
-    finally:
-        tree.YOUNG_NS = young
-        for room, writer in before:
-            room.KernelWriter = writer  # type: ignore[attr-defined]
 
 
 class World:
@@ -198,8 +75,13 @@ class World:
         self.journal_length = 0
         self.strangers: dict[int, str] = {}
         self.known: dict[str, Picture] = {}
+        self.changes: dict[int, frozenset[bool]] = {}
+        self.read_by: dict[int, int] = {}
         self.was_read = False
         self.refused: set[tuple[int, str | None]] = set()
+        self.clock = MovableClock()
+        self.forgotten: set[Face] = set()
+        self.gone: set[int] = set()
         self._is_checked = True
         self._open()
         with self.store.write() as db:
@@ -223,8 +105,6 @@ class World:
     def config(self) -> Config:
         return Config(
             people_min_photos=self.min_photos,
-            people_settle=0.0,
-            people_second_look=0.001,
             cluster_eps=self.eps,
             **self.settings,  # type: ignore[arg-type]
         )
@@ -237,13 +117,14 @@ class World:
         """A whole pass as `faced sync` makes it. kill: it dies so many changes after the begin of a stage (STAGES).
         Says whether it came to its end.
         """
-        mortal = _Mortal(kill)
+        mortal = Mortal(kill)
         if kill is not None:
             mortal.guard(self.store)
         self.was_read = False
+        self.clock.wake()
         try:
-            with _writers(mortal.writer):
-                self._steps(steps.TreeOptions(now=now), mortal)
+            with writers(mortal.writer):
+                self._steps(steps.TreeOptions(now=now, clock=self.clock), mortal)
         except Killed:
             self.reopen()
             if not self.was_read:
@@ -255,7 +136,7 @@ class World:
         self._see_what_is_shown()
         return True
 
-    def _steps(self, options: steps.TreeOptions, mortal: _Mortal) -> None:
+    def _steps(self, options: steps.TreeOptions, mortal: Mortal) -> None:
         store, config, root = self.store, self.config, os.fsencode(self.people)
         mortal.begin("look")
         steps.scan_all(store, config, Places((), root))
@@ -267,6 +148,9 @@ class World:
             self.became |= {(old, after[path]) for path, old in before.items() if after.get(path, old) != old}
         if self.is_online:
             self.known = self.look_at_library()
+            for number in {picture.number for picture in self.known.values()}:
+                self.changes.pop(number, None)
+                self.read_by[number] = self.engine
         mortal.begin("read")
         found = steps.read_tree(store, config, root, options)
         assert found.frozen is None
@@ -281,7 +165,9 @@ class World:
         engine = steps.choose_engine(store, record)
         steps.decide_persons(store, config, engine, record)
         mortal.begin("show")
-        assert steps.show_tree(store, config, root, engine, found).frozen is None
+        work = pictures.PictureWork(record.thresholds.gate)
+        shown = steps.show_tree(store, config, root, engine, found, work, self.clock)
+        assert shown.frozen is None
 
     def _photos(self) -> dict[str, str]:
         rows = self.store.db.execute("SELECT path, key FROM photos JOIN images ON images.id = photos.image")
@@ -332,7 +218,7 @@ class World:
     def take_back(self) -> list[Edit]:
         """`faced undo`, and nothing else."""
         with self.store.write() as db:
-            undone = take_back_gestures(db, steps.shown_engine(db), 1, datetime.now(UTC))
+            undone = take_back_gestures(db, steps.shown_engine(db), 1, self.clock.now())
         steps.keep_journal(self.store)
         return undone
 
@@ -340,23 +226,29 @@ class World:
         """A command that writes these edits, and nothing else."""
         with self.store.write() as db:
             drafts = speak(db, steps.shown_engine(db))
-            add_edits(db, drafts, origin="command", time=datetime.now(UTC))
+            add_edits(db, drafts, origin="command", time=self.clock.now())
         steps.keep_journal(self.store)
+
+    def forget(self, person: int) -> None:
+        """`faced forget`, with a pass that follows it; nothing is in hand."""
+        db, whom = self.store.db, PersonId(person)
+        persons = forgetting.all_of(db, whom)
+        with self.store.write() as db:
+            edits = forgetting.forget_in(db, forgetting.Meant("", person=whom), persons)
+        steps.keep_journal(self.store)
+        self.forgotten |= {
+            Face(face.image, person_at(face.box.left)) for edit in edits for face in edit.faces
+        }
+        self.gone |= persons
+        self.learn()
+        assert self.do_pass()
+        with self.store.write() as db:
+            let_folders_go(db, sorted(persons))
+        assert clear_traces(self.store, self.clock.now())
 
     def learn(self) -> None:
         """Take what stands now for what was said; nothing is in hand."""
-        db, word = self.store.db, Word()
-        statements = load_statements(db)
-        for person, known in statements.persons.items():
-            if known.merged_into is None:
-                word.names |= {} if known.name is None else {person: known.name}
-                word.places |= {person: os.fsdecode(known.place)} if known.place else {}
-                word.hidden |= {person} if known.hidden else set()
-        word.rejected = {(Face(s.image, person_at(s.box.left)), p) for s, p in statements.rejections}
-        for table, said in ((word.anchors, statements.anchors), (word.pins, statements.pins)):
-            ordered = sorted(said.items(), key=lambda one: one[1].edit)
-            for when, (spot, (person, _)) in enumerate(ordered, start=-len(ordered)):
-                table[Face(spot.image, person_at(spot.box.left))] = person, when
+        db, word = self.store.db, learn_word(load_statements(self.store.db))
         self.ground, self.said, self.hands = word, [], {}
         self.journal_length = len([edit for edit in load_edits(db) if edit.kind not in BOOKS])
         for person in [p for p in self.away if p not in word.hidden or p in self.base()]:
@@ -384,7 +276,9 @@ class World:
         known = {os.fsdecode(folder.path) for folder in load_base(self.store.db).folders}
         for path in sorted(self.people.rglob("*")):
             parts = path.relative_to(self.people).parts
-            is_hers = any(part.startswith("Person ") for part in parts) and ".faced" not in parts
+            is_hers = any(part.startswith("Person ") for part in parts) and not {".faced", "_Suggestions"} & {
+                *parts
+            }
             if is_hers and path.is_dir() and "/".join(parts) not in known:
                 self.numbers += 1
                 os.rename(path, self.folder / f"gone {self.numbers}")
@@ -452,7 +346,7 @@ class World:
         edits = [edit for edit in load_edits(self.store.db) if edit.kind not in BOOKS]
         new = edits[self.journal_length :]
         self.journal_length = len(edits)
-        found = [_as_said(edit) for edit in new]
+        found = [as_said(edit) for edit in new]
         check_edits(found, wanted, knows_faces=self.ground is None)
         for edit, said in zip(new, found, strict=True):
             if not self.said or self.said[-1][0] != edit.gesture:
@@ -467,6 +361,11 @@ class World:
         for person, hand in list(self.hands.items()):
             home = homes.get(person)
             path = None if home is None else os.fsdecode(home.path)
+            if person in word.merged:
+                # Her folder is only left there: what is done to it says nothing of the one who she was.
+                if path == hand.now:
+                    del self.hands[person]
+                continue
             if hand.was != hand.now and path == hand.now:
                 if hand.was is None and person in word.hidden:
                     wanted.append(SaidEdit("show", person))
@@ -569,8 +468,16 @@ class World:
         shutil.copyfile(self.library / name, self.library / f"{self.numbers}.png")
 
     def change(self, name: str, *, turn: bool) -> None:
-        """Turned by its EXIF data, all copies of it, or retouched and written anew."""
+        """Turned by its EXIF data, all copies of it, or retouched and written anew.
+
+        Not both before faced looks if that look is another engine's: then no box and no vector says which face of the
+        new picture was which of the old, and what was said of them waits.
+        """
         picture = read_picture((self.library / name).read_bytes())
+        done = self.changes.get(picture.number, frozenset()) | {turn}
+        if len(done) == 2 and self.read_by.get(picture.number, self.engine) != self.engine:
+            return
+        self.changes[picture.number] = done
         if turn:
             for path in [*self.library.iterdir(), *self.drawer.iterdir()]:
                 found = read_picture(path.read_bytes())
@@ -579,6 +486,11 @@ class World:
         else:
             self.numbers += 1
             self._put(name, replace(picture, edit=self.numbers))
+
+    def switch_engine(self) -> None:
+        """See `change`."""
+        if all(len(done) < 2 for done in self.changes.values()):
+            self.engine = 1 - self.engine
 
     def plug(self, *, online: bool) -> None:
         if online != self.is_online:
@@ -676,24 +588,3 @@ class World:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(f"mine {self.numbers}")
         self.strangers[path.stat().st_ino] = path.read_text()
-
-
-def _as_said(edit: Edit) -> SaidEdit:
-    assert edit.person is not None
-    assert edit.value is None or isinstance(edit.value, str)
-    faces = frozenset(Face(face.image, person_at(face.box.left)) for face in edit.faces)
-    return SaidEdit(edit.kind, edit.person, edit.value, faces)
-
-
-def check_edits(found: list[SaidEdit], wanted: list[SaidEdit], *, knows_faces: bool) -> None:
-    """The journal has what was done and nothing else; hiding somebody also anchors all that is hers.
-
-    knows_faces: else whoever is named has some anchors, or none when all her faces were pinned.
-    """
-    hidden = {edit.person for edit in wanted if edit.kind == "hide"}
-    found = [e for e in found if not (e.kind == "anchor" and e.person in hidden and e not in wanted)]
-    if not knows_faces:
-        found, wanted = ([e for e in edits if e.kind != "anchor"] for edits in (found, wanted))
-    order = lambda edit: (edit.kind, edit.person, str(edit.value), sorted(edit.faces))  # noqa: E731
-    found, wanted = sorted(found, key=order), sorted(wanted, key=order)
-    assert found == wanted, f"the journal says {found}, and done was {wanted}"
