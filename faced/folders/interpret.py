@@ -124,7 +124,9 @@ class _Reader:
         carry_out(arrivals, self.places, self.context, self.occupied, self._inode_of, emptied, outcome)
         self._let_go_of_scattered(gone, decided)
         self._follow_folders(held | waiting)
-        back = read_returned(self.identity, self.disk, self.looks, self.places, self.occupied, self.context)
+        back = read_returned(
+            self.identity, self.disk, self.looks, self.places, self.occupied, self.context, self.another
+        )
         self.edits += back.edits
         self.change.returned += back.folders
         self.left_alone |= back.left_alone

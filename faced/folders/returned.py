@@ -68,8 +68,12 @@ def read_returned(
     places: Places,
     occupied: Collection[bytes],
     context: Context,
+    another: Collection[PersonId],
 ) -> Returned:
-    """Say what it means that folders of hidden persons are in the tree again. occupied: as in Places."""
+    """Say what it means that folders of hidden persons are in the tree again. occupied: as in Places.
+
+    another: persons who were somebody else all along: their folders say nothing.
+    """
     back = Returned()
     away = {folder.person: folder for folder in context.away}
     for person, path in sorted(identity.returned.items()):
@@ -81,8 +85,8 @@ def read_returned(
         # All that it held: what is not in it any more was taken out of it, and is for the next look.
         links = tuple(_newest_text(link, path, disk, looks) for link in away[person].links)
         back.folders += _take_back(path, person, links, disk)
-        if person in context.merged:
-            continue  # somebody else all along: what becomes of the folder says nothing of that one
+        if person in another:
+            continue
         if person in context.hidden and not is_ignored(path):
             back.edits.append(Shown(person, f"the folder {shown(path)} was put back"))
         there = frozenset(link.image for link in links if here.links.get(link.name) == link.text)
