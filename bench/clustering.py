@@ -7,7 +7,7 @@ people where they are not. For each size the state is made from scratch; then 1,
 clustered and joined, who is who is decided again for everybody, and they go again. In process, with all vectors loaded, in
 processor time of all threads (other programs change it less than the clock, which is told too). Beside it: the process that
 decides in the daemon, on a stored state. scikit-learn's DBSCAN is run anew up to 50,000 faces; what it
-takes for more is left out. --large: also 300,000 and 1,000,000 faces, which takes half an hour and 5 GB; these are compared with
+takes for more is left out. --large: also 300,000 and 1,000,000 faces, which takes ten minutes of processor time and 5 GB; these are compared with
 the help of knowing which is a copy of which (see `_jittered`), or it would be two hours.
 """
 
@@ -251,7 +251,7 @@ def measure_adding(library: Library, size: int, rounds: int) -> dict[str, Any]:
     return {
         "scratch_s": round(scratch, 2),
         "added": added,
-        "bytes_a_face": round(state / size + library.kept.embeddings.nbytes / size),
+        "bytes_a_face": round(state / size + library.drawn.vectors[0].nbytes),
         "bytes_a_face_while_adding": measure_memory(library, size),
         "save_ms": round(1e3 * save),
         "load_ms": round(1e3 * load),

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faced.people.faces import NOISE
-from faced.people.groups import Names, Parts, Rows, Sums, differ
+from faced.people.groups import Names, Parts, Rows, Sums, differ, find_reached
 from faced.people.joining import Course, Joining
 from faced.people.links import Cast, Change
 from faced.people.rows import distinct, first_places, is_among, spans
@@ -187,16 +187,7 @@ class _Run:
         rows, targets = np.concatenate([votes.rows, old.rows]), np.concatenate([votes.groups, old.groups])
         homes = np.full(len(rows), NOISE, dtype=np.intp)
         homes[rows != NOISE] = self.labels[rows[rows != NOISE]]
-        groups, places = np.unique(np.concatenate([homes, targets]), return_inverse=True)
-        homes, targets = places[: len(homes)], places[len(homes) :]
-        reached = self.scope[groups]
-        reached[homes[is_other]] = reached[targets[is_other]] = True
-        while True:
-            crossing = reached[homes] != reached[targets]
-            if not crossing.any():
-                break
-            reached[homes[crossing]] = reached[targets[crossing]] = True
-        return np.asarray(groups[reached & ~self.scope[groups]])
+        return find_reached(self.scope, homes, targets, is_other)
 
     def _find_parts(self, groups: Rows) -> Parts:
         keys = np.full(len(self.cast) + 1, NOISE, dtype=np.int32)

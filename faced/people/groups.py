@@ -28,6 +28,7 @@ __all__ = [
     "count_faces",
     "differ",
     "exact_vectors",
+    "find_reached",
     "middle_distances",
     "shared_photos",
     "sum_rows",
@@ -302,6 +303,22 @@ def differ(count: int, now: tuple[Rows, Rows], then: tuple[Rows, Rows]) -> NDArr
     return ~np.concatenate([is_among(one, other), is_among(other, one)]) | (
         np.concatenate([now[0], then[0]]) < 0
     )
+
+
+def find_reached(scope: NDArray[np.bool_], ones: Rows, others: Rows, is_other: NDArray[np.bool_]) -> Rows:
+    """The groups outside the scope, (n + 1,), that moves from the ones to the others reach: those of a move that `is_other`,
+    and whoever meets somebody in scope, or reached.
+    """
+    groups, places = np.unique(np.concatenate([ones, others]), return_inverse=True)
+    ones, others = places[: len(ones)], places[len(ones) :]
+    reached = scope[groups]
+    reached[ones[is_other]] = reached[others[is_other]] = True
+    while True:
+        crossing = reached[ones] != reached[others]
+        if not crossing.any():
+            break
+        reached[ones[crossing]] = reached[others[crossing]] = True
+    return np.asarray(groups[(groups != NOISE) & reached & ~scope[groups]])
 
 
 def shared_photos(pairs: Pairs, groups: Rows, photos: Rows, count: int) -> NDArray[np.bool_]:

@@ -31,6 +31,7 @@ from faced.people.groups import (
     choose_moves,
     count_faces,
     differ,
+    find_reached,
     shared_photos,
 )
 from faced.people.links import Cast, Change, Links, follow_links, make_links, shift_starts
@@ -297,7 +298,9 @@ class _Run:
 
     def _move(self, movers: Rows, targets: Rows, old: Round) -> None:
         """All of these moves. Whoever moves otherwise than in the last run, or with someone in scope, is in scope."""
-        reached = _differing(self.scope, (movers, targets), (old.movers, old.targets))
+        is_other = differ(len(self.scope), (movers, targets), (old.movers, old.targets))
+        went, to = np.append(movers, old.movers), np.append(targets, old.targets)
+        reached = find_reached(self.scope, went, to, is_other)
         reached = reached[self.cast.starts[reached] == reached]
         starts, keys = self.past.members(reached, self.time)
         groups, called = name_groups(movers, targets)
@@ -407,19 +410,3 @@ class _Run:
         carries = self.cast.carries[rows]
         sums, squares = self.links.sums[places[is_large]], self.links.squares[places[is_large]]
         return Parts(rows[carries], of[carries], sums, squares, keys[is_large])
-
-
-def _differing(scope: NDArray[np.bool_], now: tuple[Rows, Rows], then: tuple[Rows, Rows]) -> Rows:
-    """The groups outside the scope, as named before these moves, that are not after them what they were."""
-    movers, targets = np.concatenate([now[0], then[0]]), np.concatenate([now[1], then[1]])
-    is_other = differ(len(scope), now, then)
-    groups, places = np.unique(np.concatenate([movers, targets]), return_inverse=True)
-    movers, targets = places[: len(movers)], places[len(movers) :]
-    reached = scope[groups]
-    reached[movers[is_other]] = reached[targets[is_other]] = True
-    while True:
-        crossing = reached[movers] != reached[targets]
-        if not crossing.any():
-            break
-        reached[movers[crossing]] = reached[targets[crossing]] = True
-    return np.asarray(groups[(groups != NOISE) & reached & ~scope[groups]])

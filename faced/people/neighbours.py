@@ -8,8 +8,6 @@ have neighbours but are nobody's: they make no core and lengthen no list.
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -21,69 +19,19 @@ from faced.people.distances import Pairs, Radii, TooMany, find_pairs, half_squar
 from faced.people.faces import NOISE
 from faced.people.lists import LISTED, KeptLists
 from faced.people.nearest import NOBODY, Lists
+from faced.people.neighbourhood import Neighbourhood, Reach
 from faced.people.order import Order, Ordered
 from faced.people.rows import move_rows
 
-__all__ = ["KEPT", "Neighbourhood", "Neighbours", "Reach"]
+__all__ = ["Neighbourhood", "Neighbours", "Reach"]
 
-KEPT = 32
 ROOM = 16
 """For one more in so many faces there is memory when some must be asked for."""
 BATCH = 4096
-CHUNK = 1 << 15
 MANY = 1 << 14
 DIMENSIONS = 128
 COLUMNS = ("_ids", "_embeddings", "_halves", "_stamps", "_eligible", "_counts", "_parts", "_dirty")
 UNSAVED = ("_embeddings", "_halves", "_dirty")
-
-
-@dataclass(frozen=True, slots=True)
-class Reach:
-    """eps: Euclidean, inclusive. min_samples: neighbours of a core, itself included. wide: of the kept nearest."""
-
-    eps: float
-    min_samples: int
-    wide: float
-
-    @property
-    def kept(self) -> int:
-        """How many nearest are shown: all neighbours of a face that is no core are among them."""
-        return max(KEPT, self.min_samples - 1)
-
-
-@dataclass(frozen=True, eq=False)
-class Neighbourhood:
-    """n faces, in content order. To be read only; valid until the next update of what it came from.
-
-    embeddings: (n, 128) float32. eligible: (n,) bool. counts: (n,) int32 eligible faces within eps, itself included.
-    cores: (n,) bool. parts: (n,) int32, of cores the cluster as the row of its first core, else NOISE. nearest: (n, kept) int32 rows of eligible faces within `wide`, by distance, then
-    content, -1 from where they end. distances: (n, kept) float32, inf there.
-    """
-
-    embeddings: Floats
-    eligible: NDArray[np.bool_]
-    counts: NDArray[np.int32]
-    cores: NDArray[np.bool_]
-    parts: NDArray[np.int32]
-    nearest: NDArray[np.int32]
-    distances: NDArray[np.float32]
-    edge: np.float32
-
-    def __len__(self) -> int:
-        return len(self.counts)
-
-    @cached_property
-    def labels(self) -> NDArray[np.int32]:
-        """(n,) the cluster of each face, or NOISE; a border face goes to its nearest core."""
-        labels = self.parts.copy()
-        borders = np.flatnonzero(~self.cores & (self.counts > self.eligible))
-        for start in range(0, len(borders), CHUNK):
-            rows = borders[start : start + CHUNK]
-            lists = self.nearest[rows]
-            near = (self.distances[rows] <= self.edge) & (lists != NOBODY) & self.cores[lists]
-            which = np.flatnonzero(near.any(axis=1))
-            labels[rows[which]] = self.parts[lists[which, np.argmax(near[which], axis=1)]]
-        return labels
 
 
 class Neighbours:

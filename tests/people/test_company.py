@@ -8,7 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from faced.faces.quality import GATE
-from faced.people import links, lists, neighbours, order
+from faced.people import links, lists, neighbourhood, neighbours, order
 from faced.people.faces import Faces
 from faced.people.kept import Kept
 from faced.people.recluster import Clustering, rules_of
@@ -67,7 +67,7 @@ def test_law_whatever_comes_and_goes_it_is_what_playing_anew_finds(
     random = Random(seed)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(links, "LARGE", sizes[0])
-        patch.setattr(neighbours, "KEPT", sizes[1])
+        patch.setattr(neighbourhood, "KEPT", sizes[1])
         patch.setattr(lists, "SPARE", sizes[2])
         if not tidy:
             patch.setattr(neighbours, "ROOM", 1)

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from sklearn.cluster import DBSCAN
 
 from faced.model import Floats
-from faced.people import distances, lists, nearest, neighbours, order
+from faced.people import distances, lists, nearest, neighbourhood, neighbours, order
 from faced.people.faces import NOISE
-from faced.people.neighbours import KEPT, Neighbours, Reach
+from faced.people.neighbourhood import KEPT, Reach
+from faced.people.neighbours import Neighbours
 from tests.support.shared import shared_data
 
 COLUMNS = ("eligible", "counts", "cores", "labels", "nearest", "distances")
@@ -121,7 +122,7 @@ def test_law_whatever_comes_and_goes_it_is_what_scikit_learn_finds_anew(
     """
     crowd, steps = story
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(neighbours, "KEPT", widths[0])
+        patch.setattr(neighbourhood, "KEPT", widths[0])
         patch.setattr(lists, "SPARE", widths[1])
         patch.setattr(neighbours, "BATCH", batch)
         if not tidy:
