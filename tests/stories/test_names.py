@@ -47,7 +47,9 @@ def test_renaming_a_folder_names_the_person(named: App, demo: DemoLibrary) -> No
     before = look_at(named.people)
     assert named.sync().stdout == ""
     assert look_at(named.people) == before
-    assert "Anna" in named.run("log").stdout
+    log = named.run("log").stdout
+    assert "is called Anna (folder)" in log
+    assert "(Anna) (folder)" in log, "whose the faces are that were in the folder"
 
 
 def test_new_photos_of_somebody_with_a_name_come_into_that_folder(known: App, demo: DemoLibrary) -> None:
@@ -152,11 +154,13 @@ def test_promise_5_an_emptied_people_folder_is_asked_about(named: App) -> None:
         if not folder.name.startswith("."):
             for link in folder.iterdir():
                 link.unlink()
-    assert "question" in named.sync().stdout
+    said = named.sync().stdout
     asks = named.json("status")["asks"]
     assert asks
+    assert all(f"no: `faced accept --no {ask['id']}`" in said for ask in asks)
     assert len(names_of(named)) == 3
-    named.run("accept", "--no", *(str(ask["id"]) for ask in asks))
+    answered = named.run("accept", "--no", *(str(ask["id"]) for ask in asks)).stdout
+    assert answered.splitlines() == [f"question {ask['id']}: no, answered" for ask in asks]
     assert named.folders() == before
     assert named.json("status")["asks"] == []
 
