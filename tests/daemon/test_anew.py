@@ -77,7 +77,6 @@ def test_all_is_compared_anew_with_progress_and_names_stay(known: App) -> None:
     """A bar on a terminal, and of the daemon a line now and then in the log; Anna keeps her photos."""
     known.sync()
     photos = name_first(known)
-    known.sync()
     add_strangers(known)
     change_eps(known, 0.43)
     shown = sync_on_a_terminal(known)
@@ -92,12 +91,3 @@ def test_all_is_compared_anew_with_progress_and_names_stay(known: App) -> None:
         daemon.quiet()
     assert re.search(rf"comparing faces: (?!{total})\d+ of {total}", daemon.log)
     assert known.folders()["Anna"] == photos
-
-
-def test_a_few_faces_are_no_news(known: App) -> None:
-    """Nothing in the daemon's log is about what is done at once."""
-    known.sync()
-    change_eps(known, 0.43)
-    with running(known) as daemon:
-        daemon.quiet()
-    assert "comparing" not in daemon.log
