@@ -28,6 +28,7 @@ from tests.support.wordworld import World
 LONG = bool(os.environ.get("FACED_LONG"))
 SHRINK = bool(os.environ.get("FACED_SHRINK"))
 NAMES = ["Anna", "Ben", "Carl", "Dora", "Eva", "Oma", "Ida"]
+MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 MOST_FOLDERS = 5
 """Thrown away between two passes: with more than three the brake asks."""
 
@@ -60,11 +61,13 @@ def scenes(
 
 
 class WordMachine(RuleBasedStateMachine):
-    """See the module."""
+    """See the module. where: None: where temporary files are, most likely on a disk, which gives freed inodes again."""
+
+    where: str | None = None
 
     def __init__(self) -> None:
         super().__init__()
-        self.folder = Path(tempfile.mkdtemp(prefix="faced-word-"))
+        self.folder = Path(tempfile.mkdtemp(prefix="faced-word-", dir=self.where))
         self.world = World(self.folder / "home")
         self.settled: tuple[float, int] | None = None
         self.hands: Gestures | None = None
@@ -482,5 +485,6 @@ class Third(WordMachine):
     """See WordMachine."""
 
 
+WordMachine.where = None if LONG else MEMORY  # no disk is waited for there
 TestFirst, TestSecond, TestThird = First.TestCase, Second.TestCase, Third.TestCase
 TestFirst.settings = TestSecond.settings = TestThird.settings = SETTINGS

@@ -30,18 +30,19 @@ def check_tree(world: World) -> None:
 class _Check:
     def __init__(self, world: World) -> None:
         self.world = world
+        self.word = world.word
 
     def check(self) -> None:
         """Every name is on the right folder, with the photos of its naming; what was rejected does not come back."""
-        world, word = self.world, self.world.word
+        world, word = self.world, self.word
         owned, base = world.owned(), world.base()
         reachable = {picture.key: picture for picture in world.known.values()}
         for key, picture in reachable.items():
             for one in picture.people:
                 self._check_face(Face(key, one), owned)
         assert not world.gone & {person for person, _ in owned}, "forgotten, and there again"
-        tags = load_said_of_pictures(world.store.db, load_word(world.store.db)).tags
-        tagged = {person: {world.keys[image] for image in images} for person, images in tags.items()}
+        keys, tags = world.keys, load_said_of_pictures(world.store.db, load_word(world.store.db)).tags
+        tagged = {person: {keys[image] for image in images} for person, images in tags.items()}
         albums = {id_: album for id_, album in load_albums(world.store.db).items() if not album.over}
         links = self._links()
         here = set()
@@ -71,7 +72,7 @@ class _Check:
 
         All of somebody without a name may be proposed to one who has a name.
         """
-        world, word = self.world, self.world.word
+        world, word = self.world, self.word
         known = {
             face for (p, _), faces in owned.items() if p in word.names or p in word.hidden for face in faces
         }
@@ -103,7 +104,7 @@ class _Check:
         return set.intersection(*({k for p, k in owned if p == person} for person in persons)) - album.hidden
 
     def _check_face(self, face: Face, owned: dict[tuple[int, str], frozenset[Face]]) -> None:
-        word = self.world.word
+        word = self.word
         sources = [Face(source, face.person) for source in self.world.sources(face.image)]
         owners = {person for (person, _), faces in owned.items() if face in faces}
         if face in self.world.forgotten:

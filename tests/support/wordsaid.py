@@ -89,6 +89,7 @@ def learn_word(statements: Statements) -> Word:
 
 
 def as_said(edit: Edit) -> SaidEdit:
+    """An edit of the journal."""
     assert edit.person is not None
     assert edit.value is None or isinstance(edit.value, str)
     faces = frozenset(Face(face.image, person_at(face.box.left)) for face in edit.faces)
