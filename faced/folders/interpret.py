@@ -174,7 +174,7 @@ class _Reader:
             folder = self.folders[id_]
             if path == folder.path or folder.person is None or self.homes[folder.person] != id_:
                 continue
-            if folder.person in self.another:
+            if folder.person in self.another and not self._holds_somebody(id_, path):
                 continue
             if is_strangers_place(path) or (why := own_place_reason(path)) is None:
                 put[path] = folder
@@ -307,10 +307,9 @@ class _Reader:
             self.change.moved[id_] = (path, ino)
             if folder.person is None or self.homes[folder.person] != id_ or path == folder.path:
                 continue
-            if folder.person in self.another:
-                continue
             self.edits += [merged for by, merged in self.nested.merged if by == id_]
-            if id_ not in self.nested.followed and folder.person not in self.merged_away:
+            is_hers = folder.person not in self.another and folder.person not in self.merged_away
+            if is_hers and id_ not in self.nested.followed:
                 self.edits += read_move(
                     folder.person,
                     folder.path,
@@ -319,6 +318,13 @@ class _Reader:
                     self.context,
                     is_placed=id_ not in self.nested.inside,
                 )
+
+    def _holds_somebody(self, id_: FolderId, path: bytes) -> bool:
+        """Whether links of this folder are still in it, or folders of persons."""
+        below = path + b"/"
+        return any(other.startswith(below) and self.owner_at[other].person for other in self.owner_at) or any(
+            is_there(link, self.disk[path], self.looks) for link in self.links_of[id_]
+        )
 
     def _images_of(self, person: PersonId) -> frozenset[ImageId]:
         """Of the links that are there, in her folder and in those inside it."""
