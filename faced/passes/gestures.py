@@ -132,8 +132,9 @@ def _draft(db: Database, engine: EngineId, edit: FolderEdit) -> list[Draft]:
         case Placed(person, path):
             return [Draft("place", person, value=os.fsdecode(path))]
         case Hidden(person):
-            # The folder that is left of somebody who was taken back: there is nobody to hide.
-            return [] if person in load_founded_and_undone(db) else draft_hide(db, engine, person)
+            # The folder that is left of somebody who was taken back: there is nobody to hide. But she may have got faces.
+            is_nobody = person in load_founded_and_undone(db) and not _images_of(db, engine, person)
+            return [] if is_nobody else draft_hide(db, engine, person)
         case Shown(person):
             return [Draft("show", person)]
         case Merged(person, into):

@@ -264,3 +264,23 @@ def test_a_face_picture_in_a_folder_of_faceds_own_waits_for_nobody(world: World,
     else:
         said = word.person(word.pins[spot])
         assert (said.name, said.hidden) == (("Carl", False) if place.startswith("Family") else (None, True))
+
+
+def test_somebody_who_was_taken_back_and_got_faces_is_hidden_with_her_folder(world: World) -> None:
+    """The number of a new person who was undone may be that of her photos by now."""
+    with world.unchecked():
+        old = person_on(world, "1.png")
+        (world.people / "Carl").mkdir()
+        for link in ("1.png", "2.png"):
+            os.rename(world.people / world.folders()[old] / link, world.people / "Carl" / link)
+        assert world.do_pass()
+        carl = person_on(world, "1.png")
+        world.take_back()
+        assert world.do_pass()
+        person = person_on(world, "1.png")
+        assert person == carl != old
+        (world.people / "_Ignored").mkdir()
+        os.rename(world.people / world.folders()[person], world.people / "_Ignored" / f"Person {person}")
+        assert world.do_pass()
+    said = load_word(world.store.db).person(PersonId(person))
+    assert said.hidden
