@@ -12,7 +12,7 @@ from fractions import Fraction
 from typing import TypeVar
 
 from faced.errors import shown
-from faced.folders.disk import Disk, parent_of
+from faced.folders.disk import Disk, join_path, parent_of
 from faced.model import FolderId, ImageId, PersonId
 from faced.store.base import Base, BaseFolder
 from faced.store.follow import AwayFolder
@@ -95,18 +95,18 @@ class Looks:
 
 @dataclass(frozen=True, slots=True)
 class _Sought:
-    """A folder to be found. images: of its links, without those that are known to be missing. is_deep: they are also
-    in folders inside it (of years).
+    """A folder to be found. images: of its links, without those that are known to be missing. inside: if those are in folders
+    inside it (of years), where these were.
     """
 
     path: bytes
     ino: int
     images: frozenset[ImageId]
-    is_deep: bool = False
+    inside: frozenset[bytes] = frozenset()
 
     def images_at(self, looks: Looks, path: bytes) -> frozenset[ImageId]:
         """What is to be compared with those."""
-        return looks.images_below(path) if self.is_deep else looks.images_in(path)
+        return looks.images_below(path) if self.inside else looks.images_in(path)
 
 
 def identify_folders(
@@ -165,9 +165,10 @@ def _look_deeper(
         if person is None or one.images:
             continue
         below = one.path + b"/"
-        inside = [sought[other.id].images for other in theirs[person] if other.path.startswith(below)]
-        if any(inside):
-            pending[id_] = replace(one, images=frozenset().union(*inside), is_deep=True)
+        inside = [sought[other.id] for other in theirs[person] if other.path.startswith(below)]
+        if any(other.images for other in inside):
+            images = frozenset[ImageId]().union(*(other.images for other in inside))
+            pending[id_] = replace(one, images=images, inside=frozenset(other.path for other in inside))
 
 
 def _agrees(folder: _Sought, looks: Looks, path: bytes) -> bool:
@@ -182,8 +183,8 @@ def _find_lost(pending: Mapping[FolderId, _Sought], looks: Looks, identity: Iden
     claims: dict[bytes, list[tuple[int, FolderId]]] = defaultdict(list)
     for id_, folder in pending.items():
         path = by_ino.get(folder.ino)
-        if path is None or path == folder.path:
-            continue
+        if path is None or path == folder.path or path in folder.inside:
+            continue  # a copy of it was put there: its folder of a year got the inode
         if not folder.images and looks.images_in(path):
             identity.unclear[id_] = f"it cannot be told whether {shown(path)} is this folder, which was empty"
             del lost[id_]
@@ -213,7 +214,7 @@ def _find_away(
             f.path,
             f.ino,
             frozenset(link.image for link in f.links),
-            any(b"/" in link.name for link in f.links),
+            frozenset(parent_of(join_path(f.path, link.name)) for link in f.links if b"/" in link.name),
         )
         for f in away
     }
@@ -247,7 +248,7 @@ def _match(
         path for path, found in looks.disk.items() if path and found.problem is None and path not in taken
     ]
     holding: dict[ImageId, list[bytes]] = defaultdict(list)
-    if any(folder.images and not folder.is_deep for folder in sought.values()):
+    if any(folder.images and not folder.inside for folder in sought.values()):
         for path in free:
             for image in looks.images_in(path):
                 holding[image].append(path)
@@ -257,10 +258,10 @@ def _match(
         for image in folder.images:
             for path in holding.get(image, ()):
                 common[path] += 1
-        if folder.is_deep:
+        if folder.inside:
             common = {path: len(folder.images & looks.images_below(path)) for path in free}
         for path, count in common.items():
-            size = len(looks.images_below(path)) if folder.is_deep else len(looks.disk[path].links)
+            size = len(looks.images_below(path)) if folder.inside else len(looks.disk[path].links)
             if count * 2 > len(folder.images) and count * 2 > size:
                 alike = Fraction(count, len(folder.images) + size - count)
                 rank = (path == folder.path, _last(path) == _last(folder.path), alike)

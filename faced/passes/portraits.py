@@ -197,8 +197,10 @@ class _Reader:
                 and one.key is not None
                 and (past := load_seeds_of(self.db, one.key))
             ):
-                # The database was lost since; what the journal says of it stands, taken back or not.
-                self.found.settled.append((one, past[-1].person))
+                # The database was lost since; what the journal says of it stands, taken back or not. Of whom it was taken
+                # back, her folder may have another number by now.
+                counts = any(spot.image == one.key for spot in self.word.anchors)
+                self.found.settled.append((one, past[-1].person if counts or person is None else person))
                 left_alone[one.path] = UNREAD
             else:
                 new.append(one)

@@ -53,7 +53,9 @@ class _Deciding:
     def warm(self) -> None:
         pass
 
-    def decide(self, question: Question, beat: Callable[[], None]) -> Decision | None:
+    def decide(
+        self, question: Question, beat: Callable[[], None], progress: Callable[[int, int], None]
+    ) -> Decision | None:
         return decide_here(question)
 
     def close(self) -> None:

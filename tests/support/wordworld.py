@@ -157,7 +157,8 @@ class World:
         if not (found.rests or found.adopting or found.edits or found.undecided or found.asks):
             with patch("faced.folders.read.load_shown", lambda db, key: None):  # so that all is read
                 again = steps.look_at_tree(store, config, root, options)
-            assert (again.edits, again.undecided, again.asks) == ((), 0, ()), "there was something to be read"
+            missed = (again.edits, again.undecided, again.asks)
+            assert missed == ((), 0, ()), f"there was something to be read: {missed}"
         self.was_read = True
         self._see_what_was_read()
         mortal.begin("decide")
