@@ -58,8 +58,8 @@ class KeptLists:
             np.concatenate([one.cut for one in self._before])[firsts],
         )
 
-    def empty(self, rows: slice) -> None:
-        """These have nobody in their lists."""
+    def empty(self, rows: slice | NDArray[np.int32]) -> None:
+        """These have nobody in their lists, and there is nobody else."""
         self.nearest[rows], self.distances[rows], self.cut[rows] = NOBODY, np.inf, False
 
     def list_new(self, pairs: Pairs, places: NDArray[np.int32]) -> None:

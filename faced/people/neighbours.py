@@ -353,7 +353,8 @@ class Neighbours:
         self._parts[cores] = table[self._parts[cores]]
 
     def _refill(self, rows: NDArray[np.int32]) -> None:
-        """Lists that are too short for what there is, made anew."""
+        """Lists that are too short for what there is, made anew; of who has nobody left there is no pair to tell it."""
+        self._lists.empty(rows)
         for pairs in self._pairs_of(rows, None, self._radii):
             self._lists.list_new(pairs.take(self._eligible[pairs.others]), self._places)
 

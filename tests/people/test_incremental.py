@@ -182,6 +182,18 @@ def test_a_removal_that_parts_a_cluster() -> None:
     assert crowd.kept.show().labels.tolist() == [0] * 7
 
 
+def test_a_face_that_was_left_alone_has_those_near_it_that_come() -> None:
+    """More than its list holds were near it, and all go at once: its list is as one that never had anybody."""
+    count = 1 + KEPT + lists.SPARE + 2
+    crowd = Crowd(padded([(0, 0)] * count), np.ones(count, dtype=np.bool_), Reach(1.0, 3, 1.0))
+    crowd.add(list(range(count)))
+    crowd.remove(list(range(1, count)))
+    assert_same(crowd.kept, crowd.anew())
+    for back in ([1], [2, 3], list(range(4, count))):
+        crowd.add(back)
+        assert_same(crowd.kept, crowd.anew())
+
+
 def test_a_crowd_is_parted_though_its_links_outnumber_the_lists() -> None:
     """Two heaps of identical faces, far more than a list holds, linked by one face: without it they are two."""
     places = [(0, 0)] * 60 + [(2, 0)] * 60 + [(1, 0)]
