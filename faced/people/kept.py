@@ -76,11 +76,6 @@ class Kept:
         return replace(faces, embeddings=self.embeddings, photos=self._photos)
 
     @property
-    def dirty(self) -> NDArray[np.bool_]:
-        """(n,) those that the last update concerns; see Neighbours."""
-        return self._neighbours.dirty
-
-    @property
     def moved(self) -> NDArray[np.int32]:
         """(m,) the row of each of the m faces that were there before the last update, -1 where it is gone or another."""
         return self._moved

@@ -70,8 +70,8 @@ class KeptLists:
         self.nearest[lists.rows], self.distances[lists.rows] = lists.nearest, lists.distances
         self.cut[lists.rows] = lists.cut
 
-    def list_old(self, pairs: Pairs, places: NDArray[np.int32], size: int) -> NDArray[np.int32]:
-        """New faces, `ones`, in the lists of old rows below size. Returns the rows whose lists are other ones now.
+    def list_old(self, pairs: Pairs, places: NDArray[np.int32], size: int) -> None:
+        """New faces, `ones`, in the lists of old rows below size.
 
         What lies beyond a list that is cut is not its next one.
         """
@@ -82,13 +82,14 @@ class KeptLists:
         self.cut[rows[far]] = True
         pairs = pairs.take(~far)
         if len(pairs) == 0:
-            return np.empty(0, dtype=np.int32)
+            return
         order = np.argsort(pairs.others, kind="stable")
         pairs = pairs.take(order)
         firsts = first_places(pairs.others)
         often = np.diff(firsts, append=len(pairs))
         if int(often.max()) > MANY:
-            return self._merge(pairs, places, size)
+            self._merge(pairs, places, size)
+            return
         rows = pairs.others[firsts]
         self._note(rows)
         nearest, distances = self.nearest[rows], self.distances[rows]
@@ -101,9 +102,8 @@ class KeptLists:
             changed[put] = True
         self.nearest[rows], self.distances[rows], self.cut[rows] = nearest, distances, cut
         self._keep_notes(changed)
-        return np.asarray(rows[changed])
 
-    def _merge(self, pairs: Pairs, places: NDArray[np.int32], size: int) -> NDArray[np.int32]:
+    def _merge(self, pairs: Pairs, places: NDArray[np.int32], size: int) -> None:
         """As list_old, of many new faces near one."""
         rows = distinct_rows(pairs.others, size)
         where, columns = np.nonzero(self.nearest[rows] != NOBODY)
@@ -125,16 +125,11 @@ class KeptLists:
         self._note(changed)
         self.nearest[rows], self.distances[rows] = lists.nearest, lists.distances
         self.cut[rows] = was_cut | lists.cut
-        return changed
 
-    def strike_out(
-        self, gone: NDArray[np.bool_], rows: NDArray[np.int32]
-    ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-        """The lists of these rows without those that are gone, (n,). Returns the rows whose lists are other ones now, and those
-        of them that must look for more.
-        """
+    def strike_out(self, gone: NDArray[np.bool_], rows: NDArray[np.int32]) -> NDArray[np.int32]:
+        """The lists of these rows without those that are gone, (n,). Returns those that must look for more."""
         lookup = np.append(gone, False)  # the last one is NOBODY
-        changed, short = [np.empty(0, dtype=np.int32)], [np.empty(0, dtype=np.int32)]
+        short = [np.empty(0, dtype=np.int32)]
         for start in range(0, len(rows), CHUNK):
             part = rows[start : start + CHUNK]
             struck = lookup[self.nearest[part]]
@@ -146,9 +141,8 @@ class KeptLists:
             nearest[struck], distances[struck] = NOBODY, np.inf
             self.nearest[part] = np.take_along_axis(nearest, order, axis=1)
             self.distances[part] = np.take_along_axis(distances, order, axis=1)
-            changed.append(part)
             short.append(part[self.cut[part] & (self.nearest[part, self._kept - 1] == NOBODY)])
-        return np.concatenate(changed), np.concatenate(short)
+        return np.concatenate(short)
 
     def renumber(self, table: NDArray[np.int32], size: int) -> None:
         """Rows below size have moved; what their lists and `others` say follows. table: where each is now, NOBODY last."""

@@ -8,6 +8,7 @@ have neighbours but are nobody's: they make no core and lengthen no list.
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from faced.model import Floats
 from faced.people.components import distinct_rows, join_parts
 from faced.people.distances import Pairs, Radii, TooMany, find_pairs, half_squares, stamp_vectors
 from faced.people.faces import NOISE
+from faced.people.holding import MOST_LOST, hold_together
 from faced.people.lists import LISTED, KeptLists
 from faced.people.nearest import NOBODY, Lists
 from faced.people.neighbourhood import Neighbourhood, Reach
@@ -30,8 +32,18 @@ ROOM = 16
 BATCH = 4096
 MANY = 1 << 14
 DIMENSIONS = 128
-COLUMNS = ("_ids", "_embeddings", "_halves", "_stamps", "_eligible", "_counts", "_parts", "_dirty")
-UNSAVED = ("_embeddings", "_halves", "_dirty")
+COLUMNS = ("_ids", "_embeddings", "_halves", "_stamps", "_eligible", "_counts", "_parts")
+UNSAVED = ("_embeddings", "_halves")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Lost:
+    """Rows that are cores no more, (m,) ascending, the part of each, and the links of those gone with all that were cores."""
+
+    rows: NDArray[np.int32]
+    parts: NDArray[np.int32]
+    ones: NDArray[np.int32]
+    others: NDArray[np.int32]
 
 
 class Neighbours:
@@ -54,7 +66,6 @@ class Neighbours:
         self._eligible = np.empty(0, dtype=np.bool_)
         self._counts = np.empty(0, dtype=np.int32)
         self._parts = np.empty(0, dtype=np.int32)
-        self._dirty = np.empty(0, dtype=np.bool_)
 
     @property
     def size(self) -> int:
@@ -85,14 +96,8 @@ class Neighbours:
         """(n,) of each row."""
         return self._eligible[self._order.slots]
 
-    @property
-    def dirty(self) -> NDArray[np.bool_]:
-        """(n,) the rows that the updates since `clean` concern: new, or other counts, lists or part."""
-        return self._dirty[self._order.slots]
-
     def clean(self) -> None:
-        """From here on `dirty` and `other_lists` count anew."""
-        self._dirty[: self._used] = False
+        """From here on `other_lists` counts anew."""
         self._lists.clean()
 
     def other_lists(self) -> Lists:
@@ -179,13 +184,12 @@ class Neighbours:
 
     def _withdraw(self, gone: NDArray[np.bool_], found: Pairs | None) -> None:
         """These rows' faces are gone, but the rows are still there, and near nothing. found: their pairs, where known."""
-        broken, struck = self._count_out(gone, found)
-        changed, refill = self._lists.strike_out(gone, struck)
-        self._dirty[changed] = True
+        lost, struck = self._count_out(gone, found)
+        refill = self._lists.strike_out(gone, struck)
         rows = np.flatnonzero(gone)
         self._halves[rows], self._eligible[rows], self._lists.nearest[rows] = np.inf, False, NOBODY
         self._refill(refill)
-        self._rejoin(broken)
+        self._rejoin(self._part(lost))
 
     def _write(self, ids: NDArray[np.int64], embeddings: Floats, eligible: NDArray[np.bool_]) -> bool:
         """More rows behind the last one, near nothing so far. Returns whether memory had to be asked for."""
@@ -198,7 +202,7 @@ class Neighbours:
         self._halves[new] = half_squares(self._embeddings[new])
         self._stamps[new] = stamp_vectors(self._embeddings[new])
         self._eligible[new] = eligible & np.isfinite(self._halves[new])
-        self._counts[new], self._parts[new], self._dirty[new] = 0, NOISE, True
+        self._counts[new], self._parts[new] = 0, NOISE
         self._lists.empty(new)
         return is_full
 
@@ -254,7 +258,7 @@ class Neighbours:
                 setattr(holder, name, np.empty((len(embeddings), *own.shape[1:]), dtype=own.dtype))
         for holder, name in saved:
             getattr(holder, name)[:count] = columns[name.removeprefix("_")]
-        self._halves[:count], self._dirty[:count] = half_squares(embeddings[:count]), False
+        self._halves[:count] = half_squares(embeddings[:count])
         self._order, self._used = Order(count), count
         return True
 
@@ -268,7 +272,6 @@ class Neighbours:
         gaining = pairs.others[inside & is_old & one_counts]
         np.add.at(self._counts, gaining, 1)
         touched = distinct_rows(gaining, start)
-        self._dirty[touched] = True
         new = np.concatenate([rows, touched])
         new = new[eligible[new] & (self._parts[new] == NOISE) & (self._counts[new] >= self.reach.min_samples)]
         self._parts[new] = new
@@ -278,20 +281,23 @@ class Neighbours:
             np.concatenate([ones, pairs.ones[inside]]), np.concatenate([others, pairs.others[inside]]), stop
         )
         self._lists.list_new(pairs.take(other_counts), self._places)
-        self._dirty[self._lists.list_old(pairs.take(is_old & one_counts), self._places, self._used)] = True
+        self._lists.list_old(pairs.take(is_old & one_counts), self._places, self._used)
 
     @property
     def _radius(self) -> np.float32:
         return self._eps.edge
 
-    def _links_of(self, cores: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-        """(e,) and (e,): these cores and the cores within eps in their lists."""
-        lists = self._lists.nearest[cores]
-        linked = (
-            (self._lists.distances[cores] <= self._radius) & (self._parts[lists] != NOISE) & (lists != NOBODY)
-        )
+    def _links_of(
+        self, rows: NDArray[np.int32], also: NDArray[np.int32] | None = None
+    ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        """(e,) and (e,): these rows, which are or were cores, and the cores, or `also` other rows, within eps in their lists."""
+        lists = self._lists.nearest[rows]
+        linked = self._parts[lists] != NOISE
+        if also is not None:
+            linked |= np.isin(lists, also)
+        linked &= (self._lists.distances[rows] <= self._radius) & (lists != NOBODY)
         which, places = np.nonzero(linked)
-        return cores[which], lists[which, places]
+        return rows[which], lists[which, places]
 
     def _join(self, ones: NDArray[np.int32], others: NDArray[np.int32], size: int) -> None:
         """These cores are linked."""
@@ -311,35 +317,53 @@ class Neighbours:
             return
         renumbered = np.arange(-1, size, dtype=np.int32)  # a place further, for NOISE
         renumbered[before + 1] = after
-        parts = renumbered[self._parts[:size] + 1]
-        self._dirty[:size] |= parts != self._parts[:size]
-        self._parts[:size] = parts
+        self._parts[:size] = renumbered[self._parts[:size] + 1]
 
-    def _count_out(
-        self, gone: NDArray[np.bool_], found: Pairs | None
-    ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-        """The counts without those that are gone. Returns the cores that are left of the parts that lost one, and the
-        rows that may have one in their lists.
+    def _count_out(self, gone: NDArray[np.bool_], found: Pairs | None) -> tuple[_Lost, NDArray[np.int32]]:
+        """The counts without those that are gone. Returns the cores that are none any more, and the rows that may have one
+        of those gone in their lists.
         """
         rows = np.flatnonzero(gone & self._eligible[: len(gone)]).astype(np.int32)
         struck = [np.empty(0, dtype=np.int32)]
+        links = [(struck[0], struck[0])]
+        parts = self._parts[: self._used]
         for pairs in self._pairs_of(rows, None, self._radii) if found is None else [found]:
             pairs = pairs.take(pairs.others < self._used)
+            linked = (pairs.distances <= self._radius) & (parts[pairs.ones] != NOISE)
+            linked &= parts[pairs.others] != NOISE
+            links.append((pairs.ones[linked], pairs.others[linked]))
             pairs = pairs.take(~gone[pairs.others])
             others = pairs.others
-            losing = others[pairs.distances <= self._radius]
-            np.subtract.at(self._counts, losing, 1)
-            self._dirty[losing] = True
+            np.subtract.at(self._counts, others[pairs.distances <= self._radius], 1)
             struck.append(distinct_rows(others, self._used))
-        parts = self._parts[: self._used]
-        lost = (parts != NOISE) & (gone | (self._counts[: self._used] < self.reach.min_samples))
-        is_broken = np.zeros(self._used + 1, dtype=np.bool_)
-        is_broken[parts[lost]] = True
+        is_lost = (parts != NOISE) & (gone | (self._counts[: self._used] < self.reach.min_samples))
+        lost = np.flatnonzero(is_lost).astype(np.int32)
+        ones, others = (np.concatenate(ends) for ends in zip(*links, strict=True))
+        was = parts[lost]
         parts[lost] = NOISE
+        return _Lost(lost, was, ones, others), distinct_rows(np.concatenate(struck), self._used)
+
+    def _part(self, lost: _Lost) -> NDArray[np.int32]:
+        """The cores that are left of parts that lost one and may have come apart. The others have a name that is one of theirs."""
+        is_broken = np.zeros(self._used + 1, dtype=np.bool_)
+        is_broken[lost.parts] = True
         is_broken[NOISE] = False
-        left = np.flatnonzero(is_broken[parts]).astype(np.int32)
-        self._dirty[left] = True
-        return left, distinct_rows(np.concatenate(struck), self._used)
+        left = np.flatnonzero(is_broken[self._parts[: self._used]]).astype(np.int32)
+        parts = self._parts[left]
+        if len(lost.rows) > MOST_LOST:
+            return left
+        poor = lost.rows[
+            self._counts[lost.rows] < self.reach.min_samples
+        ]  # all that are near these are in their lists
+        ones, others = self._links_of(poor, lost.rows)
+        ones, others = np.concatenate([lost.ones, ones]), np.concatenate([lost.others, others])
+        holds = hold_together(lost.rows, ones, others, self._links_of)
+        is_broken[:] = False
+        is_broken[lost.parts[~holds]] = True
+        first = np.empty(self._used, dtype=np.int32)
+        first[parts[::-1]] = left[::-1]
+        self._parts[left] = first[parts]
+        return np.asarray(left[is_broken[parts]])
 
     def _tidy(self) -> None:
         """Each face to the slot of its row; what speaks of slots follows."""

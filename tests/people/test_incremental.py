@@ -2,7 +2,6 @@
 
 import tracemalloc
 from dataclasses import dataclass, field
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,7 +10,7 @@ from hypothesis import strategies as st
 from sklearn.cluster import DBSCAN
 
 from faced.model import Floats
-from faced.people import distances, lists, nearest, neighbourhood, neighbours, order
+from faced.people import distances, holding, lists, nearest, neighbourhood, neighbours, order
 from faced.people.faces import NOISE
 from faced.people.neighbourhood import KEPT, Reach
 from faced.people.neighbours import Neighbours
@@ -20,8 +19,8 @@ from tests.support.shared import shared_data
 COLUMNS = ("eligible", "counts", "cores", "labels", "nearest", "distances")
 
 
-def padded(places: list[tuple[int, int]]) -> Floats:
-    """(n, 128) points of whole numbers: distances on a radius are exact, so inclusive bounds are tried for real."""
+def padded(places: list[tuple[float, float]]) -> Floats:
+    """(n, 128) points. Of whole numbers distances on a radius are exact, so inclusive bounds are tried for real."""
     points = np.zeros((len(places), 128), dtype=np.float32)
     if places:
         points[:, :2] = places
@@ -135,24 +134,31 @@ def test_law_whatever_comes_and_goes_it_is_what_scikit_learn_finds_anew(
             assert_same(crowd.kept, crowd.anew())
 
 
-@given(stories())
-@settings(max_examples=100, deadline=None)
-def test_law_what_is_not_dirty_has_not_changed(story: tuple[Crowd, list[tuple[bool, list[int]]]]) -> None:
-    """A face that an update does not call dirty has the counts, the neighbours and the companions of before."""
-    crowd, steps = story
-    for coming, some in steps:
-        was, shown = crowd.kept.ids.copy(), crowd.kept.show()
-        before = SimpleNamespace(**{name: np.array(getattr(shown, name)) for name in COLUMNS})
-        crowd.kept.clean()
-        (crowd.add if coming else crowd.remove)(some)
-        after, now = crowd.kept.show(), crowd.kept.ids
-        for row in np.flatnonzero(~crowd.kept.dirty):
-            old = int(np.flatnonzero(was == now[row])[0])
-            assert after.counts[row] == before.counts[old]
-            assert after.cores[row] == before.cores[old]
-            assert now[after.nearest[row][after.nearest[row] >= 0]].tolist() == (
-                was[before.nearest[old][before.nearest[old] >= 0]].tolist()
-            )
+@given(
+    st.integers(4, 40),
+    st.lists(st.sets(st.integers(0, 79), min_size=1, max_size=6), min_size=1, max_size=4),
+    st.sampled_from([1, 4]),
+    st.booleans(),
+)
+@settings(max_examples=150, deadline=None)
+def test_law_a_part_that_loses_cores_is_what_it_is_anew(
+    size: int, losses: list[set[int]], steps: int, thick: bool
+) -> None:
+    """Rings and two rows beside each other: who goes leaves one part, or two, however far is looked to see it."""
+    angles = np.arange(size) * 2 * np.pi / size
+    radius = size / (2 * np.pi)
+    places = [(radius * np.cos(a), radius * np.sin(a)) for a in angles]
+    if thick:
+        places += [((radius + 0.7) * np.cos(a), (radius + 0.7) * np.sin(a)) for a in angles]
+    crowd = Crowd(padded(places), np.ones(len(places), dtype=np.bool_), Reach(1.0, 3, 1.0))
+    crowd.add(list(range(len(places))))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(holding, "STEPS", steps)
+        for some in losses:
+            here = sorted({row % len(places) for row in some} & set(crowd.kept.ids.tolist()))
+            crowd.remove(here)
+            assert_scikit_learns(crowd.kept)
+            assert_same(crowd.kept, crowd.anew())
 
 
 @given(stories())
