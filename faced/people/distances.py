@@ -18,7 +18,16 @@ from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped, u
 
 from faced.model import Floats
 
-__all__ = ["MAX_PAIRS", "Pairs", "Radii", "TooMany", "find_pairs", "half_squares", "stamp_vectors"]
+__all__ = [
+    "MAX_PAIRS",
+    "NO_PAIRS",
+    "Pairs",
+    "Radii",
+    "TooMany",
+    "find_pairs",
+    "half_squares",
+    "stamp_vectors",
+]
 
 MAX_PAIRS = 1 << 20
 """So many pairs are held at once."""

@@ -6,6 +6,7 @@ must the part be put together anew.
 """
 
 from collections.abc import Callable
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,32 +23,40 @@ MOST = 1 << 13
 MOST_LOST = 1 << 11
 
 Rows = NDArray[np.int32]
+Look: TypeAlias = Callable[[Rows], tuple[Rows, Rows]]
+"""(k,) and (k,) for some cores that are left, these and cores that are left and linked to them, not all it need be."""
 
 
-def hold_together(
-    lost: Rows, ones: Rows, others: Rows, links_of: Callable[[Rows], tuple[Rows, Rows]]
-) -> NDArray[np.bool_]:
+def hold_together(lost: Rows, ones: Rows, others: Rows, listed: Look, measured: Look) -> NDArray[np.bool_]:
     """(m,) of which lost cores all that were linked to it are surely linked with each other still.
 
-    lost: (m,) ascending. ones, others: (e,) the links of lost cores with cores, lost ones among them. links_of: (k,) and
-    (k,) for some cores that are left, these and cores that are left and linked to them, not all it need be.
+    lost: (m,) ascending. ones, others: (e,) the links of lost cores with cores, lost ones among them. listed: see Look.
+    measured: the links of some cores with each other, all of them.
     """
     both = is_among(others, lost)
     groups = _Renamed(*join_parts(ones[both], others[both])).of(lost)  # lost ones that were linked go as one
     keys, beside = groups[np.searchsorted(lost, ones[~both])], others[~both]
-    is_open = np.zeros(0, dtype=np.bool_)
-    links = [(ones[:0], others[:0])]
     asked = seen = distinct(beside)
+    links = [listed(asked)]
+    names, is_open = _see(links, keys, beside)
+    if is_open.any() and len(seen) <= MOST:  # lists of a dense part may name the nearest of its faces only
+        links.append(measured(distinct(beside[is_open])))
+        names, is_open = _see(links, keys, beside)
     for _ in range(STEPS):
-        links.append(links_of(asked))
-        names = _Renamed(*join_parts(*(np.concatenate(part) for part in zip(*links, strict=True))))
-        is_open = _have_several(keys, names.of(beside))
-        reached = distinct(links[-1][1])
+        reached = distinct(np.concatenate([others for _, others in links]))
         asked = reached[~is_among(reached, seen) & is_among(names.of(reached), names.of(beside[is_open]))]
         seen = distinct(np.concatenate([seen, asked]))
         if len(asked) == 0 or len(seen) > MOST:
             break
+        links.append(listed(asked))
+        names, is_open = _see(links, keys, beside)
     return ~is_among(groups, keys[is_open])
+
+
+def _see(links: list[tuple[Rows, Rows]], keys: Rows, beside: Rows) -> tuple["_Renamed", NDArray[np.bool_]]:
+    """What is linked has one name; and (m,) whether what was beside the same lost core has several."""
+    names = _Renamed(*join_parts(*(np.concatenate(part) for part in zip(*links, strict=True))))
+    return names, _have_several(keys, names.of(beside))
 
 
 class _Renamed:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from faced.model import Floats
 from faced.people.components import distinct_rows, join_parts
-from faced.people.distances import Pairs, Radii, TooMany, find_pairs, half_squares, stamp_vectors
+from faced.people.distances import NO_PAIRS, Pairs, Radii, TooMany, find_pairs, half_squares, stamp_vectors
 from faced.people.faces import NOISE
 from faced.people.holding import MOST_LOST, hold_together
 from faced.people.lists import LISTED, KeptLists
@@ -299,6 +299,13 @@ class Neighbours:
         which, places = np.nonzero(linked)
         return rows[which], lists[which, places]
 
+    def _links_among(self, cores: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        """(e,) and (e,): the links of these cores with each other."""
+        found = [NO_PAIRS, *self._pairs_of(cores, cores, self._eps)]
+        return np.concatenate([pairs.ones for pairs in found]), np.concatenate(
+            [pairs.others for pairs in found]
+        )
+
     def _join(self, ones: NDArray[np.int32], others: NDArray[np.int32], size: int) -> None:
         """These cores are linked."""
         apart = self._parts[ones] != self._parts[others]
@@ -357,7 +364,7 @@ class Neighbours:
         ]  # all that are near these are in their lists
         ones, others = self._links_of(poor, lost.rows)
         ones, others = np.concatenate([lost.ones, ones]), np.concatenate([lost.others, others])
-        holds = hold_together(lost.rows, ones, others, self._links_of)
+        holds = hold_together(lost.rows, ones, others, self._links_of, self._links_among)
         is_broken[:] = False
         is_broken[lost.parts[~holds]] = True
         first = np.empty(self._used, dtype=np.int32)
