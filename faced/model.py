@@ -121,7 +121,8 @@ class Gate:
         """(n,) Grade of n faces. sides: (n,) px of the full-size picture. sharpness: (n,)."""
         core = (sides >= self.core_side) & (sharpness >= self.core_sharpness)
         attach = (sides >= self.attach_side) & (sharpness >= self.attach_sharpness)
-        return np.where(core, Grade.CORE, np.where(attach, Grade.ATTACH, Grade.NEVER)).astype(np.int8)
+        never, joins, carries = (np.int8(grade) for grade in (Grade.NEVER, Grade.ATTACH, Grade.CORE))
+        return np.where(core, carries, np.where(attach, joins, never))
 
 
 class FileStamp(NamedTuple):

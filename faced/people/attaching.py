@@ -73,15 +73,16 @@ def attach_left_over(
     rule: Joining,
     course: Course,
     sums: Sums,
+    members: Members,
     new: Rows,
     before: list[Votes] | None = None,
     change: Change | None = None,
 ) -> tuple[Joined, list[Votes]]:
     """Who is together in the end, and what is to be kept. new: the rows, ascending, of groups that were not there the last time.
 
-    sums: of the groups of the course, which are moved on. before, change: of the last time, or None: from scratch.
+    sums: of the groups of the course, which are moved on. members: of its starts. before, change: of the last time, or None: from scratch.
     """
-    run = _Run(cast, rule, course, sums)
+    run = _Run(cast, rule, course, sums, members)
     if before is None or change is None:
         before = [_NO_VOTES] * ROUNDS
         run.ask(np.arange(len(cast)))
@@ -102,9 +103,9 @@ class _Run:
     run; NOISE at the end is one. Only faces that are asked may vote otherwise than then.
     """
 
-    def __init__(self, cast: Cast, rule: Joining, course: Course, sums: Sums) -> None:
+    def __init__(self, cast: Cast, rule: Joining, course: Course, sums: Sums, members: Members) -> None:
         self.cast, self.rule, self.links, self.sums = cast, rule, course.links, sums
-        self.members = Members(course.starts[course.members], course.members)
+        self.members = members
         self.labels = course.labels.copy()
         self.sums.find_parts = self._find_parts
         self.scope = np.append(np.zeros(len(cast), dtype=np.bool_), True)
@@ -275,8 +276,10 @@ def _free_places(photos: Rows, labels: NDArray[np.int32], votes: Votes) -> NDArr
 
 def _finish(labels: NDArray[np.int32], found: list[Votes]) -> Joined:
     """Of a row that attached twice the last time counts."""
-    sizes = np.bincount(labels[labels != NOISE], minlength=len(labels) + 1)
-    final = np.where(sizes[labels] > 1, labels, NOISE).astype(np.int32)
+    several = np.zeros(len(labels) + 1, dtype=np.bool_)
+    several[labels[labels != np.arange(len(labels), dtype=np.int32)]] = True
+    several[NOISE] = False
+    final = np.where(several[labels], labels, np.int32(NOISE))
     votes = _concatenate([votes.take(votes.free) for votes in found[::-1]])
     _, firsts = np.unique(votes.rows, return_index=True)
     votes = votes.take(firsts)

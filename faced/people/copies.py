@@ -14,11 +14,13 @@ from numpy.typing import NDArray
 from faced.people.components import join_parts
 from faced.people.faces import NOISE, Faces
 from faced.people.ranges import expand_ranges
+from faced.people.rows import distinct
 
 __all__ = [
     "MIN_OVERLAP",
     "find_look_alikes",
     "find_near_copies",
+    "find_shared",
     "group_near_copies",
     "near_hashes",
     "spread_labels",
@@ -34,6 +36,8 @@ MANY = 1 << 16
 SLACK = 1e-6
 """Of a left edge, for what rounding does to it. Boxes that overlap by half begin at most one width further left, or half
 a width further right."""
+BLOCK = 1 << 14
+"""Hashes that are looked at at once: they stay in the cache."""
 TABLE = 24
 """Bits of a number that may index a table."""
 
@@ -81,14 +85,43 @@ def find_near_copies(faces: Faces, bits: int, rows: Rows) -> NDArray[np.intp]:
     return groups
 
 
+def find_shared(groups: Rows) -> Rows:
+    """(m,) the rows, ascending, that are not alone in their group. groups: (n,) as group_near_copies says."""
+    later = np.flatnonzero(groups != np.arange(len(groups)))
+    return distinct(np.append(groups[later], later))
+
+
 def find_look_alikes(hashes: NDArray[np.uint64], bits: int, fresh: NDArray[np.bool_]) -> Rows:
     """The fresh rows, and those with a hash near one of theirs; perhaps others too. hashes: (n,). fresh: (n,)."""
     if 4 * np.count_nonzero(fresh) > len(hashes):
         return np.arange(len(hashes))
+    rows = _share_a_band(hashes, bits, hashes[fresh])
     wanted = fresh.copy()
-    for one, other in near_hashes(hashes, bits, fresh):
-        wanted[one] = wanted[other] = True
+    for one, other in near_hashes(hashes[rows], bits, fresh[rows]):
+        wanted[rows[one]] = wanted[rows[other]] = True
     return np.flatnonzero(wanted)
+
+
+def _share_a_band(hashes: NDArray[np.uint64], bits: int, some: NDArray[np.uint64]) -> Rows:
+    """The rows whose hash has one of bits + 1 bands as some of these have."""
+    if 64 // (bits + 1) > TABLE:
+        return np.arange(len(hashes))
+    bands = _cut_up(bits)
+    tables = [np.zeros(1 << width, dtype=np.bool_) for _, width in bands]
+    for table, (low, width) in zip(tables, bands, strict=True):
+        table[_cut_out(some, low, width)] = True
+    found = np.zeros(len(hashes), dtype=np.bool_)
+    for start in range(0, len(hashes), BLOCK):
+        block = hashes[start : start + BLOCK]
+        for table, (low, width) in zip(tables, bands, strict=True):
+            found[start : start + BLOCK] |= table[_cut_out(block, low, width).view(np.int64)]
+    return np.flatnonzero(found)
+
+
+def _cut_up(bits: int) -> list[tuple[int, int]]:
+    """The bands, each from which bit on and how wide."""
+    edges = [64 * band // (bits + 1) for band in range(bits + 2)]
+    return [(low, high - low) for low, high in pairwise(edges)]
 
 
 def _near_copies(faces: Faces, bits: int, fresh: NDArray[np.bool_]) -> Iterator[tuple[Rows, Rows]]:
@@ -167,17 +200,15 @@ def near_hashes(
     fresh = np.ones(len(hashes), dtype=np.bool_) if fresh is None else fresh
     if itself:
         yield np.flatnonzero(fresh), np.flatnonzero(fresh)
-    bands = bits + 1
-    edges = [64 * band // bands for band in range(bands + 1)]
-    for band in range(bands):
-        low, width = edges[band], edges[band + 1] - edges[band]
+    bands = _cut_up(bits)
+    for number, (low, width) in enumerate(bands):
         for one, other in _bucket_pairs(_cut_out(hashes, low, width), width, fresh):
             difference = hashes[one] ^ hashes[other]
             near = np.bitwise_count(difference) <= bits
             one, other, difference = one[near], other[near], difference[near]
             is_first = np.ones(len(one), dtype=np.bool_)  # no earlier band has them in one bucket too
-            for earlier, after in pairwise(edges[: band + 1]):
-                is_first &= _cut_out(difference, earlier, after - earlier) != 0
+            for earlier, wide in bands[:number]:
+                is_first &= _cut_out(difference, earlier, wide) != 0
             yield one[is_first], other[is_first]
 
 

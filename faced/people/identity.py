@@ -116,9 +116,11 @@ def _divide_clusters(
     starts = np.flatnonzero(np.diff(clusters.labels[rows], prepend=NOISE))
     spoken_of, rejected = np.zeros((2, len(faces)), dtype=np.bool_)
     spoken_of[list(claims.rows())], rejected[list(claims.rejected)] = True, True
+    if len(rows) == 0:
+        return
     known = _Judged(len(faces), last)
     rooms = find_rooms(clusters)
-    for members in np.split(rows, starts[1:]) if len(rows) else ():
+    for members in np.split(rows, starts[1:]):
         persons = owners[int(clusters.labels[members[0]])]
         judged = 0 if claims.born.keys() & set(persons) else _sign(persons, nearness)
         mine = members[~spoken_of[members]]

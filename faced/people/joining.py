@@ -90,11 +90,11 @@ class Course:
 
 def join_starts(
     cast: Cast, rule: Joining, before: Course | None = None, change: Change | None = None
-) -> tuple[Course, Sums, Rows]:
+) -> tuple[Course, Sums, Members, Rows]:
     """Who is together before those left over attach. before, change: of the last time, or None: from scratch.
 
-    Returns what is to be kept, the sums, which know none of the members, and the rows, ascending, of faces in groups that
-    were not there the last time.
+    Returns what is to be kept, the sums, which know none of the members, the members of the starts, and the rows,
+    ascending, of faces in groups that were not there the last time.
     """
     if before is None or change is None:
         members = make_members(cast.starts)
@@ -118,7 +118,7 @@ def join_starts(
         new = rows[_are_new(rows, labels, last, before.labels, change)]
     last[rows] = labels
     run.sums.restrict(distinct(labels), count_faces(last, cast.carries))
-    return Course(cast.starts, run.links, steps, last, run.members.rows), run.sums, new
+    return Course(cast.starts, run.links, steps, last, members.rows), run.sums, members, new
 
 
 def _are_new(

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faced.model import Floats, Gate
-from faced.people.copies import group_near_copies
+from faced.people.copies import find_shared, group_near_copies
 from faced.people.distances import half_squares
 from faced.people.faces import Clusters, Faces
 from faced.people.joining import Joining
@@ -28,6 +28,8 @@ from faced.people.together import (
 
 __all__ = ["Kept", "Rules"]
 
+BLOCK = 1 << 14
+"""Faces that are stamped at once: what is passed over several times stays in the cache."""
 BEGINNING = 4
 """Coordinates by which a vector is told from another of the same face, in a process that has seen it whole."""
 
@@ -143,7 +145,7 @@ class Kept:
         is_sound = np.ones(len(faces), dtype=np.bool_)
         is_sound[is_known] = self._neighbours.is_sound[rows[is_known]]
         is_sound[~is_known] = np.isfinite(half_squares(fetched))
-        eligible = _choose_eligible(groups, np.flatnonzero(is_sound & faces.can_carry(self.rules.gate)))
+        eligible = _choose_eligible(groups, is_sound & faces.can_carry(self.rules.gate))
         changed = is_known.copy()
         changed[is_known] = self._neighbours.eligible[rows[is_known]] != eligible[is_known]
         gone[rows[changed]] = True
@@ -175,7 +177,8 @@ class Kept:
             return faces.number_photos()
         known = np.flatnonzero((came[1:] - came[:-1] == 1) & (came[:-1] >= 0)) + 1
         is_first = np.ones(len(faces), dtype=np.bool_)
-        is_first[known] = self._photos[came[known]] != self._photos[came[known] - 1]
+        was_first = np.append(True, self._photos[1:] != self._photos[:-1])
+        is_first[known] = was_first[came[known]]
         unknown = np.ones(len(faces), dtype=np.bool_)
         unknown[known] = unknown[:1] = False
         if 16 * np.count_nonzero(unknown) > len(faces):
@@ -227,20 +230,23 @@ class Kept:
         count = self._neighbours.size
         if count == 0 or len(faces) == 0:
             return np.zeros(len(faces), dtype=np.intp), np.zeros(len(faces), dtype=np.bool_)
-        rows = find_rows(self.ids, faces.ids)
-        is_known = self.ids[rows] == faces.ids
+        ids = self.ids
+        rows = find_rows(ids, faces.ids)
+        is_known = ids[rows] == faces.ids
         is_known &= self._looks[rows] == looks
         if (np.diff(rows[is_known]) <= 0).any():  # another order: it is another set
             is_known[:] = False
         return np.where(is_known, rows, 0), is_known
 
 
-def _choose_eligible(groups: NDArray[np.intp], able: NDArray[np.intp]) -> NDArray[np.bool_]:
+def _choose_eligible(groups: NDArray[np.intp], able: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """(n,) the first of each group of near-copies that is able to."""
-    first = np.empty(len(groups), dtype=np.intp)
-    first[groups[able[::-1]]] = able[::-1]
-    eligible = np.zeros(len(groups), dtype=np.bool_)
-    eligible[first[groups[able]]] = True
+    eligible = able.copy()
+    rows = find_shared(groups)
+    rows = rows[able[rows]]
+    eligible[rows] = False
+    _, firsts = np.unique(groups[rows], return_index=True)
+    eligible[rows[firsts]] = True
     return eligible
 
 
@@ -253,8 +259,12 @@ def _stamp_looks(faces: Faces) -> NDArray[np.uint64]:
     else:
         columns.append(faces.marks.astype(np.uint64))
     factors = np.random.default_rng(128).integers(1 << 63, size=len(columns), dtype=np.uint64)
-    stamps = np.zeros(len(faces), dtype=np.uint64)
-    for column, factor in zip(columns, factors | np.uint64(1), strict=True):
-        stamps ^= column * factor
-        stamps = (stamps << np.uint64(17)) | (stamps >> np.uint64(47))
-    return stamps
+    found = np.empty(len(faces), dtype=np.uint64)
+    for start in range(0, len(faces), BLOCK):
+        block = slice(start, start + BLOCK)
+        stamps = np.zeros(len(found[block]), dtype=np.uint64)
+        for column, factor in zip(columns, factors | np.uint64(1), strict=True):
+            stamps ^= column[block] * factor
+            stamps = (stamps << np.uint64(17)) | (stamps >> np.uint64(47))
+        found[block] = stamps
+    return found

@@ -136,27 +136,23 @@ def make_links(cast: Cast, members: Members) -> Links:
 
 def shift_starts(before: NDArray[np.int32], cast: Cast, change: Change) -> Shift:
     """before: (n before,) the starts of the last time."""
-    alive = np.flatnonzero((change.moved >= 0) & (before != NOISE))
-    rows, old = change.moved[alive], before[alive]
-    new = cast.starts[rows]
-    now = np.full(len(before), NOISE, dtype=np.int32)
-    now[old] = new
+    was = np.append(before, np.int32(NOISE))[change.came]
+    now = np.full(len(before) + 1, NOISE, dtype=np.int32)
+    now[was] = cast.starts
+    now[NOISE] = NOISE
     lost = np.zeros(len(before) + 1, dtype=np.bool_)
     lost[before[change.moved < 0]] = True
-    lost = lost[:-1]
-    lost[old[now[old] != new]] = True
+    lost[was[now[was] != cast.starts]] = True
+    lost[NOISE] = True  # who had none
     now[lost] = NOISE
-    came = np.full(len(cast), NOISE, dtype=np.int32)
-    came[rows] = old
-    takes_part = cast.starts != NOISE
-    is_new = takes_part & ((came == NOISE) | (np.append(now, NOISE)[came] == NOISE))
     changed = np.zeros(len(cast) + 1, dtype=np.bool_)
-    changed[cast.starts[is_new]] = True
-    one_of = np.full(len(cast) + 1, NOISE, dtype=np.int32)
+    changed[cast.starts[lost[was]]] = True
+    old = np.flatnonzero(now != NOISE)
+    new, one_of = now[old], np.empty(len(cast), dtype=np.int32)
     one_of[new] = old
     changed[new[one_of[new] != old]] = True  # several became one
     changed[NOISE] = False
-    return Shift(now, changed[cast.starts])
+    return Shift(now[:-1], changed[cast.starts])
 
 
 def follow_links(
@@ -260,12 +256,9 @@ def _follow_large(
 ) -> tuple[Rows, NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
     """The large starts, their sums and squares, and the links between them of which one is changed."""
     large, sizes = members.find_large(LARGE)
-    sums, squares = np.zeros((len(large), cast.embeddings.shape[1])), np.zeros(len(large))
     there = shift.now[before.large]
     whole = there != NOISE
-    places = np.searchsorted(large, there[whole])
-    add_rows(sums, places, before.sums[whole])
-    add_rows(squares, places, before.squares[whole])
+    sums, squares = _move_sums(before, whole, np.searchsorted(large, there[whole]), len(large))
     is_summed = np.zeros(len(starts) + 1, dtype=np.bool_)
     is_summed[before.large[whole]] = True
     rows = np.flatnonzero(shift.changed)
@@ -275,10 +268,26 @@ def _follow_large(
     then = change.came[rows]
     done = (then != NOISE) & is_summed[starts[then]] if len(starts) else np.zeros(len(rows), np.bool_)
     wanted = (large[keys] == cast.starts[rows]) & ~done
-    more, more_squares = sum_rows(cast.embeddings, rows[wanted], keys[wanted], len(large))
-    sums, squares = sums + more, squares + more_squares
+    touched, keys = np.unique(keys[wanted], return_inverse=True)
+    more, more_squares = sum_rows(cast.embeddings, rows[wanted], keys, len(touched))
+    sums[touched] += more
+    squares[touched] += more_squares
     is_changed = shift.changed[large]
     return large, sums, squares, _near_large(large, sums, sizes, is_changed, cast)
+
+
+def _move_sums(
+    before: Links, which: NDArray[np.bool_], places: Rows, count: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(count, 128) the sums of some large starts at their places of now, several at one where they joined, and (count,)
+    the squares.
+    """
+    if len(places) == count and (np.diff(places) == 1).all():
+        return before.sums[which], before.squares[which]
+    sums, squares = np.zeros((count, before.sums.shape[1])), np.zeros(count)
+    add_rows(sums, places, before.sums[which])
+    add_rows(squares, places, before.squares[which])
+    return sums, squares
 
 
 def _near_large(

@@ -424,12 +424,10 @@ class Neighbours:
 
     def _name_parts(self, parts: NDArray[np.int32]) -> NDArray[np.int32]:
         """(n,) the part of each row, called by its first row. parts: (n,) as they are called here."""
-        cores = np.flatnonzero(parts != NOISE)[::-1].astype(np.int32)
-        first = np.empty(self._used, dtype=np.int32)
-        first[parts[cores]] = cores
-        named = np.full(len(parts), NOISE, dtype=np.int32)
-        named[cores] = first[parts[cores]]
-        return named
+        first = np.empty(self._used + 1, dtype=np.int32)
+        first[parts[::-1]] = np.arange(len(parts) - 1, -1, -1, dtype=np.int32)
+        first[NOISE] = NOISE
+        return np.asarray(first[parts])
 
     def _grow(self, size: int) -> None:
         room = size + size // ROOM

@@ -11,7 +11,7 @@ from faced.people.faces import NOISE
 
 __all__ = ["keep_nearest", "split_photos"]
 
-BLOCK = 1 << 12
+BLOCK = 1 << 9
 """Faces that are looked at at once, or one cluster that has more."""
 
 

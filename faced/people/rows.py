@@ -67,14 +67,14 @@ def spans(first: NDArray[np.intp], sizes: NDArray[np.intp]) -> NDArray[np.intp]:
     return np.arange(int(sizes.sum())) + np.repeat(first - np.cumsum(sizes) + sizes, sizes)
 
 
-def find_rows(ids: NDArray[np.int64], wanted: NDArray[np.int64]) -> NDArray[np.intp]:
+def find_rows(ids: NDArray[np.int64], wanted: NDArray[np.int64]) -> NDArray[np.signedinteger[Any]]:
     """(m,) the row of each wanted id among (n,) ids that are not negative, n > 0; any row for one that is not there."""
     if int(ids.max()) > DENSE * len(ids) or int(wanted.min(initial=0)) < 0:
         order = np.argsort(ids)
         return np.asarray(order[np.minimum(np.searchsorted(ids, wanted, sorter=order), len(ids) - 1)])
-    table = np.zeros(int(ids.max()) + 1, dtype=np.intp)
-    table[ids] = np.arange(len(ids))
-    return table[np.minimum(wanted, len(table) - 1)]
+    table = np.zeros(int(ids.max()) + 1, dtype=np.int32)
+    table[ids] = np.arange(len(ids), dtype=np.int32)
+    return np.asarray(table.take(wanted, mode="clip"))
 
 
 def place_rows(gone: NDArray[np.bool_], places: NDArray[np.intp]) -> NDArray[np.int32]:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from faced.model import Gate
 from faced.people.attaching import Joined, Votes, attach_left_over
+from faced.people.copies import find_shared
 from faced.people.faces import NOISE, Attached, Clusters, Faces
 from faced.people.groups import Pairs
 from faced.people.joining import REACH, START, STEPS, Course, Joining, join_starts
@@ -52,14 +53,15 @@ def gather_cast(
     """Who takes part: of each group of near-copies, (n,), the eligible face, or else the first that may join. found: the
     neighbours of the n faces; of each group one is eligible at most.
     """
-    count = len(faces)
-    first = np.full(count, NOISE, dtype=np.intp)
-    for able in (faces.can_join(gate), found.eligible):
-        rows = np.flatnonzero(able)[::-1]
-        first[groups[rows]] = rows
-    rows = first[first != NOISE]
-    starts = np.full(count, NOISE, dtype=np.int32)
-    starts[rows] = np.where(found.cores[rows], found.parts[rows], rows)
+    takes_part = faces.can_join(gate) | found.eligible
+    shared = find_shared(groups)
+    best = shared[np.lexsort((~takes_part[shared], ~found.eligible[shared], groups[shared]))]
+    is_chosen = takes_part[best]
+    is_chosen[1:] &= groups[best[1:]] != groups[best[:-1]]
+    takes_part[shared] = False
+    takes_part[best[is_chosen]] = True
+    starts = np.where(found.cores, found.parts, np.arange(len(faces), dtype=np.int32))
+    starts[~takes_part] = NOISE
     photos = faces.number_photos()
     nearest, distances = found.nearest, found.distances
     return Cast(found.embeddings, photos, starts, found.eligible, nearest, distances, REACH * rule.eps)
@@ -69,20 +71,21 @@ def follow_company(
     cast: Cast, rule: Joining, before: Company | None = None, change: Change | None = None
 ) -> Company:
     """Who is together. before, change: the last run with this rule, and what became of its faces; None: from scratch."""
-    course, sums, new = join_starts(cast, rule, None if before is None else before.course, change)
+    course, sums, members, new = join_starts(cast, rule, None if before is None else before.course, change)
     votes = None if before is None else before.votes
-    joined, votes = attach_left_over(cast, rule, course, sums, new, votes, change)
+    joined, votes = attach_left_over(cast, rule, course, sums, members, new, votes, change)
     return Company(course, votes, joined)
 
 
 def clusters_from(joined: Joined, cast: Cast, groups: NDArray[np.intp]) -> Clusters:
     """What was found, with the near-copies of each face."""
-    count = len(cast)
     cores = cast.carries & (joined.labels != NOISE)
     cores[joined.rows] = False
-    by_group = np.full(count, NOISE, dtype=np.intp)
-    together = np.flatnonzero(joined.labels != NOISE)
-    by_group[groups[together]] = joined.labels[together]
+    labels = joined.labels.astype(np.intp)
+    shared = find_shared(groups)
+    together = shared[labels[shared] != NOISE]
+    labels[groups[together]] = labels[together]
+    labels[shared] = labels[groups[shared]]
     is_there = joined.labels[joined.rows] != NOISE
     attached = Attached(
         joined.rows[is_there],
@@ -90,7 +93,7 @@ def clusters_from(joined: Joined, cast: Cast, groups: NDArray[np.intp]) -> Clust
         joined.seconds[is_there],
         joined.second_distances[is_there],
     )
-    return Clusters(by_group[groups], cores, groups, attached)
+    return Clusters(labels, cores, groups, attached)
 
 
 def save_company(company: Company) -> dict[str, NDArray[Any]]:
