@@ -121,12 +121,8 @@ class Sums:
         self._squares = np.empty(0)
         self._size = 0
 
-    def middles(self, groups: Rows) -> NDArray[np.float64]:
-        """(m, 128), in SHARES, of groups with faces that carry."""
-        self._ensure(groups[~self._are_single(groups)])
-        return self._middles(groups)
-
     def _middles(self, groups: Rows) -> NDArray[np.float64]:
+        """(m, 128), in SHARES, of groups with faces that carry, whose sums are known."""
         singles = self._are_single(groups)
         if singles.all():
             return exact_vectors(self._embeddings[groups])
@@ -162,8 +158,10 @@ class Sums:
         found = np.empty(len(ones))
         for start in range(0, len(ones), BLOCK):
             part = slice(start, start + BLOCK)
-            gap = self._middles(ones[part])
-            gap -= self._middles(others[part])
+            groups, places = np.unique(np.append(ones[part], others[part]), return_inverse=True)
+            middles = self._middles(groups)
+            gap = middles[places[: len(places) // 2]]
+            gap -= middles[places[len(places) // 2 :]]
             gap /= SHARES
             found[part] = np.vecdot(gap, gap)
         found += noise * (2 - 1 / self.counts[ones] - 1 / self.counts[others])

@@ -23,7 +23,6 @@ from faced.model import FaceId, PersonId
 from faced.people.answer import Assignment, Columns, Last, Part, Why
 from faced.people.division import Claims, Nearness, claim_faces, find_owners
 from faced.people.faces import NOISE, Clusters, Faces
-from faced.people.groups import count_faces
 from faced.people.numbers import number_persons
 from faced.people.photos import keep_nearest, split_photos
 from faced.people.said import Said
@@ -112,12 +111,12 @@ def _divide_clusters(
     owned[list(owners)] = True
     owned[NOISE] = False
     rows = np.flatnonzero(owned[clusters.labels])
+    if len(rows) == 0:
+        return
     rows = rows[np.argsort(clusters.labels[rows], kind="stable")]
     starts = np.flatnonzero(np.diff(clusters.labels[rows], prepend=NOISE))
     spoken_of, rejected = np.zeros((2, len(faces)), dtype=np.bool_)
     spoken_of[list(claims.rows())], rejected[list(claims.rejected)] = True, True
-    if len(rows) == 0:
-        return
     known = _Judged(len(faces), last)
     rooms = find_rooms(clusters)
     for members in np.split(rows, starts[1:]):
@@ -240,15 +239,16 @@ def _known_distances(
         return far, np.zeros(len(labels), dtype=np.bool_)
     old, new = last.rows
     columns = last.assignment.columns
-    was = np.full(len(labels), NOISE, dtype=np.int32)
-    was[new] = np.append(last.moved, NOISE)[columns.labels[old]]
-    everybody = np.True_
-    sizes = count_faces(columns.labels, everybody)
-    had = np.zeros(len(labels), dtype=np.int32)
-    had[new] = sizes[old]
-    is_other = np.append(had != count_faces(labels, everybody), False)
-    is_other[labels[was != labels]] = True
-    is_other[NOISE] = False
-    is_known = ~is_other[labels] & (labels != NOISE)
+    was = np.full(len(labels) + 1, NOISE, dtype=np.int32)  # the last one is that of NOISE
+    was[new] = columns.labels[old]
     far[new] = columns.distances[old]
-    return far, is_known
+    is_other, had_other = np.zeros(len(labels) + 1, np.bool_), np.zeros(len(columns.labels) + 1, np.bool_)
+    mixed = np.flatnonzero(was[:-1] != was[labels])  # not what the row is that the cluster is called by
+    is_other[labels[mixed]] = had_other[was[mixed]] = True
+    had_other[columns.labels[last.moved < 0]] = True
+    names = np.flatnonzero(labels == np.arange(len(labels), dtype=np.int32))
+    one_of = np.full(len(had_other), NOISE, dtype=np.int32)
+    one_of[was[names]] = names
+    had_other[was[names[one_of[was[names]] != names]]] = True  # in several parts now
+    is_other[NOISE] = had_other[NOISE] = True
+    return far, ~(is_other[labels] | had_other[was[:-1]])

@@ -40,19 +40,18 @@ class Runs:
     """Where each of some ascending values stands."""
 
     def __init__(self, values: NDArray[Any]) -> None:
-        """values: (m,) ascending, any of them several times."""
+        """values: (m,) ascending, none below 0, any of them several times."""
         first = first_places(values)
         self._first, self._values = first.astype(np.int32), values[first]
         self._sizes = np.diff(first, append=len(values)).astype(np.int32)
+        largest = int(values[-1]) if len(values) else 0
+        self._places = np.full(largest + 2, -1, dtype=np.int32)  # the last one is that of all larger values
+        self._places[self._values] = np.arange(len(first), dtype=np.int32)
 
     def find(self, wanted: NDArray[Any]) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
         """Which of those wanted are there, (k,), and from where on, and how often, (k,) each."""
-        if len(self._values) == 0:
-            nothing = np.empty(0, dtype=np.intp)
-            return nothing, nothing, nothing
-        where = self._values.searchsorted(wanted.astype(self._values.dtype))
-        where[where == len(self._values)] = 0
-        there = (self._values[where] == wanted).nonzero()[0]
+        where = self._places[np.minimum(wanted, len(self._places) - 1)]
+        there = (where >= 0).nonzero()[0]
         where = where[there]
         return there, self._first[where].astype(np.intp), self._sizes[where].astype(np.intp)
 
