@@ -114,6 +114,11 @@ class Decider:
 def _serve(pipe: Connection, parent: int) -> None:
     confine_worker(parent, None)
     import scipy.sparse.csgraph  # noqa: F401 - now, and not when the first answer is waited for
+    from threadpoolctl import threadpool_limits
+
+    threadpool_limits(
+        limits=1, user_api="blas"
+    )  # for good: idle threads of it spin for a while after each product
 
     memories: dict[Path, Memory] = {}
     while True:

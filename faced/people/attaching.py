@@ -223,20 +223,21 @@ def _count_votes(
     cast: Cast, rule: Joining, sums: Sums, labels: NDArray[np.int32], rows: Rows, carriers: bool
 ) -> Votes:
     counts = sums.counts
-    nearest, apart = cast.nearest[rows], cast.distances[rows].astype(np.float64)
-    valid = (nearest >= 0) & (apart < cast.reach)
-    theirs = np.where(valid, labels[nearest], 0)
-    own = np.where(cast.carries[rows], labels[rows], NOISE)[:, None]
+    apart = cast.distances[rows]
+    ours, columns = np.nonzero(apart < cast.reach)  # inf where there is nobody
+    theirs = labels[cast.nearest[rows][ours, columns]]
+    own = np.where(cast.carries[rows], labels[rows], NOISE)
     size_of_own = np.where(own == NOISE, 0, counts[own])
-    valid &= (theirs != own) | (size_of_own > LEFT_OVER)
-    weights = np.where(valid, np.round(cast.reach - np.where(valid, apart, 0.0), 6), 0.0)
-    totals = weights.sum(axis=1)
+    is_other = theirs != own[ours]
+    valid = np.flatnonzero(is_other | (size_of_own > LEFT_OVER)[ours])
+    weights = np.zeros(len(ours))
+    weights[valid] = np.round(cast.reach - apart[ours[valid], columns[valid]].astype(np.float64), 6)
+    totals = np.round(np.bincount(ours, weights=weights, minlength=len(rows)), 9)
     least = np.where(size_of_own > LEFT_OVER, BESIDE * size_of_own, LEFT_OVER + 1)
-    may = valid & (theirs != own) & (counts[theirs] >= least)
-    ours, columns = np.nonzero(may)
+    may = valid[is_other[valid] & (counts[theirs[valid]] >= least[ours[valid]])]
     size = len(labels)
-    codes, inverse = np.unique(ours * size + theirs[ours, columns], return_inverse=True)
-    weighed = np.round(np.bincount(inverse, weights=weights[ours, columns], minlength=len(codes)), 9)
+    codes, inverse = np.unique(ours[may] * size + theirs[may], return_inverse=True)
+    weighed = np.round(np.bincount(inverse, weights=weights[may], minlength=len(codes)), 9)
     who, group = codes // max(size, 1), codes % max(size, 1)
     order = np.lexsort((group, -weighed, who))
     who, group, weighed = who[order], group[order], weighed[order]

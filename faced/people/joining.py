@@ -158,7 +158,10 @@ class _Run:
         sizes = count_faces(cast.starts, cast.carries)
         self.sums = Sums(cast.embeddings, cast.carries, sizes, self._find_parts)
         self.scope = np.append(np.zeros(count, dtype=np.bool_), True)
-        self.inside = np.empty(0, dtype=np.intp)  # the starts in scope; their groups before this step
+        self.inside = np.empty(
+            0, dtype=np.intp
+        )  # the starts in scope; their groups, and those before this step
+        self.mine = np.empty(0, dtype=np.int32)
         self.labels = np.empty(count + 1, dtype=np.int32)
         self.strict = np.empty(0, dtype=np.int32)
         self._table = np.full(count + 1, NOISE, dtype=np.int32)
@@ -183,7 +186,7 @@ class _Run:
     def play(self, step: int) -> list[Round]:
         """Rounds until nothing moves."""
         old, played = self.old[step], list[Round]()
-        self.strict = self.labels[self.inside]
+        self.strict = self.mine
         for turn in range(ROUNDS):
             self.time = step * ROUNDS + turn
             before = old[turn] if turn < len(old) else (old[-1].rest() if old else no_round())
@@ -204,8 +207,8 @@ class _Run:
         the last step, and what is still too wide as single faces.
         """
         crowds = self._crowds()
-        apart = self._are_in(self.labels[self.inside], crowds)
-        self.labels[self.inside[apart]] = self.strict[apart]
+        apart = self._are_in(self.mine, crowds)
+        self._call(np.where(apart, self.strict, self.mine))
         self.sums.forget(crowds, 0)
         groups, places = np.unique(self.strict[apart], return_inverse=True)
         _, keys = self.members.of(self.inside[apart])
@@ -222,7 +225,7 @@ class _Run:
 
     def _crowds(self) -> Rows:
         """The groups in scope that are too wide for a person."""
-        groups = distinct(self.labels[self.inside]).astype(np.intp)
+        groups = distinct(self.mine).astype(np.intp)
         groups = groups[self.sums.counts[groups] >= CROWD_OF]
         return groups[2 * self.sums.spreads(groups) > (self.rule.crowd * self.rule.eps) ** 2]
 
@@ -317,7 +320,7 @@ class _Run:
         again = (table[self.ones] != NOISE) | (table[self.others] != NOISE)
         ones, others = rename(self.ones[again]), rename(self.others[again])
         share = np.isinf(self.far[again])  # who shares a photo still does when more have come
-        self.labels[self.inside] = rename(self.labels[self.inside])
+        self._call(rename(self.mine))
         labels = rename(reached[keys])
         table[groups] = NOISE
         rest = ~again
@@ -345,11 +348,16 @@ class _Run:
             return
         self.scope[starts] = True
         self.inside = np.concatenate([self.inside, starts])
-        self.labels[starts] = labels
+        self._call(np.concatenate([self.mine, labels]))
         if self.time >= (len(STEPS) - 1) * ROUNDS:
             joined = self.past.find(starts, (len(STEPS) - 1) * ROUNDS)
             self.strict = np.append(self.strict, joined.astype(np.int32))
         self._look_at(*map(self._groups_of, self.links.of(np.sort(starts))))
+
+    def _call(self, labels: Names) -> None:
+        """The groups of the starts in scope are called so now."""
+        self.mine = labels.astype(np.int32)
+        self.labels[self.inside] = self.mine
 
     def _keep_apart(self, ones: Rows, others: Rows) -> None:
         """Pairs of groups that share a photo, either way, of which none is looked at."""
@@ -383,7 +391,7 @@ class _Run:
         outside, inside = np.flatnonzero(~is_inside), np.flatnonzero(is_inside)
         starts, keys = self.past.members(groups[outside], self.time)
         self._table[groups[inside]] = inside
-        which = self._table[self.labels[self.inside]]
+        which = self._table[self.mine]
         self._table[groups[inside]] = NOISE
         there = which != NOISE
         return np.concatenate([starts, self.inside[there]]), np.concatenate([outside[keys], which[there]])

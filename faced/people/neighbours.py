@@ -83,8 +83,10 @@ class Neighbours:
         found: Floats = self._in_order(self._embeddings)
         return found
 
-    def _in_order(self, column: NDArray[Any], table: NDArray[np.int32] | None = None) -> Any:
-        return Ordered(column, self._order.slots, table)
+    def _in_order(
+        self, column: NDArray[Any], table: NDArray[np.int32] | None = None, width: int | None = None
+    ) -> Any:
+        return Ordered(column, self._order.slots, table, width)
 
     @property
     def is_sound(self) -> NDArray[np.bool_]:
@@ -114,8 +116,8 @@ class Neighbours:
             self._counts[slots],
             parts != NOISE,
             self._name_parts(parts),
-            self._in_order(self._lists.nearest[:, :kept], self._order.rows),
-            self._in_order(self._lists.distances[:, :kept]),
+            self._in_order(self._lists.nearest, self._order.rows, kept),
+            self._in_order(self._lists.distances, None, kept),
             self._radius,
         )
 

@@ -21,10 +21,17 @@ class Ordered:
     """(n, k) what `column` says of n rows in the order of their content. Only rows that are asked for are looked at."""
 
     def __init__(
-        self, column: NDArray[Any], slots: NDArray[np.int32], table: NDArray[np.int32] | None = None
+        self,
+        column: NDArray[Any],
+        slots: NDArray[np.int32],
+        table: NDArray[np.int32] | None = None,
+        width: int | None = None,
     ) -> None:
-        """slots: (n,) where in the column each is. table: what to read for each number there, the last one for -1."""
+        """slots: (n,) where in the column each is. table: what to read for each number there, the last one for -1. width: k,
+        of more that the column has.
+        """
         self._column, self._slots, self._table = column, slots, table
+        self._width = column.shape[1] if width is None else width
         self.dtype = column.dtype
 
     def __len__(self) -> int:
@@ -33,11 +40,11 @@ class Ordered:
     @property
     def shape(self) -> tuple[int, ...]:
         """As of an array."""
-        return len(self), *self._column.shape[1:]
+        return len(self), self._width
 
     def __getitem__(self, rows: Any) -> NDArray[Any]:
-        found: NDArray[Any] = self._column[self._slots[rows]]
-        return found if self._table is None else np.asarray(self._table[found])
+        found = self._column.take(self._slots[rows], axis=0)[..., : self._width]  # sooner than by brackets
+        return found if self._table is None else np.asarray(self._table.take(found))
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         return np.asarray(self[:], dtype=dtype)
