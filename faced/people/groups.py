@@ -126,12 +126,9 @@ class Sums:
         singles = self._are_single(groups)
         if singles.all():
             return exact_vectors(self._embeddings[groups])
-        found = np.empty((len(groups), self._embeddings.shape[1]))
+        found = self._sums.take(self._places[groups], axis=0, mode="clip")
+        found /= self.counts[groups][:, None]
         found[singles] = exact_vectors(self._embeddings[groups[singles]])
-        rest = groups[~singles]
-        sums = self._sums[self._places[rest]]
-        sums /= self.counts[rest][:, None]
-        found[~singles] = sums
         return found
 
     def _are_single(self, groups: Rows) -> NDArray[np.bool_]:
@@ -160,10 +157,10 @@ class Sums:
             part = slice(start, start + BLOCK)
             groups, places = np.unique(np.append(ones[part], others[part]), return_inverse=True)
             middles = self._middles(groups)
-            gap = middles[places[: len(places) // 2]]
-            gap -= middles[places[len(places) // 2 :]]
-            gap /= SHARES
+            gap = middles.take(places[: len(places) // 2], axis=0)
+            gap -= middles.take(places[len(places) // 2 :], axis=0)
             found[part] = np.vecdot(gap, gap)
+        found /= SHARES**2
         found += noise * (2 - 1 / self.counts[ones] - 1 / self.counts[others])
         return np.asarray(np.round(np.sqrt(found), DIGITS))
 

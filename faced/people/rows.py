@@ -42,8 +42,8 @@ class Runs:
     def __init__(self, values: NDArray[Any]) -> None:
         """values: (m,) ascending, none below 0, any of them several times."""
         first = first_places(values)
-        self._first, self._values = first.astype(np.int32), values[first]
-        self._sizes = np.diff(first, append=len(values)).astype(np.int32)
+        self._first, self._values = first, values[first]
+        self._sizes = np.diff(first, append=len(values))
         largest = int(values[-1]) if len(values) else 0
         self._places = np.full(largest + 2, -1, dtype=np.int32)  # the last one is that of all larger values
         self._places[self._values] = np.arange(len(first), dtype=np.int32)
@@ -53,12 +53,12 @@ class Runs:
         where = self._places[np.minimum(wanted, len(self._places) - 1)]
         there = (where >= 0).nonzero()[0]
         where = where[there]
-        return there, self._first[where].astype(np.intp), self._sizes[where].astype(np.intp)
+        return there, self._first[where], self._sizes[where]
 
     def find_often(self, least: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         """The values that are there so often and more, and how often each is."""
         often = self._sizes >= least
-        return self._values[often].astype(np.intp), self._sizes[often].astype(np.intp)
+        return self._values[often].astype(np.intp), self._sizes[often]
 
 
 def spans(first: NDArray[np.intp], sizes: NDArray[np.intp]) -> NDArray[np.intp]:
