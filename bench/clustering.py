@@ -31,6 +31,7 @@ from zlib import crc32
 import numpy as np
 from _jittered import check, make_columns
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 import faced
 from faced.faces.quality import GATE
@@ -233,6 +234,7 @@ class Library:
         }
 
 
+@threadpool_limits.wrap(limits=1, user_api="blas")  # as the process that decides has it
 def measure_adding(library: Library, size: int, rounds: int) -> dict[str, Any]:
     """One size: from scratch, then additions, memory and the file."""
     scratch = library.begin(size)
