@@ -41,6 +41,7 @@ from scipy.sparse import csr_matrix
 from faced.faces.quality import GATE
 from faced.model import FaceId
 from faced.people import joining, together
+from faced.people.copies import find_shared
 from faced.people.faces import NOISE
 from faced.people.identity import assign_persons
 from faced.people.joining import Joining
@@ -150,8 +151,9 @@ def _join(library: Labelled, states: dict[object, Kept], settings: Clustering, r
         states[rules] = Kept(rules)
         states[rules].follow(faces)
     kept = states[rules]
-    cast = gather_cast(faces, kept.show(), kept.groups, rule, GATE)
-    return clusters_from(follow_company(cast, rule).joined, cast, kept.groups).labels
+    shared = find_shared(kept.groups)
+    cast = gather_cast(faces, kept.show(), kept.groups, shared, rule, GATE)
+    return clusters_from(follow_company(cast, rule).joined, cast, kept.groups, shared).labels
 
 
 def _set_shares(start: float, reach: float) -> None:

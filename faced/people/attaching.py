@@ -62,9 +62,8 @@ class Votes:
         """Some of them."""
         return replace(self, **{name: getattr(self, name)[which] for name in self.__slots__})
 
-    def renumber(self, moved: NDArray[np.int32]) -> "Votes":
-        """With the rows of now, NOISE for what is gone."""
-        table = np.append(moved, NOISE)
+    def renumber(self, table: Rows) -> "Votes":
+        """With the rows of now, NOISE for what is gone. table: see Round."""
         return replace(self, rows=table[self.rows], groups=table[self.groups], seconds=table[self.seconds])
 
 
@@ -87,7 +86,7 @@ def attach_left_over(
         before = [_NO_VOTES] * ROUNDS
         run.ask(np.arange(len(cast)))
     else:
-        before = [votes.renumber(change.moved) for votes in before]
+        before = [votes.renumber(change.table) for votes in before]
         run.ask(change.rows)
     found = list[Votes]()
     for turn, old in enumerate(before):

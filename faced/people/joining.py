@@ -105,7 +105,7 @@ def join_starts(
         shift = shift_starts(before.starts, cast, change)
         members = follow_members(before.members, cast.starts, shift.changed, change.moved)
         links, gained, lost = follow_links(before.links, before.starts, cast, change, shift, members)
-        old = [[one.renumber(change.moved) for one in step] for step in before.steps]
+        old = [[one.renumber(change.table) for one in step] for step in before.steps]
         run = _Run(cast, rule, links, members, old)
         run.begin(shift.changed)
         run.watch(gained, lost)
@@ -269,7 +269,7 @@ class _Run:
         self.is_apart[asked] = True
         pairs = Pairs(self.ones[asked], self.others[asked], self.far[asked])
         groups = distinct(np.concatenate([pairs.ones, pairs.others]))
-        rows, keys = self._shown_beside_others(groups)
+        rows, keys = self._shown_together(groups)
         shared = shared_photos(pairs, groups[keys], self.cast.photos[rows], len(self.cast))
         self.far[asked[shared]] = np.inf
 
@@ -285,7 +285,7 @@ class _Run:
         asked = is_among(targets[rivals], others)
         refused[rivals[~asked]] = is_among(movers[rivals[~asked]], old.refused)
         rivals = rivals[asked]
-        rows, keys = self._shown_beside_others(movers[rivals])
+        rows, keys = self._shown_together(movers[rivals])
         places = targets[rivals[keys]] * (len(self.cast) + 1) + self.cast.photos[rows]
         _, where, counts = np.unique(places, return_inverse=True, return_counts=True)
         clash = counts[where] > 1
@@ -401,13 +401,19 @@ class _Run:
         rows, which = self.members.of(starts)
         return rows, keys[which]
 
-    def _shown_beside_others(self, groups: Rows) -> tuple[Rows, Rows]:
-        """(m,) the faces of groups that are in a photo with other faces, ascending, and (m,) which of the groups each is in."""
+    def _shown_together(self, groups: Rows) -> tuple[Rows, Rows]:
+        """(m,) the faces of groups that are in a photo with a face of another of these, ascending, and (m,) which of the groups
+        each is in.
+        """
         rows, keys = self._faces(*self._members(groups))
-        photos, last = self.cast.photos, len(self.cast) - 1
-        beside = (rows > 0) & (photos[rows - 1] == photos[rows])
-        beside |= (rows < last) & (photos[np.minimum(rows + 1, last)] == photos[rows])
-        rows, keys = rows[beside], keys[beside]
+        photos, table = self.cast.photos[rows], self._table
+        table[photos] = keys
+        several = photos[table[photos] != keys]
+        table[photos] = NOISE
+        table[several] = 1
+        together = table[photos] != NOISE
+        table[several] = NOISE
+        rows, keys = rows[together], keys[together]
         order = np.argsort(rows)
         return rows[order], keys[order].astype(np.intp)
 

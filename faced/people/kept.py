@@ -199,14 +199,16 @@ class Kept:
         return vectors
 
     def _put_together(self, faces: Faces, rule: Joining, moved: NDArray[np.int32]) -> None:
-        cast = gather_cast(faces, self._neighbours.show(), self.groups, rule, self.rules.gate)
+        groups = self.groups
+        shared = find_shared(groups)
+        cast = gather_cast(faces, self._neighbours.show(), groups, shared, rule, self.rules.gate)
         lists = self._neighbours.other_lists()
         came = np.full(len(faces), -1, dtype=np.int32)
         alive = np.flatnonzero(moved >= 0)
         came[moved[alive]] = alive
         change = Change(moved, came, lists.rows, lists.nearest, lists.distances)
         self._company = follow_company(cast, rule, self._company, change)
-        self._clusters = clusters_from(self._company.joined, cast, self.groups)
+        self._clusters = clusters_from(self._company.joined, cast, groups, shared)
 
     def save(self) -> dict[str, NDArray[Any]]:
         """All but the embeddings, as columns."""

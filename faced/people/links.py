@@ -52,7 +52,7 @@ class Cast:
         return len(self.starts)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Change:
     """What became of the faces of the last time.
 
@@ -65,6 +65,11 @@ class Change:
     rows: NDArray[np.int32]
     nearest: NDArray[np.int32]
     distances: NDArray[np.float32]
+
+    @cached_property
+    def table(self) -> Rows:
+        """(n before + 1,) moved, and NOISE as the last one."""
+        return np.append(self.moved, np.int32(NOISE)).astype(np.intp)
 
     def renumber(self, labels: NDArray[np.int32]) -> NDArray[np.int32]:
         """(n,) the label of each face then, (n before,), which is a row of then, as a row of now; NOISE of new faces."""

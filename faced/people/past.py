@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from faced.people.faces import NOISE
 from faced.people.groups import Pairs, Rows
@@ -32,9 +31,8 @@ class Round:
     refused: Rows
     places: Rows
 
-    def renumber(self, moved: NDArray[np.int32]) -> "Round":
-        """With the rows of now; NOISE for groups whose first face is gone."""
-        table = np.append(moved, np.int32(NOISE)).astype(np.intp)
+    def renumber(self, table: Rows) -> "Round":
+        """With the rows of now; NOISE for groups whose first face is gone. table: of each row then, and NOISE as the last one."""
         pairs = Pairs(table[self.pairs.ones], table[self.pairs.others], self.pairs.distances)
         pairs = pairs.take((pairs.ones != NOISE) & (pairs.others != NOISE))
         return Round(pairs, table[self.movers], table[self.targets], table[self.refused], table[self.places])

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from faced.model import Gate
 from faced.people.attaching import Joined, Votes, attach_left_over
-from faced.people.copies import find_shared
 from faced.people.faces import NOISE, Attached, Clusters, Faces
 from faced.people.groups import Pairs
 from faced.people.joining import REACH, START, STEPS, Course, Joining, join_starts
@@ -48,13 +47,17 @@ def reach_of(eps: float, min_samples: int) -> Reach:
 
 
 def gather_cast(
-    faces: Faces, found: Neighbourhood, groups: NDArray[np.intp], rule: Joining, gate: Gate
+    faces: Faces,
+    found: Neighbourhood,
+    groups: NDArray[np.intp],
+    shared: NDArray[np.intp],
+    rule: Joining,
+    gate: Gate,
 ) -> Cast:
     """Who takes part: of each group of near-copies, (n,), the eligible face, or else the first that may join. found: the
-    neighbours of the n faces; of each group one is eligible at most.
+    neighbours of the n faces; of each group one is eligible at most. shared: rows that are not alone in their group.
     """
     takes_part = faces.can_join(gate) | found.eligible
-    shared = find_shared(groups)
     best = shared[np.lexsort((~takes_part[shared], ~found.eligible[shared], groups[shared]))]
     is_chosen = takes_part[best]
     is_chosen[1:] &= groups[best[1:]] != groups[best[:-1]]
@@ -77,12 +80,11 @@ def follow_company(
     return Company(course, votes, joined)
 
 
-def clusters_from(joined: Joined, cast: Cast, groups: NDArray[np.intp]) -> Clusters:
-    """What was found, with the near-copies of each face."""
+def clusters_from(joined: Joined, cast: Cast, groups: NDArray[np.intp], shared: NDArray[np.intp]) -> Clusters:
+    """What was found, with the near-copies of each face. groups, shared: see gather_cast."""
     cores = cast.carries & (joined.labels != NOISE)
     cores[joined.rows] = False
     labels = joined.labels.astype(np.intp)
-    shared = find_shared(groups)
     together = shared[labels[shared] != NOISE]
     labels[groups[together]] = labels[together]
     labels[shared] = labels[groups[shared]]

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from faced.faces.quality import GATE
 from faced.model import FaceId
+from faced.people.copies import find_shared
 from faced.people.faces import NOISE, Clusters, Faces, sort_faces
 from faced.people.identity import assign_persons
 from faced.people.joining import REACH, Joining
@@ -109,8 +110,8 @@ def test_in_batches_or_one_by_one_it_ends_the_same(
             here.remove(row)
             waiting.insert(random.randint(0, len(waiting)), row)
     kept.follow(faces)
-    cast = gather_cast(faces, kept.show(), kept.groups, rule, GATE)
-    clusters = clusters_from(follow_company(cast, rule).joined, cast, kept.groups)
+    cast = gather_cast(faces, kept.show(), kept.groups, find_shared(kept.groups), rule, GATE)
+    clusters = clusters_from(follow_company(cast, rule).joined, cast, kept.groups, find_shared(kept.groups))
     assert groups_of(faces, clusters) == partition(faces)
 
 
