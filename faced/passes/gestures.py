@@ -15,6 +15,7 @@ from faced.folders.edits import (
     Copied,
     FaceAccepted,
     FacePinned,
+    FaceProposed,
     FaceRejected,
     FolderEdit,
     Founded,
@@ -62,7 +63,7 @@ def record_edits(
             if isinstance(edit, Gathered | Founded | AlbumMade):
                 (made[edit.path],) = add_persons(db, 1)
                 drafts += _draft_new(db, engine, edit, made[edit.path])
-            elif isinstance(edit, FacePinned | FaceAccepted | FaceRejected | Ignored):
+            elif isinstance(edit, FacePinned | FaceAccepted | FaceRejected | FaceProposed | Ignored):
                 drafts += draft_faces(db, engine, edit)
             elif edit.person in albums:
                 said, albums[edit.person] = draft_for_album(db, albums[edit.person], edit)
@@ -105,6 +106,8 @@ def _gesture_of(edit: FolderEdit) -> Hashable:
             return "ignored"
         case FacePinned(person) | FaceAccepted(person):
             return person, "faces"
+        case FaceProposed(person):
+            return person, "proposals"
         case Rejected(person) | FaceRejected(person):
             return person, "rejections"
         case Moved(person) | Copied(person) | LinkNamed(person) | Merged(_, person):
