@@ -37,9 +37,10 @@ from faced.passes.pictured import draft_faces
 from faced.passes.word import part_again
 from faced.store.albums import Album, draft_album, load_albums
 from faced.store.edits import Draft, Edit, FaceRef, Json
-from faced.store.journal import add_edits, load_founded_and_undone, load_moved_faces, undo_last
+from faced.store.journal import add_edits, load_founded_and_undone, load_moved_faces
 from faced.store.persons import add_persons, load_images_of_persons, load_names
 from faced.store.spots import load_keys
+from faced.store.undo import undo_last
 from faced.store.word_tables import load_word
 
 __all__ = ["draft_hide", "draft_merge", "draft_name", "record_edits", "take_back_gestures"]
