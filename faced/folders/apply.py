@@ -12,11 +12,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from faced.folders.disk import join_path, parent_of
+from faced.folders.hold import has_arrived_in, is_strangers_place
 from faced.folders.names import is_junk, restored_name
 from faced.folders.picture_file import read_picture
 from faced.folders.removal import JUNK_FOLDER
-from faced.folders.tree import MOVED_ON, SCRATCH, is_place_wide, list_folder, open_folder, opened, read_text
+from faced.folders.tree import (
+    MOVED_ON,
+    SCRATCH,
+    is_place_wide,
+    list_folder,
+    open_folder,
+    opened,
+    read_text,
+    read_tree,
+)
 from faced.folders.writer import TreeWriter
+from faced.store.base import Base
 from faced.store.intents import Intent, Operation
 
 __all__ = ["Applied", "apply_operations", "is_made_so", "is_right_catch", "put_back", "scratch_name"]
@@ -44,16 +55,16 @@ NO_CONTENTS: Mapping[str, bytes] = {}
 def apply_operations(
     root: int,
     intents: Sequence[Intent],
-    inodes: Mapping[bytes, int],
+    base: Base,
     writer: TreeWriter,
     contents: Mapping[str, bytes] = NO_CONTENTS,
 ) -> Applied:
     """Make the changes that were committed to, in order.
 
-    inodes: of base's folders, by path. contents: of the face pictures, by face. Raises OSError when the place is at fault (is_place_wide); what was done
-    until then stays done, and recovering tells.
+    base: before the batch; its folders only. contents: of the face pictures, by face. Raises OSError when the place is
+    at fault (is_place_wide); what was done until then stays done, and recovering tells.
     """
-    hands = _Hands(root, inodes, writer, contents)
+    hands = _Hands(root, base, writer, contents)
     try:
         for number, operation in intents:
             try:
@@ -75,11 +86,10 @@ def apply_operations(
 class _Hands:
     """The handles that a batch works with: the people folder, the scratch folder and the folder it is in."""
 
-    def __init__(
-        self, root: int, inodes: Mapping[bytes, int], writer: TreeWriter, contents: Mapping[str, bytes]
-    ) -> None:
+    def __init__(self, root: int, base: Base, writer: TreeWriter, contents: Mapping[str, bytes]) -> None:
         self.root = root
-        self.inodes = dict(inodes)
+        self.folders = base.folders
+        self.inodes = base.inodes
         self.writer = writer
         self.contents = contents
         self.applied = Applied()
@@ -228,9 +238,17 @@ class _Hands:
         with opened(self.root, source) as here, opened(self.root, target) as there:
             os.close(open_folder(here, name, operation.ino))
             self.writer.move(here, name, there, new_name)
-            if not is_right_catch(there, new_name, operation):
+            if not is_right_catch(there, new_name, operation) or self._has_taken_along(there, operation):
                 self.applied.is_dirty = True
                 put_back(self.root, there, new_name, source, name, self.writer)
+
+    def _has_taken_along(self, there: int, operation: Operation) -> bool:
+        """Whether somebody's folder came along that a user put among the strangers, as it was the place for them."""
+        if not is_strangers_place(operation.folder):
+            return False
+        with opened(there, (operation.new or b"").rpartition(b"/")[2], operation.ino) as handle:
+            inside = [found.ino for path, found in read_tree(handle).items() if path]
+        return has_arrived_in(operation.folder, inside, self.folders)
 
 
 def is_made_so(folder: int, name: bytes, operation: Operation) -> bool:

@@ -139,7 +139,7 @@ class Batches:
     ) -> bool:
         try:
             write_marker(self.held.handle, self.held.installation, generation, self.writer)
-            applied = apply_operations(self.held.handle, intents, base.inodes, self.writer, contents)
+            applied = apply_operations(self.held.handle, intents, base, self.writer, contents)
         except OSError:
             # The place is at fault (disk full): end what is half done, as the next run would, then say so.
             with suppress(OSError, Frozen):

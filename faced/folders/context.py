@@ -23,6 +23,10 @@ def _nobody(sources: Sources) -> bool:
     return False
 
 
+def _to_nobody(face: str) -> frozenset[PersonId]:
+    return frozenset()
+
+
 def _nowhere(person: PersonId) -> frozenset[PersonId]:
     return frozenset()
 
@@ -35,7 +39,7 @@ class Known:
     merged: a person -> who stands for it. rejected: persons of whom something was rejected. excused: images with no photo
     that is there (offline, dangling, gone): a missing link to them is no rejection. rejected_lately: images by person, in
     24 hours. link_names: what links are called by the user. moved_to: to whom links of a person were moved before.
-    in_common: whether such links show one person.
+    in_common: whether such links show one person. said_no: who was said not to be on a face, by deleting its picture.
     """
 
     names: Mapping[PersonId, str] = field(default_factory=dict)
@@ -50,6 +54,7 @@ class Known:
     link_names: Mapping[tuple[PersonId, ImageId], bytes] = field(default_factory=dict)
     moved_to: Callable[[PersonId], frozenset[PersonId]] = _nowhere
     in_common: Callable[[Sources], bool] = _nobody
+    said_no: Callable[[str], frozenset[PersonId]] = _to_nobody
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,7 @@ __all__ = [
     "FaceAccepted",
     "FaceEdit",
     "FacePinned",
+    "FaceProposed",
     "FaceRejected",
     "FolderEdit",
     "Founded",
@@ -161,6 +162,15 @@ class FaceRejected:
 
 
 @dataclass(frozen=True, slots=True)
+class FaceProposed:
+    """A face picture that was deleted is back where it was proposed to a person: the no is taken back."""
+
+    person: PersonId
+    face: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Ignored:
     """A face picture was put among the strangers: nobody whom the user wants to see."""
 
@@ -195,7 +205,7 @@ class Seeded:
     why: str
 
 
-FaceEdit: TypeAlias = FacePinned | FaceAccepted | FaceRejected | Ignored | Founded
+FaceEdit: TypeAlias = FacePinned | FaceAccepted | FaceRejected | FaceProposed | Ignored | Founded
 LinkEdit: TypeAlias = Gathered | Moved | Copied | LinkNamed | Merged
 FolderEdit: TypeAlias = Shown | Named | Placed | AlbumMade | LinkEdit | FaceEdit | Rejected | Hidden | Seeded
 
@@ -214,6 +224,7 @@ ORDER = (
     FaceAccepted,
     Ignored,
     FaceRejected,
+    FaceProposed,
     Merged,
     Rejected,
     Hidden,
@@ -233,7 +244,7 @@ def _rank(edit: FolderEdit) -> tuple[int, int, int, bytes]:
             return kind, 0, 0, path
         case Ignored(face):
             return kind, 0, 0, face.encode()
-        case FaceRejected(person, face):
+        case FaceRejected(person, face) | FaceProposed(person, face):
             return kind, person, 0, face.encode()
         case (
             Moved(person, image) | Copied(person, image) | LinkNamed(person, image) | Rejected(person, image)

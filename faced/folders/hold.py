@@ -5,7 +5,7 @@ with a plain reason, and no plan touches it. What it means is for `interpret` to
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from faced.folders.disk import Disk, DiskFolder, join_path
@@ -17,6 +17,7 @@ __all__ = [
     "IGNORED",
     "OWN_FOLDERS",
     "Held",
+    "has_arrived_in",
     "hold_tree",
     "is_ignored",
     "is_strangers_place",
@@ -175,6 +176,13 @@ def is_ignored(path: bytes) -> bool:
 def is_strangers_place(path: bytes) -> bool:
     """Whether this is the folder of strangers itself: a person's was moved there before there was one."""
     return path.lower() == IGNORED.lower()
+
+
+def has_arrived_in(path: bytes, inside: Iterable[int], folders: Iterable[BaseFolder]) -> bool:
+    """Whether a person's folder was put into this one, that base has elsewhere. inside: inodes of all that is in it."""
+    within = path + b"/"
+    elsewhere = {f.ino for f in folders if f.person is not None and not (f.path + b"/").startswith(within)}
+    return not elsewhere.isdisjoint(inside)
 
 
 def is_usable_parent(folder: bytes, disk: Disk, taken: Collection[bytes]) -> bool:

@@ -6,18 +6,19 @@ does in two gives the same edits. What is deleted waits for a second look and pa
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from faced.errors import shown
 from faced.folders.disk import Disk, join_path, parent_of
-from faced.folders.edits import FaceAccepted, FaceEdit, FacePinned, Founded, Ignored
+from faced.folders.edits import FaceAccepted, FaceEdit, FacePinned, FaceProposed, Founded, Ignored
 from faced.folders.hold import OWN_FOLDERS
 from faced.folders.missing import AskDraft, Situation
 from faced.folders.missing_pictures import MissingPicture, decide_missing_pictures
 from faced.folders.names import is_form_of, name_of_folder
 from faced.folders.pictures import Pictures
-from faced.folders.plan_pictures import SUGGESTIONS, UNSORTED
+from faced.folders.plan_pictures import SUGGESTIONS, UNSORTED, find_folder_names
 from faced.model import FolderId, PersonId
 from faced.store.asks import Undecided
 from faced.store.base import Base, BaseFolder, BasePicture
@@ -46,13 +47,20 @@ class PicturesRead:
     left_alone: dict[bytes, str] = field(default_factory=dict)
 
 
+class PictureSituation(Situation, Protocol):
+    """What of the context counts here (see interpret.Context)."""
+
+    @property
+    def said_no(self) -> Callable[[str], frozenset[PersonId]]: ...
+
+
 def interpret_pictures(
     base: Base,
     disk: Disk,
     pictures: Pictures,
     understood: Mapping[bytes, str],
     owners: Mapping[bytes, PersonId | None],
-    situation: Situation,
+    situation: PictureSituation,
     plain: Collection[bytes] = (),
 ) -> PicturesRead:
     """Say what the user did with face pictures.
@@ -69,6 +77,8 @@ def interpret_pictures(
     | proposed to a person               | nowhere, and neither is its folder           | not now                   |
     | nobody's                           | nowhere                                      | not now                   |
     | nobody's, and was thrown away      | in `_Unsorted` again                         | back                      |
+    | proposed to a person, and thrown   | where it is proposed to her, or would be     | FaceProposed, if it was   |
+    | away alone or with its folder      |                                              | a no; back                |
     | anywhere                           | elsewhere, or in two of these places         | left alone, reported      |
     """
     return _Reader(base, disk, pictures, understood, owners, situation, plain).read()
@@ -84,7 +94,7 @@ class _Reader:
         pictures: Pictures,
         understood: Mapping[bytes, str],
         owners: Mapping[bytes, PersonId | None],
-        situation: Situation,
+        situation: PictureSituation,
         plain: Collection[bytes],
     ) -> None:
         self.base = base
@@ -103,6 +113,7 @@ class _Reader:
     def read(self) -> PicturesRead:
         self._take_over()
         self._find_folders()
+        self._find_back()
         strange = self._find_strangers()
         self._keep_understood(strange)
         self._understand(strange)
@@ -118,6 +129,8 @@ class _Reader:
             found = self.disk.get(path)
             if path not in known and found is not None and found.problem is None:
                 self.result.change.taken_over.append((path, None, found.ino))
+                if path == UNSORTED:
+                    self.result.change.back.append(NOBODY)
 
     def _find_folders(self) -> None:
         """Where each folder of base is now: by its inode, elsewhere only with a picture of it inside."""
@@ -133,6 +146,32 @@ class _Reader:
                 self._see_moved(folder, path)
             else:
                 self._see_vanished(folder)
+
+    def _find_back(self) -> None:
+        """Whose each folder of proposals is that is there; one that base has let go may be out of the trash again."""
+        proposals = [f for f in self.base.picture_folders if parent_of(f.path) == SUGGESTIONS]
+        self.proposed_in = {f.path: f.person for f in proposals if self.at.get(f.id) == f.path}
+        names = find_folder_names(self.base)
+        free = names.keys() - {folder.person for folder in proposals}
+        around = self.disk.get(SUGGESTIONS)
+        for name in () if around is None else sorted(around.folders):
+            path = join_path(SUGGESTIONS, name)
+            found = self.disk.get(path)
+            if found is None or path in {*self.at.values(), *self.owners}:
+                continue
+            theirs = [person for person in free if is_form_of(name, names[person], is_file=False)]
+            if len(theirs) != 1 or theirs[0] in self.proposed_in.values():
+                continue
+            if any(self._is_back(join_path(path, other), theirs[0]) for other in found.others):
+                self.proposed_in[path] = theirs[0]
+                self.result.change.taken_over.append((path, theirs[0], found.ino))
+                self.result.change.back.append(theirs[0])
+
+    def _is_back(self, path: bytes, person: PersonId) -> bool:
+        """Whether a picture is there, as faced made it, that base has let go. With a no it may be among the unsorted."""
+        face = self._face_at(path)
+        is_out = face is not None and (face not in self.faces or person in self.situation.said_no(face))
+        return is_out and self.pictures.is_made(path)
 
     def _holds_some(self, folder: BaseFolder, path: bytes) -> bool:
         faces = {picture.face for picture in self.inside[folder.id]}
@@ -260,7 +299,7 @@ class _Reader:
             reason = "it waits until it is known what became of the folder around it"
         elif top == IGNORED:
             return "ignored", face
-        elif folder == UNSORTED and self.pictures.is_made(path) and face not in self.faces:
+        elif self._may_be_back(path, face, folder):
             found = self.pictures.at[path]
             name = path.rpartition(b"/")[2]
             self.result.change.found.append((folder, name, face, found.checksum, found.ino, found.mtime_ns))
@@ -275,6 +314,17 @@ class _Reader:
             return self._in_new_folder(path, folder)
         self.result.left_alone[path] = reason
         return None
+
+    def _may_be_back(self, path: bytes, face: str, folder: bytes) -> bool:
+        """Whether it may be shown here again; where it was said to be somebody else that is taken back."""
+        person = NOBODY if folder == UNSORTED else self.proposed_in.get(folder)
+        if person is None or not self._is_back(path, person):
+            return False
+        if person in self.situation.said_no(face):
+            why = f"a face picture was put back into {shown(folder)}"
+            self.result.edits.append(FaceProposed(person, face, why))
+            return True
+        return person == NOBODY or person in self.result.change.back
 
     def _in_person_folder(
         self, path: bytes, face: str, folder: bytes, owner: PersonId

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from faced.folders.disk import Disk, join_path, parent_of
-from faced.folders.hold import IGNORED, is_ignored, is_strangers_place, is_usable_parent
+from faced.folders.hold import IGNORED, has_arrived_in, is_ignored, is_strangers_place, is_usable_parent
 from faced.folders.names import (
     TakenNames,
     fold_name,
@@ -72,6 +72,8 @@ class FolderPlan:
             target = self._wanted_parent(person, parent)
             wanted = self._wanted_name(person)
             if is_strangers_place(folder.path):
+                if self._is_somebody_put_in(folder.path):
+                    continue  # among strangers, not into her folder: that is for the next look to say
                 target = b""  # out of the way first, so that the folder of strangers can be made
             if not _is_named(name, wanted, person.name):
                 pending[folder.path] = (folder, target, wanted)
@@ -134,11 +136,17 @@ class FolderPlan:
             return parent if is_ignored(join_path(parent, b"x")) else self._ignored_folder(parent)
         return parent if person.place is None else self._usable_parent(person.place, parent)
 
+    def _is_somebody_put_in(self, path: bytes) -> bool:
+        inside = (found.ino for below, found in self.disk.items() if below.startswith(path + b"/"))
+        return has_arrived_in(path, inside, self.folders)
+
     def _ignored_folder(self, otherwise: bytes) -> bytes:
-        """As it is called here; where something else has that name, strangers stay where they are."""
+        """As it is called here; where something else, or a person's folder, has that name, strangers stay where they
+        are.
+        """
         around = self.disk[b""]
-        there = sorted(name for name in around.folders if name.lower() == IGNORED.lower())
-        is_taken = IGNORED in {*around.links, *around.others}
+        there = sorted(n for n in around.folders if n.lower() == IGNORED.lower() and n not in self.owned)
+        is_taken = IGNORED in {*around.links, *around.others, *self.owned}
         return there[0] if there else otherwise if is_taken else IGNORED
 
     def _usable_parent(self, place: bytes, otherwise: bytes) -> bytes:

@@ -18,7 +18,7 @@ from faced.store.base import Base, BaseFolder, BasePicture
 from faced.store.intents import Operation
 from faced.store.pictures import NOBODY
 
-__all__ = ["SUGGESTIONS", "UNSORTED", "ShownFaces", "WantedPicture", "plan_pictures"]
+__all__ = ["SUGGESTIONS", "UNSORTED", "ShownFaces", "WantedPicture", "find_folder_names", "plan_pictures"]
 
 SUGGESTIONS, UNSORTED = b"_Suggestions", b"_Unsorted"
 
@@ -51,6 +51,15 @@ class ShownFaces:
 
     by_person: Mapping[PersonId, Sequence[WantedPicture]] = field(default_factory=dict)
     names: Mapping[PersonId, str] = field(default_factory=dict)
+
+
+def find_folder_names(base: Base) -> dict[PersonId, bytes]:
+    """What the persons' own folders are called."""
+    names: dict[PersonId, bytes] = {}
+    for folder in sorted(base.folders, key=lambda f: (len(f.path), f.path)):
+        if folder.person is not None:
+            names.setdefault(folder.person, folder.path.rpartition(b"/")[2])
+    return names
 
 
 def plan_pictures(
@@ -170,7 +179,7 @@ class _Planner:
 
     def _rename_folders(self, removed: Collection[bytes]) -> tuple[list[Operation], dict[PersonId, bytes]]:
         """A folder of suggestions is called as the person's own folder is. Also where each person's is to be."""
-        names = self._person_folder_names()
+        names = find_folder_names(self.base)
         here = self.disk.get(SUGGESTIONS)
         taken = TakenNames(() if here is None else {*here.links, *here.folders, *here.others}, self.name_max)
         paths: dict[PersonId, bytes] = {}
@@ -194,13 +203,6 @@ class _Planner:
                 wanted = names.get(person) or folder_name(self.names.get(person, "")).encode("utf-8")
                 paths[person] = join_path(SUGGESTIONS, taken.claim(wanted, is_file=False))
         return moves, paths
-
-    def _person_folder_names(self) -> dict[PersonId, bytes]:
-        names: dict[PersonId, bytes] = {}
-        for folder in sorted(self.base.folders, key=lambda f: (len(f.path), f.path)):
-            if folder.person is not None:
-                names.setdefault(folder.person, folder.path.rpartition(b"/")[2])
-        return names
 
     def _make_folders(self, paths: dict[PersonId, bytes]) -> list[Operation]:
         """Those that are missing. One in whose place something else stands is not made, nor what belongs into it."""

@@ -118,9 +118,10 @@ def sync_tree(
         changed = None if key is None else find_changed(store.db, key, wanted)
         sync = _Sync(store, held, report, batches, layout, changed, clock)
         calm, left_alone = sync.run(persons, photos, seen if held.dates_folders else None)
+        understood = load_understood_pictures(store.db).keys()
         if faces is not None:
             may_rest &= sync.show_faces(faces) and not report.pictures_left
-        sync.say(left_alone, reasons)
+        sync.say(left_alone, reasons, understood)
         if calm is not None and key is not None:
             note_calm(store, *calm, key, wanted, may_rest=may_rest)
     except Frozen as frozen:
@@ -251,10 +252,15 @@ class _Sync:
         part = find_part_of_plan(base, disk, stored.stamps, stored, self.changed)
         return part.base, part.disk, part.persons
 
-    def say(self, left_alone: Mapping[bytes, str], reasons: Mapping[bytes, str]) -> None:
-        """Keep what was left alone for `faced status`, with better reasons where there are some."""
+    def say(
+        self, left_alone: Mapping[bytes, str], reasons: Mapping[bytes, str], understood: Collection[bytes]
+    ) -> None:
+        """Keep what was left alone for `faced status`, with better reasons where there are some.
+
+        understood: paths of face pictures that were, when left_alone was found; they may be gone by now.
+        """
         passed_over = {row.path for row in load_undecided(self.store.db)}
-        passed_over |= load_understood_pictures(self.store.db).keys() - reasons.keys()
+        passed_over |= set(understood) - reasons.keys()
         known = {path: reasons.get(path, reason) for path, reason in left_alone.items()}
         self._say(
             {**self.batches.failed, **{p: reason for p, reason in known.items() if p not in passed_over}}

@@ -15,6 +15,7 @@ from faced.folders.edits import (
     Copied,
     FaceAccepted,
     FacePinned,
+    FaceProposed,
     FaceRejected,
     FolderEdit,
     Founded,
@@ -36,9 +37,10 @@ from faced.passes.pictured import draft_faces
 from faced.passes.word import part_again
 from faced.store.albums import Album, draft_album, load_albums
 from faced.store.edits import Draft, Edit, FaceRef, Json
-from faced.store.journal import add_edits, load_founded_and_undone, load_moved_faces, undo_last
+from faced.store.journal import add_edits, load_founded_and_undone, load_moved_faces
 from faced.store.persons import add_persons, load_images_of_persons, load_names
 from faced.store.spots import load_keys
+from faced.store.undo import undo_last
 from faced.store.word_tables import load_word
 
 __all__ = ["draft_hide", "draft_merge", "draft_name", "record_edits", "take_back_gestures"]
@@ -62,7 +64,7 @@ def record_edits(
             if isinstance(edit, Gathered | Founded | AlbumMade):
                 (made[edit.path],) = add_persons(db, 1)
                 drafts += _draft_new(db, engine, edit, made[edit.path])
-            elif isinstance(edit, FacePinned | FaceAccepted | FaceRejected | Ignored):
+            elif isinstance(edit, FacePinned | FaceAccepted | FaceRejected | FaceProposed | Ignored):
                 drafts += draft_faces(db, engine, edit)
             elif edit.person in albums:
                 said, albums[edit.person] = draft_for_album(db, albums[edit.person], edit)
@@ -105,6 +107,8 @@ def _gesture_of(edit: FolderEdit) -> Hashable:
             return "ignored"
         case FacePinned(person) | FaceAccepted(person):
             return person, "faces"
+        case FaceProposed(person):
+            return person, "proposals"
         case Rejected(person) | FaceRejected(person):
             return person, "rejections"
         case Moved(person) | Copied(person) | LinkNamed(person) | Merged(_, person):

@@ -27,10 +27,11 @@ from faced.passes.word import part_again
 from faced.store.asks import add_request, answer_ask, load_asks
 from faced.store.database import Store, open_reader
 from faced.store.edits import Draft, Edit
-from faced.store.journal import LogEntry, add_edits, find_edit, undo_gesture
+from faced.store.journal import LogEntry, add_edits, find_edit
 from faced.store.locks import PASS, hold_lock, read_holder
 from faced.store.persons import load_names
 from faced.store.tree import load_tree
+from faced.store.undo import undo_gesture
 from faced.store.word_tables import load_word
 
 __all__ = [

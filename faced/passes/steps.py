@@ -28,6 +28,7 @@ from faced.passes.decide import Decide, Question, decide_here
 from faced.passes.gestures import record_edits
 from faced.passes.losses import find_ask, follow_losses
 from faced.passes.meant import have_one_in_common
+from faced.passes.pictured import find_noes
 from faced.passes.pictures import PictureWork, open_faces
 from faced.passes.places import Places, Run
 from faced.passes.portraits import Looking, follow_portraits
@@ -217,6 +218,7 @@ def look_at_tree(
         link_names=load_said_of_pictures(store.db, word).link_names,
         moved_to=lambda person: load_moved_to(store.db, person),
         in_common=lambda sources: have_one_in_common(store.db, engine, sources),
+        said_no=lambda face: frozenset(find_noes(store.db, face)),
     )
     report = read_user_edits(
         store,

@@ -13,7 +13,7 @@ from faced.people.said import Said, resolve_said
 from faced.pictures.orientation import upright_box
 from faced.store.database import Store
 from faced.store.edits import Edit, Spot
-from faced.store.journal import load_gesture, load_undone_merges
+from faced.store.journal import load_gesture
 from faced.store.persons import Owner, load_owners, save_owners
 from faced.store.portraits import load_known_seeds
 from faced.store.spots import (
@@ -24,6 +24,7 @@ from faced.store.spots import (
     load_image_ids,
     load_owned_images,
 )
+from faced.store.undo import load_undone_merges
 from faced.store.word import Word
 from faced.store.word_tables import load_statements
 

@@ -1,4 +1,4 @@
-"""The journal in the database: what the user says is added here, looked up here, and taken back here.
+"""The journal in the database: what the user says is added here, and looked up here; `undo` takes it back.
 
 One call of `add_edits` is one gesture: its edits are undone together. Edits and what they mean for names, pins,
 rejections and anchors are written in one transaction, the caller's. The journal's copy beside the database is
@@ -35,6 +35,7 @@ from faced.store.word import Statements, apply_edit, fold_statements
 from faced.store.word_tables import load_some_statements, load_statements, save_difference
 
 __all__ = [
+    "NOT_BOOKS",
     "LogEntry",
     "add_edits",
     "check_word",
@@ -54,11 +55,11 @@ __all__ = [
     "load_moved_to",
     "load_recent",
     "load_seeds_of",
-    "load_undone_merges",
+    "load_undone",
+    "parse_line",
+    "read_sound",
     "rebuild_word",
     "strike_lines",
-    "undo_gesture",
-    "undo_last",
 ]
 
 NOT_BOOKS = f"kind NOT IN ({', '.join(repr(kind) for kind in sorted(BOOKS))})"
@@ -211,12 +212,12 @@ def is_journal_empty(db: Database) -> bool:
 
 def load_edits(db: Database) -> list[Edit]:
     """The whole journal, in order. Raises Damaged when a stored edit is not what was written."""
-    return [_parse(key, line) for key, line in load_lines(db)]
+    return [parse_line(key, line) for key, line in load_lines(db)]
 
 
 def load_last_id(db: Database) -> str | None:
     """The id of the last edit."""
-    last = _sound(db.execute("SELECT id, line, crc FROM edits ORDER BY id DESC LIMIT 1"))
+    last = read_sound(db.execute("SELECT id, line, crc FROM edits ORDER BY id DESC LIMIT 1"))
     return last[0][0] if last else None
 
 
@@ -228,17 +229,17 @@ def last_edit(db: Database) -> int:
 
 def load_lines(db: Database, after: str = "") -> list[tuple[str, str]]:
     """(id, line) of the edits after this one, in order. Raises Damaged for a damaged one."""
-    return _sound(db.execute("SELECT id, line, crc FROM edits WHERE id > ? ORDER BY id", [after]))
+    return read_sound(db.execute("SELECT id, line, crc FROM edits WHERE id > ? ORDER BY id", [after]))
 
 
 def load_log(db: Database, limit: int | None = None) -> list[LogEntry]:
     """What the user said, the last first, undos too."""
-    undone = _load_undone(db)
+    undone = load_undone(db)
     rows = db.execute(
         f"SELECT id, line, crc FROM edits WHERE {NOT_BOOKS} ORDER BY id DESC LIMIT ?",
         [-1 if limit is None else limit],
     )
-    return [LogEntry(_parse(key, line), key in undone) for key, line in _sound(rows)]
+    return [LogEntry(parse_line(key, line), key in undone) for key, line in read_sound(rows)]
 
 
 def load_recent(db: Database, kind: str, since: datetime) -> list[Edit]:
@@ -254,7 +255,7 @@ def load_counting(db: Database, kinds: Sequence[str]) -> list[Edit]:
 def load_seeds_of(db: Database, image: ImageKey) -> list[Edit]:
     """The edits that named somebody by a face on this portrait, undone or not, in order."""
     rows = db.execute("SELECT id, line, crc FROM edits WHERE kind = 'seed' ORDER BY id")
-    edits = [_parse(key, line) for key, line in _sound(rows)]
+    edits = [parse_line(key, line) for key, line in read_sound(rows)]
     return [edit for edit in edits if any(face.image == image for face in edit.faces)]
 
 
@@ -293,17 +294,19 @@ def _load_moves(db: Database, person: PersonId) -> list[Edit]:
 
 def _load_counting(db: Database, which: str, values: Sequence[object]) -> list[Edit]:
     """which: a condition on `edits`, for which the undos are looked up only if there is such an edit."""
-    found = _sound(db.execute(f"SELECT id, line, crc FROM edits WHERE {which} ORDER BY id", list(values)))
-    undone = _load_undone(db) if found else frozenset[str]()
-    return [_parse(key, line) for key, line in found if key not in undone]
+    found = read_sound(db.execute(f"SELECT id, line, crc FROM edits WHERE {which} ORDER BY id", list(values)))
+    undone = load_undone(db) if found else frozenset[str]()
+    return [parse_line(key, line) for key, line in found if key not in undone]
 
 
-def _load_undone(db: Database) -> frozenset[str]:
+def load_undone(db: Database) -> frozenset[str]:
+    """Ids of the edits that do not count any more."""
     rows = db.execute("SELECT id, line, crc FROM edits WHERE kind = 'undo' ORDER BY id")
-    return find_undone(_parse(key, line) for key, line in _sound(rows))
+    return find_undone(parse_line(key, line) for key, line in read_sound(rows))
 
 
-def _sound(rows: Iterable[tuple[str, str, int]]) -> list[tuple[str, str]]:
+def read_sound(rows: Iterable[tuple[str, str, int]]) -> list[tuple[str, str]]:
+    """(id, line) of rows of (id, line, crc) that are what was written. Raises Damaged for one that is not."""
     lines = []
     try:
         for key, line, crc in rows:
@@ -316,37 +319,12 @@ def _sound(rows: Iterable[tuple[str, str, int]]) -> list[tuple[str, str]]:
     return lines
 
 
-def _parse(key: str, line: str) -> Edit:
+def parse_line(key: str, line: str) -> Edit:
+    """The edit that a stored line is. Raises Damaged when it is none."""
     try:
         return from_line(line)
     except BrokenLine as error:
         raise Damaged(f"the database is damaged: edit {key} cannot be read ({error})") from error
-
-
-# ---- taking back ----
-
-
-def undo_last(db: Database, count: int = 1, *, origin: str = "command", time: datetime) -> list[Edit]:
-    """Take back the last `count` gestures that still count. Returns the undos, of the latest first.
-
-    Within a transaction of the caller. An undo is none of the gestures: it is taken back by `undo_gesture`; what was
-    forgotten by nothing.
-    """
-    undone = _load_undone(db)
-    targets: list[Edit] = []
-    gestures: set[str] = set()
-    rows = db.execute(
-        f"SELECT id, line, crc FROM edits WHERE {NOT_BOOKS} AND kind NOT IN ('undo', 'forget') ORDER BY id DESC"
-    )
-    for key, line in _sound(rows):
-        if key in undone:
-            continue
-        edit = _parse(key, line)
-        if edit.gesture not in gestures and len(gestures) == count:
-            break
-        gestures.add(edit.gesture)
-        targets.append(edit)
-    return _undo(db, targets, origin, time)
 
 
 def find_edit(db: Database, words: str) -> list[str]:
@@ -364,40 +342,7 @@ def load_gesture(db: Database, edit: str) -> list[Edit]:
     rows = db.execute(
         "SELECT id, line, crc FROM edits WHERE id LIKE ? ORDER BY id", ["%-" + edit.partition("-")[2]]
     )
-    return [_parse(key, line) for key, line in _sound(rows)]
-
-
-def load_undone_merges(db: Database, undos: Iterable[Edit]) -> list[Edit]:
-    """The merges that do not count, of those that these undos are about, however many undos are in between."""
-    undone = _load_undone(db)
-    merges: dict[str, Edit] = {}
-    for edit in undos:
-        while edit.undoes is not None and edit.undoes < edit.id:
-            found = _sound(db.execute("SELECT id, line, crc FROM edits WHERE id = ?", [edit.undoes]))
-            if not found:
-                break
-            edit = _parse(*found[0])
-        if edit.kind == "merge" and edit.id in undone:
-            merges[edit.id] = edit
-    return list(merges.values())
-
-
-def undo_gesture(db: Database, edit: str, *, origin: str = "command", time: datetime) -> list[Edit]:
-    """Take back the gesture that an edit belongs to, which may be an undo. Empty when it no longer counts.
-
-    Within a transaction of the caller. edit: its id.
-    """
-    undone = _load_undone(db)
-    rows = db.execute(
-        f"SELECT id, line, crc FROM edits WHERE {NOT_BOOKS} AND id LIKE ? ORDER BY id DESC",
-        ["%-" + edit.partition("-")[2]],
-    )
-    return _undo(db, [_parse(key, line) for key, line in _sound(rows) if key not in undone], origin, time)
-
-
-def _undo(db: Database, targets: Sequence[Edit], origin: str, time: datetime) -> list[Edit]:
-    drafts = [Draft("undo", person=edit.person, undoes=edit.id) for edit in targets]
-    return add_edits(db, drafts, origin=origin, time=time)
+    return [parse_line(key, line) for key, line in read_sound(rows)]
 
 
 # ---- the tables ----

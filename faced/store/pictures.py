@@ -152,7 +152,8 @@ class PictureChange:
     renamed: (folder, old name, new name). gone: (folder, name). taken_over: (path, person, inode) of folders that
     are faced's from now on. found: (folder, name, face, checksum, inode, mtime) of pictures that came back.
     understood: path to face, of those that a user has put somewhere; forgotten: paths of those that are gone again.
-    put_off: persons (or NOBODY) whose folder was thrown away. put_off_faces: of nobody, whose picture was.
+    put_off: persons (or NOBODY) whose folder was thrown away; back: whose folder is there again. put_off_faces: of
+    nobody, whose picture was.
     """
 
     renamed: list[tuple[FolderId, bytes, bytes]] = field(default_factory=list)
@@ -162,13 +163,14 @@ class PictureChange:
     understood: dict[bytes, str] = field(default_factory=dict)
     forgotten: list[bytes] = field(default_factory=list)
     put_off: list[PersonId] = field(default_factory=list)
+    back: list[PersonId] = field(default_factory=list)
     put_off_faces: list[str] = field(default_factory=list)
 
     def __bool__(self) -> bool:
         return any(
             (
                 *(self.renamed, self.gone, self.taken_over, self.found),
-                *(self.understood, self.forgotten, self.put_off, self.put_off_faces),
+                *(self.understood, self.forgotten, self.put_off, self.back, self.put_off_faces),
             )
         )
 
@@ -201,6 +203,7 @@ def follow_pictures(db: Database, change: PictureChange) -> None:
     db.conn.executemany(
         "DELETE FROM understood_pictures WHERE path = ?", [(path,) for path in change.forgotten]
     )
+    db.conn.executemany("DELETE FROM put_off WHERE person = ?", [(person,) for person in change.back])
     db.conn.executemany(
         "INSERT OR REPLACE INTO put_off (person, proposed) VALUES (?, NULL)", [(p,) for p in change.put_off]
     )

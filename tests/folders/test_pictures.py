@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from faced.folders.disk import parent_of
-from faced.folders.edits import FaceAccepted, FacePinned, FaceRejected, Founded, Ignored
+from faced.folders.edits import FaceAccepted, FacePinned, FaceProposed, FaceRejected, Founded, Ignored
 from faced.model import Box, ImageKey
 from faced.store.edits import Spot
 from faced.store.pictures import NOBODY, face_of_comment, face_text, parse_face
@@ -189,6 +189,74 @@ def test_all_of_it_deleted_is_not_now():
     tree.proposed[NOBODY].append(8)
     tree.plan()
     assert paths(tree) == ["_Unsorted/5.jpg", "_Unsorted/6.jpg", "_Unsorted/8.jpg"]
+
+
+def test_a_no_out_of_the_trash_is_taken_back():
+    """Where it was: it is proposed again, whether other proposals are left there or the folder was gone, too."""
+    for faces in ([1], [1, 2, 3]):
+        tree = make()
+        trash = {path: tree.files[path] for face in faces for path in tree.find(face)}
+        for face in faces:
+            tree.delete(face)
+        tree.look()
+        assert [type(edit) for edit in tree.look(11)] == [FaceRejected] * len(faces)
+        tree.plan()
+        tree.inodes.setdefault(SUGGESTED, tree.number())
+        tree.files.update(trash)
+        why = "a face picture was put back into _Suggestions/Anna"
+        assert tree.look() == tuple(FaceProposed(ANNA, str(face), why) for face in faces)
+        assert (tree.rejected, tree.proposals(ANNA)) == (set(), {"1", "2", "3"})
+        quiet(tree)
+
+
+def test_a_no_that_is_nobodys_since_is_taken_back():
+    """A face that is not Anna may lie among the unsorted; put where it was proposed it is proposed again."""
+    tree = make()
+    (path,) = tree.find(1)
+    picture = tree.files[path]
+    tree.delete(1)
+    tree.look()
+    tree.look(11)
+    tree.proposed[ANNA].remove(1)
+    tree.proposed[NOBODY].append(1)
+    tree.plan()
+    tree.files[path] = picture
+    assert [type(edit) for edit in tree.look()] == [FaceProposed]
+    tree.proposed[NOBODY].remove(1)
+    tree.proposed[ANNA].append(1)
+    tree.plan()
+    assert tree.find(1) == [path]
+    quiet(tree)
+
+
+def test_a_picture_of_another_put_among_proposals_means_nothing():
+    """It was no proposal to her; and so says the look."""
+    tree = make()
+    (path,) = tree.find(4)
+    picture = tree.files[path]
+    tree.delete(4)
+    tree.look()
+    tree.look(11)
+    tree.files[SUGGESTED + b"/mine.jpg"] = picture
+    read = tree.read()
+    assert (read.edits, list(read.left_alone)) == ([], [SUGGESTED + b"/mine.jpg"])
+
+
+def test_folders_out_of_the_trash_are_wanted_again():
+    """Of proposals, and of what is nobody's: not now is over."""
+    for folder in (SUGGESTED, b"_Suggestions", b"_Unsorted"):
+        tree = make()
+        before = dict(tree.files)
+        inodes = dict(tree.inodes)
+        tree.delete_folder(folder)
+        tree.look(11)
+        tree.plan()
+        assert tree.files != before
+        tree.files, tree.inodes = dict(before), {**inodes, **tree.inodes}
+        assert tree.look() == ()
+        tree.plan()
+        assert (tree.files, tree.put_off) == (before, {})
+        quiet(tree)
 
 
 def test_of_nobody_moved_to_a_person():

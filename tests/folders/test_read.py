@@ -8,8 +8,10 @@ import pytest
 from faced.errors import FacedError
 from faced.folders.missing import AS_BEFORE
 from faced.folders.sync import sync_tree
+from faced.model import PersonId
 from faced.store.asks import answer_ask, load_asks, load_undecided
 from faced.store.base import load_base, load_person_folders
+from faced.store.edits import Draft
 from faced.store.follow import is_adopting, load_away
 from tests.support.treewords import open_words
 from tests.support.writers import BlowUp, Interrupted
@@ -181,6 +183,47 @@ def test_an_edit_between_the_look_and_the_plan_waits_for_the_next_pass(world):
     world.run()
     assert world.word().person(1).name == "Anna"
     assert world.left_alone() == {}
+
+
+@pytest.mark.parametrize("call", [None, "move", "mkdir"])
+def test_somebody_put_among_the_strangers_does_not_travel_along(world, call):
+    """`mv "Person 1" _Ignored`, and while that becomes the folder of strangers, or right before, the same with Person 2."""
+
+    def ignore(name):
+        target = world.people / "_Ignored"
+        (world.people / name).rename(target / name if target.exists() else target)
+
+    ignore("Person 1")
+    world.read()
+    if call is None:
+        ignore("Person 2")
+        world.follow()
+    else:
+        world.follow(writer=Interrupted(call, lambda: ignore("Person 2")))
+    world.run()
+    world.run()
+    assert world.edits() == [("hide", 1, None), ("hide", 2, None)]
+    assert {path.rpartition("/")[0] for path in world.links()} == {
+        "_Ignored/Person 1",
+        "_Ignored/Person 2",
+        "Person 3",
+    }
+    assert world.left_alone() == {}
+
+
+def test_somebody_hidden_by_a_command_waits_for_the_folder_of_strangers(world):
+    """It is the folder of Person 1 when the plan is made."""
+    (world.people / "Person 1").rename(world.people / "_Ignored")
+    world.read()
+    world.say([Draft("hide", PersonId(2))])
+    world.follow()
+    world.run()
+    assert world.edits() == [("hide", 1, None), ("hide", 2, None)]
+    assert load_person_folders(world.store.db) == {
+        1: b"_Ignored/Person 1",
+        2: b"_Ignored/Person 2",
+        3: b"Person 3",
+    }
 
 
 def test_what_is_not_understood_is_said_with_its_reason(world):

@@ -13,8 +13,9 @@ from faced.model import ImageKey, PersonId
 from faced.store.database import open_store
 from faced.store.edit_lines import from_line, read_lines, to_line
 from faced.store.edits import Draft, Edit, FaceRef
-from faced.store.journal import add_edits, check_word, load_edits, rebuild_word, undo_gesture, undo_last
+from faced.store.journal import add_edits, check_word, load_edits, rebuild_word
 from faced.store.persons import add_persons
+from faced.store.undo import undo_gesture, undo_last
 from faced.store.word import PersonWord, Statements, Word, apply_edit, find_highest_person, fold
 from faced.store.word_tables import load_word
 from tests.support.words import NOON, boxes, edit, edit_id, face, journals, names, statements

@@ -13,10 +13,11 @@ from faced.store.edit_lines import to_line
 from faced.store.edits import FaceRef, Spot, explain_skipping, find_undone
 from faced.store.forgetting import draft_person, draft_pictures, find_forgotten, is_same_place, strike_out
 from faced.store.forgotten import delete_faces_at
-from faced.store.journal import check_word, load_edits, strike_lines, undo_last
+from faced.store.journal import check_word, load_edits, strike_lines
 from faced.store.journal_file import JOURNAL, append_journal, request_rewriting, restore_journal
 from faced.store.pictures import face_text
 from faced.store.settings import load_setting
+from faced.store.undo import undo_last
 from faced.store.word import fold
 from faced.store.word_tables import load_word
 from tests.support.said import say, say_much

@@ -18,20 +18,12 @@ from faced.model import EngineId, PersonId
 from faced.store import journal_file
 from faced.store.database import DATABASE, open_reader, open_store
 from faced.store.edit_lines import from_line, read_lines
-from faced.store.journal import (
-    check_word,
-    last_edit,
-    load_edits,
-    load_lines,
-    load_log,
-    rebuild_word,
-    undo_gesture,
-    undo_last,
-)
+from faced.store.journal import check_word, last_edit, load_edits, load_lines, load_log, rebuild_word
 from faced.store.journal_file import JOURNAL, TORN, JournalReport, append_journal, restore_journal
 from faced.store.migrations import load_migrations
 from faced.store.persons import add_persons, load_names, load_person_rows
 from faced.store.settings import load_setting, read_installation
+from faced.store.undo import undo_gesture, undo_last
 from faced.store.word import PersonWord, Word, fold
 from faced.store.word_tables import load_word
 from tests.support.said import add_people, damage, lose_database, say, say_much

@@ -60,7 +60,7 @@ def unsure(known: App, demo: DemoLibrary) -> tuple[App, str, str]:
 
 
 def test_perhaps_anna(unsure: tuple[App, str, str]) -> None:
-    """A small picture of the face; nothing is written when nothing changed; a yes brings the link."""
+    """A small picture of the face. A no that is put back is taken back, a yes brings the link; then all is quiet."""
     app, perhaps, alone = unsure
     found = pictures(app)
     assert sorted(found.values()) == sorted([perhaps, alone])
@@ -73,12 +73,19 @@ def test_perhaps_anna(unsure: tuple[App, str, str]) -> None:
     assert other == f"_Unsorted/{Path(alone).stem}.jpg"
     with Image.open(app.people / proposed) as picture:
         assert max(picture.size) <= 256
-    before = look_at(app.people)
-    assert app.sync().stdout == ""
-    assert look_at(app.people) == before
-    assert app.json("status")["left_alone"] == []
+    inode = (app.people / proposed).rename(app.home / name).stat().st_ino
+    app.sync()
+    assert sorted(pictures(app)) == [
+        f"_Unsorted/{Path(photo).stem}.jpg" for photo in sorted([perhaps, alone])
+    ]
+    (app.people / folder).mkdir(parents=True)
+    (app.home / name).rename(app.people / proposed)
+    assert app.sync().stdout == f"understood: a face picture was put back into {folder}\n"
+    assert set(pictures(app)) == {proposed, other}
+    assert (app.people / proposed).stat().st_ino == inode
     (app.people / proposed).rename(app.people / "Anna" / name)
     app.sync()
+    assert app.json("status")["left_alone"] == []
     assert perhaps in app.folders()["Anna"]
     assert set(pictures(app)) == {other}
     assert not (app.people / "_Suggestions").exists()

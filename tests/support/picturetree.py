@@ -10,6 +10,7 @@ from faced.folders.edits import (
     FaceAccepted,
     FaceEdit,
     FacePinned,
+    FaceProposed,
     FaceRejected,
     Founded,
     Ignored,
@@ -172,7 +173,11 @@ class PictureTree:
     def read(self, *, trust_first: bool = False) -> PicturesRead:
         """What a look makes of it; nothing is changed."""
         context = Context(
-            now_ns=self.now, undecided=self.undecided, asks=tuple(self.asks.values()), trust_first=trust_first
+            now_ns=self.now,
+            undecided=self.undecided,
+            asks=tuple(self.asks.values()),
+            trust_first=trust_first,
+            said_no=lambda face: frozenset(person for said, person in self.rejected if said == face),
         )
         return interpret_pictures(self.base, self.disk, self.pictures, self.understood, self.owners, context)
 
@@ -208,6 +213,8 @@ class PictureTree:
                 self.said.update(dict.fromkeys(faces, ("anchor", person)))
             case FaceRejected(person, face):
                 self.rejected.add((face, person))
+            case FaceProposed(person, face):
+                self.rejected.remove((face, person))
             case Ignored(face):
                 self.said[face] = ("ignored", None)
             case Founded(path, name, faces):
@@ -235,6 +242,8 @@ class PictureTree:
         for path in change.forgotten:
             del self.understood[path]
         self.understood.update(change.understood)
+        for person in change.back:
+            self.put_off.pop(person, None)
         self.put_off.update(dict.fromkeys(change.put_off))
         self.put_off_faces.update(change.put_off_faces)
 

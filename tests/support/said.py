@@ -5,9 +5,10 @@ from pathlib import Path
 
 from faced.store.database import DATABASE, Store
 from faced.store.edits import Draft, Edit
-from faced.store.journal import add_edits, undo_last
+from faced.store.journal import add_edits
 from faced.store.journal_file import append_journal
 from faced.store.persons import add_persons
+from faced.store.undo import undo_last
 from faced.store.word import Word
 from faced.store.word_tables import load_word
 from tests.support.words import NOON, draft, face

@@ -44,6 +44,7 @@ __all__ = ["SECOND", "WordWorld", "open_words"]
 
 SECOND = 1_000_000_000
 START = 1_800_000_000 * SECOND
+TIME_OF_EDITS = datetime(2026, 11, 24, tzinfo=UTC)
 
 
 class WordWorld(TreeWorld):
@@ -83,8 +84,13 @@ class WordWorld(TreeWorld):
                 (made[edit.path],) = add_persons(db, 1)
                 self.persons[made[edit.path]] = ShownPerson(made[edit.path], None, frozenset())
         drafts = [draft for edit in edits for draft in self._drafts(edit, made)]
-        add_edits(db, drafts, origin="folder", time=datetime(2026, 11, 24, tzinfo=UTC))
+        add_edits(db, drafts, origin="folder", time=TIME_OF_EDITS)
         return made
+
+    def say(self, drafts: Sequence[Draft]) -> None:
+        """What a command writes to the journal."""
+        with self.store.write() as db:
+            add_edits(db, drafts, origin="command", time=TIME_OF_EDITS)
 
     def _drafts(self, edit: FolderEdit, made: Mapping[bytes, PersonId]) -> Iterator[Draft]:
         match edit:
