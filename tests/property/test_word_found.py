@@ -284,3 +284,23 @@ def test_somebody_who_was_taken_back_and_got_faces_is_hidden_with_her_folder(wor
         assert world.do_pass()
     said = load_word(world.store.db).person(PersonId(person))
     assert said.hidden
+
+
+def test_the_folder_of_somebody_who_was_taken_back_hides_nobody_when_it_is_thrown_away(world: World) -> None:
+    """`Carl` stays when he is undone, and is nobody's: deleted, it says nothing; out of the trash it is there again."""
+    old = person_on(world, "1.png")
+    (world.people / "Carl").mkdir()
+    os.rename(world.people / world.folders()[old] / "1.png", world.people / "Carl" / "1.png")
+    with world.unchecked():
+        assert world.do_pass()
+    carl = person_on(world, "1.png")
+    world.learn()
+    world.undo()
+    sync(world)
+    assert world.folders()[carl] == "Carl"
+    world.throw_away(carl)
+    sync(world)
+    assert not load_word(world.store.db).person(PersonId(carl)).hidden
+    world.restore(carl)
+    sync(world)
+    assert world.folders()[carl] == "Carl"
