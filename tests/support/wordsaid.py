@@ -97,12 +97,14 @@ def as_said(edit: Edit) -> SaidEdit:
 
 
 def is_taken_back(edits: list[Edit], person: int) -> bool:
-    """Whether the user made this person or album, by a folder of his own, and nothing stands that he said of it."""
+    """Whether the user made this person or album, by a folder of his own, and nothing stands that he said of it, but for
+    where the folder is.
+    """
     said = [edit for edit in edits if edit.person == person]
     undone = {edit.undoes for edit in said}
     made = {edit.kind for edit in said if edit.gesture == said[0].gesture}
     is_made = "album" in made or ("name" in made and not made.isdisjoint({"pin", "seed"}))
-    return is_made and all(edit.kind == "undo" or edit.id in undone for edit in said)
+    return is_made and all(edit.kind in ("undo", "place") or edit.id in undone for edit in said)
 
 
 def check_edits(found: list[SaidEdit], wanted: list[SaidEdit], *, knows_faces: bool) -> None:
