@@ -178,6 +178,21 @@ def test_a_folder_that_was_sorted_comes_back_from_the_trash(world: World, is_cop
     assert sorted(world.paths_of_links(person)) == [f"Anna/2019/{n}.png" for n in (1, 2, 3)]
 
 
+def test_a_folder_that_was_renamed_and_sorted_has_its_own_name(world: World) -> None:
+    """Renamed, and all its links moved into a subfolder, before faced looked: she is not called as the subfolder is."""
+    person = person_on(world, "1.png")
+    world.rename(person, "Anna")
+    (world.people / "Anna" / "2019").mkdir()
+    for link in list((world.people / "Anna").glob("*.png")):
+        link.rename(link.parent / "2019" / link.name)
+    with world.unchecked():
+        for _ in range(2):
+            assert world.do_pass()
+    said = load_word(world.store.db).person(PersonId(person))
+    assert (said.name, said.place) == ("Anna", None)
+    assert sorted(world.paths_of_links(person)) == [f"Anna/2019/{n}.png" for n in (1, 2, 3)]
+
+
 def merge(world: World, person: int, into: int) -> None:
     """As `faced merge` does."""
     world.say(lambda db, engine: draft_merge(db, engine, PersonId(person), PersonId(into)))
