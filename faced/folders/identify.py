@@ -45,6 +45,7 @@ class Looks:
         self.disk = disk
         self._image_of = {**images_of_texts, **{link.text: link.image for link in base.links}}
         self._ours = self._find_double(base)
+        self.inodes = frozenset(folder.ino for folder in base.folders)
         self._images: dict[bytes, frozenset[ImageId]] = {}
         self._below: dict[bytes, frozenset[ImageId]] = {}
 
@@ -118,7 +119,7 @@ def identify_folders(
 
     | the disk has                                                       | the folder is        |
     | its inode at its path, whatever is in it                           | there                |
-    | its inode elsewhere, with a link of it                             | there (moved)        |
+    | its inode elsewhere, with a link of it, or most in new subfolders  | there (moved)        |
     | its inode, and it had no links                                     | there                |
     | not so; one other folder with most of its links and few others     | that one (restored)  |
     | not so; several that are as like it                                | unclear: held        |
@@ -172,8 +173,18 @@ def _look_deeper(
 
 
 def _agrees(folder: _Sought, looks: Looks, path: bytes) -> bool:
-    """Whether the links of a folder with the right inode speak for it: many may have been moved since."""
-    return not folder.images or bool(folder.images & folder.images_at(looks, path))
+    """Whether the links of a folder with the right inode speak for it: many may have been moved since, or most sorted."""
+    here = folder.images & folder.images_at(looks, path)
+    return not folder.images or bool(here) or _count_sorted(folder, looks, path) * 2 > len(folder.images)
+
+
+def _count_sorted(folder: _Sought, looks: Looks, path: bytes) -> int:
+    """Its links in subfolders that are new there; one of its own name is the folder itself, put into another."""
+    inside = [other for other in looks.disk if other.startswith(path + b"/")]
+    if any(_last(other) == _last(folder.path) for other in inside):
+        return 0
+    strange = (looks.images_in(other) for other in inside if looks.disk[other].ino not in looks.inodes)
+    return len(folder.images & frozenset().union(*strange))
 
 
 def _find_lost(pending: Mapping[FolderId, _Sought], looks: Looks, identity: Identity) -> None:

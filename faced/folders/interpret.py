@@ -327,14 +327,12 @@ class _Reader:
         )
 
     def _images_of(self, person: PersonId) -> frozenset[ImageId]:
-        """Of the links that are there, in her folder and in those inside it."""
-        return frozenset(
-            link.image
-            for path, folder in self.owner_at.items()
-            if folder.person == person
-            for link in self.links_of[folder.id]
-            if is_there(link, self.disk[path], self.looks)
-        )
+        """Of her links that are in her folder, wherever in it and whatever they are called now."""
+        hers = [folder.id for folder in self.owner_at.values() if folder.person == person]
+        owners = ((path, self.places.owner(path)) for path in self.disk)
+        inside = [path for path, owner in owners if owner is not None and owner.person == person]
+        here = frozenset().union(*map(self.looks.images_in, inside))
+        return here & {link.image for id_ in hers for link in self.links_of[id_]}
 
     def _inode_of(self, path: bytes) -> int:
         return self.disk[path].ino

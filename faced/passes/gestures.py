@@ -30,12 +30,14 @@ from faced.folders.edits import (
     Rejected,
     Shown,
 )
+from faced.folders.names import name_of_folder
 from faced.model import EngineId, ImageId, PersonId
 from faced.passes.albums import draft_for_album
 from faced.passes.meant import choose_copied, choose_gathered, find_faces_of_links, find_tags
 from faced.passes.pictured import draft_faces
 from faced.passes.word import part_again
 from faced.store.albums import Album, draft_album, load_albums
+from faced.store.base import load_person_folders
 from faced.store.edits import Draft, Edit, FaceRef, Json
 from faced.store.journal import add_edits, load_founded_and_undone, load_moved_faces
 from faced.store.persons import add_persons, load_images_of_persons, load_names
@@ -44,6 +46,9 @@ from faced.store.undo import undo_last
 from faced.store.word_tables import load_word
 
 __all__ = ["draft_hide", "draft_merge", "draft_name", "record_edits", "take_back_gestures"]
+
+GAINS = Moved | Copied | FacePinned | Merged
+"""What is put into a person's folder, or said of it by what is."""
 
 
 def record_edits(
@@ -72,7 +77,8 @@ def record_edits(
             elif not isinstance(edit, Moved | Copied):
                 drafts += _draft(db, engine, edit)
         links = [edit for edit in together if isinstance(edit, Moved | Copied)]
-        add_edits(db, [*_draft_links(db, engine, links), *drafts], origin="folder", time=time)
+        drafts = [*_draft_again(db, together), *_draft_links(db, engine, links), *drafts]
+        add_edits(db, drafts, origin="folder", time=time)
     return made
 
 
@@ -127,6 +133,23 @@ def _draft_new(
             return draft_faces(db, engine, edit, person)
         case AlbumMade(path, persons):
             return [draft_album(Album(person, persons, path))]
+
+
+def _draft_again(db: Database, edits: Sequence[FolderEdit]) -> list[Draft]:
+    """What is put into the folder that is left of somebody who was taken back says that there is somebody called so."""
+    gaining = {
+        edit.into if isinstance(edit, Merged) else edit.person for edit in edits if isinstance(edit, GAINS)
+    }
+    folders = load_person_folders(db) if gaining else {}
+    names = {p: name_of_folder(folders[p].rpartition(b"/")[2]) for p in gaining & folders.keys()}
+    called = {p: name for p, name in names.items() if name is not None}
+    new = called.keys() - load_names(db) if called else set[PersonId]()
+    drafts = []
+    for person in sorted(new & load_founded_and_undone(db) if new else ()):
+        drafts.append(Draft("name", person, value=called[person]))
+        if parent_of(folders[person]) and load_word(db).person(person).place is None:
+            drafts.append(Draft("place", person, value=os.fsdecode(folders[person])))
+    return drafts
 
 
 def _draft(db: Database, engine: EngineId, edit: FolderEdit) -> list[Draft]:

@@ -260,14 +260,16 @@ def load_seeds_of(db: Database, image: ImageKey) -> list[Edit]:
 
 
 def load_founded_and_undone(db: Database) -> frozenset[PersonId]:
-    """Persons and albums that a user made by a folder of his own, and of whom nothing that was said counts any more."""
+    """Persons and albums that a user made by a folder of his own, and of whom nothing that was said counts any more,
+    but for where that folder is.
+    """
     counting: set[PersonId] = set()
     kinds: dict[tuple[str, PersonId], set[str]] = {}
     for entry in load_log(db):
         edit = entry.edit
         if edit.person is None or edit.kind == "undo":
             continue
-        if not entry.undone:
+        if not entry.undone and edit.kind != "place":
             counting.add(edit.person)
         kinds.setdefault((edit.gesture, edit.person), set()).add(edit.kind)
     founded = {

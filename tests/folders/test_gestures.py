@@ -515,7 +515,7 @@ def test_renamed_and_moved_links_in_one_go(tree):
     del tree.entries[b"Oma/3.jpg"]
     edits = settle(tree)
     assert [type(edit) for edit in edits] == [Named, Moved, LinkNamed, Rejected]
-    assert edits[0].images == {4}
+    assert edits[0].images == {2, 4}
 
 
 def test_a_folder_split_in_two(tree):

@@ -178,6 +178,21 @@ def test_a_folder_that_was_sorted_comes_back_from_the_trash(world: World, is_cop
     assert sorted(world.paths_of_links(person)) == [f"Anna/2019/{n}.png" for n in (1, 2, 3)]
 
 
+def test_a_folder_that_was_renamed_and_sorted_has_its_own_name(world: World) -> None:
+    """Renamed, and all its links moved into a subfolder, before faced looked: she is not called as the subfolder is."""
+    person = person_on(world, "1.png")
+    world.rename(person, "Anna")
+    (world.people / "Anna" / "2019").mkdir()
+    for link in list((world.people / "Anna").glob("*.png")):
+        link.rename(link.parent / "2019" / link.name)
+    with world.unchecked():
+        for _ in range(2):
+            assert world.do_pass()
+    said = load_word(world.store.db).person(PersonId(person))
+    assert (said.name, said.place) == ("Anna", None)
+    assert sorted(world.paths_of_links(person)) == [f"Anna/2019/{n}.png" for n in (1, 2, 3)]
+
+
 def merge(world: World, person: int, into: int) -> None:
     """As `faced merge` does."""
     world.say(lambda db, engine: draft_merge(db, engine, PersonId(person), PersonId(into)))
@@ -284,3 +299,58 @@ def test_somebody_who_was_taken_back_and_got_faces_is_hidden_with_her_folder(wor
         assert world.do_pass()
     said = load_word(world.store.db).person(PersonId(person))
     assert said.hidden
+
+
+@pytest.fixture
+def carl(world: World) -> PersonId:
+    """Made of a link to 1.png and taken back: the folder `Carl` is left."""
+    old = person_on(world, "1.png")
+    (world.people / "Carl").mkdir()
+    os.rename(world.people / world.folders()[old] / "1.png", world.people / "Carl" / "1.png")
+    with world.unchecked():
+        assert world.do_pass()
+    carl = person_on(world, "1.png")
+    world.learn()
+    world.undo()
+    sync(world)
+    assert world.folders()[carl] == "Carl"
+    assert list((world.people / "Carl").iterdir()) == []
+    return PersonId(carl)
+
+
+@pytest.mark.parametrize("is_moved", [False, True])
+def test_the_folder_of_somebody_who_was_taken_back_hides_nobody_when_it_is_thrown_away(
+    world: World, carl: PersonId, is_moved: bool
+) -> None:
+    """It is an empty folder of the user's, wherever he has moved it; out of the trash it is there again."""
+    path = "Family/Carl" if is_moved else "Carl"
+    if is_moved:
+        world.rename(carl, path)
+        sync(world)
+    assert world.folders()[carl] == path
+    world.throw_away(carl)
+    sync(world)
+    assert not load_word(world.store.db).person(carl).hidden
+    world.restore(carl)
+    sync(world)
+    assert world.folders()[carl] == path
+
+
+@pytest.mark.parametrize("what", ["link", "folder"])
+def test_what_is_put_into_the_folder_of_somebody_who_was_taken_back_is_his(
+    world: World, carl: PersonId, what: str
+) -> None:
+    """As in any folder that the user made: there is somebody called so. Taken back once more, it is empty again."""
+    old = world.people / world.folders()[person_on(world, "1.png")]
+    put = old / "1.png" if what == "link" else old
+    os.rename(put, world.people / "Carl" / put.name)
+    with world.unchecked():
+        for _ in range(2):
+            assert world.do_pass()
+    assert load_word(world.store.db).person(carl).name == "Carl"
+    assert (world.people / "Carl" / "1.png").is_symlink()
+    with world.unchecked():
+        world.take_back()
+        assert world.do_pass()
+    assert list((world.people / "Carl").iterdir()) == []
+    assert person_on(world, "1.png") != carl

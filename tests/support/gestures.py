@@ -118,6 +118,8 @@ class Gestures:
             return False
         key = list(links)[photo % len(links)]
         here = links[key]
+        if kind == "file" and not all(link.exists() for link in here):
+            return False
         if kind in ("move", "drag", "copy", "file"):
             if one == other or {one, other} & self.busy or (targets := self.paths(other)) is None:
                 return False

@@ -9,7 +9,7 @@ from faced.store.edits import Edit
 from faced.store.word import Statements
 from tests.support.wordphotos import person_at
 
-__all__ = ["Face", "SaidEdit", "Word", "as_said", "check_edits", "fold_said", "learn_word"]
+__all__ = ["Face", "SaidEdit", "Word", "as_said", "check_edits", "fold_said", "is_taken_back", "learn_word"]
 
 
 class Face(NamedTuple):
@@ -94,6 +94,17 @@ def as_said(edit: Edit) -> SaidEdit:
     assert edit.value is None or isinstance(edit.value, str)
     faces = frozenset(Face(face.image, person_at(face.box.left)) for face in edit.faces)
     return SaidEdit(edit.kind, edit.person, edit.value, faces)
+
+
+def is_taken_back(edits: list[Edit], person: int) -> bool:
+    """Whether the user made this person or album, by a folder of his own, and nothing stands that he said of it, but for
+    where the folder is.
+    """
+    said = [edit for edit in edits if edit.person == person]
+    undone = {edit.undoes for edit in said}
+    made = {edit.kind for edit in said if edit.gesture == said[0].gesture}
+    is_made = "album" in made or ("name" in made and not made.isdisjoint({"pin", "seed"}))
+    return is_made and all(edit.kind in ("undo", "place") or edit.id in undone for edit in said)
 
 
 def check_edits(found: list[SaidEdit], wanted: list[SaidEdit], *, knows_faces: bool) -> None:

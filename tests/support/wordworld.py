@@ -34,7 +34,16 @@ from faced.store.word_tables import load_statements
 from tests.support.clock import MovableClock
 from tests.support.mortal import Killed, Mortal, writers
 from tests.support.wordphotos import Picture, engine_record, person_at, read_new_photos, read_picture
-from tests.support.wordsaid import Face, SaidEdit, Word, as_said, check_edits, fold_said, learn_word
+from tests.support.wordsaid import (
+    Face,
+    SaidEdit,
+    Word,
+    as_said,
+    check_edits,
+    fold_said,
+    is_taken_back,
+    learn_word,
+)
 
 __all__ = ["Hand", "World"]
 
@@ -375,7 +384,7 @@ class World:
                     del self.hands[person]
                     continue
                 if hand.now is None:
-                    if person not in word.hidden:
+                    if person not in word.hidden and not self._is_nobody(person):
                         wanted.append(SaidEdit("hide", person))
                     self.away[person] = Hand(hand.was, None, hand.taken)
                     del self.hands[person]
@@ -393,6 +402,12 @@ class World:
             if hand.was == hand.now and not hand.taken:
                 del self.hands[person]
         return wanted
+
+    def _is_nobody(self, person: int) -> bool:
+        """Only the folder is left of somebody who was taken back; not so when faces have become hers."""
+        edits = [edit for edit in load_edits(self.store.db) if edit.kind not in BOOKS]
+        is_owner = any(whose == person for whose, _ in self.owned())
+        return not is_owner and is_taken_back(edits[: self.journal_length], person)
 
     def _moved(self, person: int, before: str, hand: Hand, word: Word) -> list[SaidEdit]:
         assert hand.now is not None
@@ -555,7 +570,8 @@ class World:
 
     def restorable(self) -> dict[int, str]:
         """Person -> where her folder goes when it is taken out of the trash."""
-        found = {person: hand.was for person, hand in self.away.items() if person not in self.hands}
+        here = {*self.hands, *self.base()}
+        found = {person: hand.was for person, hand in self.away.items() if person not in here}
         found |= {person: hand.was for person, hand in self.hands.items() if hand.now is None}
         return {
             person: path
