@@ -26,9 +26,10 @@ def model_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def app(tmp_path: Path, model_cache: Path) -> App:
+def app(tmp_path: Path, model_cache: Path, request: pytest.FixtureRequest) -> App:
     """The installed command in an empty home."""
-    return App(tmp_path / "home", model_cache)
+    installed = request.node.get_closest_marker("installed") is not None
+    return App(tmp_path / "home", model_cache, installed=installed)
 
 
 SMALL_CAST = ("p1", "p2", "p3")

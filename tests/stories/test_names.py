@@ -94,6 +94,7 @@ def test_two_folders_that_swap_names_are_understood(named: App) -> None:
     assert (named.folders()["Anna"], named.folders()["Ben"]) == (ben, anna)
 
 
+@pytest.mark.installed
 def test_the_command_names_and_undo_takes_it_back(named: App) -> None:
     """`faced name`, by number, by name and by folder; a twin is refused; `faced undo` restores the word."""
     number = next(person for person, name in names_of(named).items() if name == "Ben")
@@ -147,6 +148,7 @@ def test_a_deleted_folder_is_a_stranger_and_undo_brings_it_back(named: App) -> N
     assert named.folders()["Ben"] == photos
 
 
+@pytest.mark.installed
 def test_promise_5_an_emptied_people_folder_is_asked_about(named: App) -> None:
     """Every link deleted one by one: held, asked, and answered with no everything is back."""
     before = named.folders()
