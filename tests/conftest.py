@@ -13,6 +13,11 @@ from tests.support.library import copy_library, make_once
 from tests.support.once import made_once
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long tests first: the last ones of a run are short then, and no processor waits for one that began late."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> DemoLibrary:
     """The demo library, made once; to be read only."""

@@ -22,6 +22,7 @@ from faced.demo.library import draw_shot
 from faced.errors import UsageError
 from tests.support.app import App
 from tests.support.library import copy_library, tiny_jpegs
+from tests.support.once import made_once
 
 WHOLE = bool(os.environ.get("FACED_LONG"))
 APART = 0.7
@@ -81,11 +82,15 @@ class Dlib:
         return np.mean([np.array(self._embed.compute_face_descriptor(view)) for view in both], axis=0)
 
 
-@pytest.fixture(scope="module")
-def measured(demo: DemoLibrary) -> dict[str, list[Measured]]:
+@pytest.fixture(scope="session")
+def measured(demo: DemoLibrary, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Measured]]:
     """Photo to its faces."""
-    eyes = Dlib()
-    return {path: eyes.measure(demo.folder / path) for path in (sorted(demo.photos) if WHOLE else SOME)}
+
+    def measure(_: Path) -> dict[str, list[Measured]]:
+        eyes = Dlib()
+        return {path: eyes.measure(demo.folder / path) for path in (sorted(demo.photos) if WHOLE else SOME)}
+
+    return made_once(tmp_path_factory, "measured", measure)
 
 
 @pytest.fixture(scope="module")

@@ -11,9 +11,10 @@ from PIL import Image, ImageOps
 
 from faced.demo import DemoLibrary
 from tests.conftest import small_paths
-from tests.stories.test_kill import CALLS, LONG, check_no_litter, read_calls, strace
+from tests.stories.test_kill import CALLS, check_no_litter, read_calls, strace
 from tests.stories.test_sync import people_of
 from tests.support.app import QUICK, App, look_at
+from tests.support.points import LONG, choose_points
 
 NAMES = {"p1": "Anna", "p2": "Ben", "p3": "Zoë 🎈"}
 
@@ -167,6 +168,7 @@ def test_promise_5_an_emptied_people_folder_is_asked_about(named: App) -> None:
     assert named.json("status")["asks"] == []
 
 
+@pytest.mark.slow
 def test_promise_1_the_names_survive_any_eps(app: App, demo: DemoLibrary) -> None:
     """Named by renaming, then eps from 0.30 to 0.65 and back: at every step every name, at the end its faces."""
     app.photos.rmdir()
@@ -285,6 +287,7 @@ def test_a_command_beside_a_running_pass_is_stored_and_shows_with_the_next(named
     assert named.rows("SELECT * FROM requests WHERE NOT done") == []
 
 
+@pytest.mark.slow
 def test_promise_6_killed_in_a_pass_with_a_rename_no_edit_is_invented_and_none_lost(known: App) -> None:
     """kill -9 at file-system calls of a pass that reads a rename; afterwards the one name, and no other word."""
     known.sync()
@@ -295,8 +298,7 @@ def test_promise_6_killed_in_a_pass_with_a_rename_no_edit_is_invented_and_none_l
     known.sync(under=strace(f"trace={CALLS}", output=str(trace)), status=None)
     calls = read_calls(trace)
     names = [other]
-    wanted = calls if LONG else calls[:: max(1, len(calls) // 7)]
-    for call, when in wanted:
+    for call, when in choose_points(calls, 8):
         new = f"Anna {len(names)}"
         (known.people / names[-1]).rename(known.people / new)
         names.append(new)
