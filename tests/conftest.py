@@ -13,6 +13,11 @@ from tests.support.library import copy_library, make_once
 from tests.support.once import made_once
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long tests first: the last ones of a run are short then, and no processor waits for one that began late."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> DemoLibrary:
     """The demo library, made once; to be read only."""
@@ -26,9 +31,10 @@ def model_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def app(tmp_path: Path, model_cache: Path) -> App:
+def app(tmp_path: Path, model_cache: Path, request: pytest.FixtureRequest) -> App:
     """The installed command in an empty home."""
-    return App(tmp_path / "home", model_cache)
+    installed = request.node.get_closest_marker("installed") is not None
+    return App(tmp_path / "home", model_cache, installed=installed)
 
 
 SMALL_CAST = ("p1", "p2", "p3")

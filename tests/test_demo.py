@@ -20,7 +20,9 @@ from faced.demo.cast import CAST
 from faced.demo.figure import Figure
 from faced.demo.library import draw_shot
 from faced.errors import UsageError
+from tests.support.app import App
 from tests.support.library import copy_library, tiny_jpegs
+from tests.support.once import made_once
 
 WHOLE = bool(os.environ.get("FACED_LONG"))
 APART = 0.7
@@ -80,11 +82,15 @@ class Dlib:
         return np.mean([np.array(self._embed.compute_face_descriptor(view)) for view in both], axis=0)
 
 
-@pytest.fixture(scope="module")
-def measured(demo: DemoLibrary) -> dict[str, list[Measured]]:
+@pytest.fixture(scope="session")
+def measured(demo: DemoLibrary, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Measured]]:
     """Photo to its faces."""
-    eyes = Dlib()
-    return {path: eyes.measure(demo.folder / path) for path in (sorted(demo.photos) if WHOLE else SOME)}
+
+    def measure(_: Path) -> dict[str, list[Measured]]:
+        eyes = Dlib()
+        return {path: eyes.measure(demo.folder / path) for path in (sorted(demo.photos) if WHOLE else SOME)}
+
+    return made_once(tmp_path_factory, "measured", measure)
 
 
 @pytest.fixture(scope="module")
@@ -155,8 +161,8 @@ def test_the_folder_holds_these_photos_and_nothing_else(demo: DemoLibrary) -> No
     assert {Path(path).suffix for path in on_disk} == {".jpg", ".JPG", ".png", ".webp"}
 
 
-def test_the_same_bytes_each_time(demo: DemoLibrary, tmp_path: Path) -> None:
-    """A second library equals the first to the byte and to the second of its times."""
+def test_the_same_bytes_each_time(demo: DemoLibrary, app: App) -> None:
+    """A second library, by the command, equals the first to the byte and to the second of its times; it says who is where."""
 
     def digest(library: DemoLibrary) -> dict[str, tuple[str, float]]:
         files = {path: library.folder / path for path in library.photos}
@@ -166,7 +172,10 @@ def test_the_same_bytes_each_time(demo: DemoLibrary, tmp_path: Path) -> None:
         }
 
     first = digest(demo)
-    assert digest(make_demo(tmp_path / "again")) == first
+    again = app.json("demo", app.home / "again")
+    photos = {path: tuple(people) for path, people in again["photos"].items()}
+    assert photos == demo.photos
+    assert digest(DemoLibrary(app.home / "again", photos, {})) == first
     assert len({content for content, _ in first.values()}) == len(demo.photos)
 
 

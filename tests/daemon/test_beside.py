@@ -50,6 +50,7 @@ def test_sync_waits_until_what_was_just_copied_is_linked(ready: tuple[Waiting, D
     assert daemon.process.poll() is None
 
 
+@pytest.mark.installed
 def test_a_name_and_its_undo_are_shown_at_once(ready: tuple[Waiting, Daemon]) -> None:
     """Nobody else is in a pass: the command shows it itself, and the daemon adds nothing to the log."""
     waiting, daemon = ready
@@ -169,6 +170,7 @@ def test_a_folder_renamed_while_it_runs_is_a_name_and_nothing_else_is(ready: tup
     assert all(entry["person"] == named[0]["person"] for entry in app.json("log"))
 
 
+@pytest.mark.installed
 def test_while_it_is_paused_nothing_changes(waiting: Waiting) -> None:
     """No link, no look, also after a restart; `faced status` says so, `faced sync` too; resume makes up for it."""
     app = waiting.app

@@ -8,6 +8,8 @@ import pytest
 
 from tests.support.app import App
 
+pytestmark = pytest.mark.installed
+
 SYSTEMCTL = """#!{python}
 import os, sys
 from pathlib import Path

@@ -2,7 +2,7 @@
 
 After each a new run must find no false state: the tree is as planned, base is the disk, nothing is half done,
 nothing of the step's own is taken for a user's doing, and strangers' files are as they were.
-The short form takes points spread over all file-system calls; FACED_LONG=1 takes every one.
+The short form takes a call of every kind, in another part of the run each; FACED_LONG=1 takes every one.
 """
 
 import os
@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from faced.folders.read import ReadReport
+from tests.support.points import choose_points
 from tests.support.treekill import STATES, STRANGERS, make_strangers, want
 from tests.support.treeuserkill import EDITS, LINKS, PICTURES, work
 from tests.support.treewords import open_words
@@ -43,7 +44,6 @@ WRITING = [
     "write",
 ]
 READING = ["readlinkat", "getdents64", "openat", "newfstatat", "fstat", "faccessat2", "statfs", "lseek"]
-LONG = bool(os.environ.get("FACED_LONG"))
 
 
 def run_driver(folder, log, *options, driver="tests.support.treekill"):
@@ -61,7 +61,7 @@ def run_driver(folder, log, *options, driver="tests.support.treekill"):
         driver,
         str(folder),
     ]
-    env = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
+    env = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "OPENBLAS_NUM_THREADS": "1"}
     return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
 
 
@@ -151,18 +151,11 @@ def check_user(folder):
         assert os.listdir(world.people / ".faced" / "tmp") == []
 
 
-def spread(points, number):
-    """All of them, or so many, evenly."""
-    if LONG or len(points) <= number:
-        return points
-    step = len(points) / number
-    return [points[int(index * step + step / 2)] for index in range(number)]
-
-
+@pytest.mark.slow
 def test_promise_6_killed_at_any_system_call(points, tmp_path):
     """kill -9 just before the call."""
-    chosen = spread([point for point in points if point[0] in WRITING], 18)
-    assert len(chosen) >= 18
+    chosen = choose_points([point for point in points if point[0] in WRITING])
+    assert len(chosen) >= 12
     for call, nth in chosen:
         folder = tmp_path / f"{call}-{nth}"
         make_strangers(folder / "people")
@@ -182,7 +175,7 @@ def test_promise_6_killed_at_any_system_call(points, tmp_path):
 def test_promise_6_refused_at_any_system_call(points, tmp_path, error):
     """An I/O error or a full disk at one call: the run may end, the next one finds no false state."""
     calls = WRITING if error == "ENOSPC" else WRITING + READING
-    for call, nth in spread([point for point in points if point[0] in calls], 6):
+    for call, nth in choose_points([point for point in points if point[0] in calls], 6):
         folder = tmp_path / f"{call}-{nth}"
         make_strangers(folder / "people")
         done = run_driver(
@@ -197,10 +190,11 @@ def test_promise_6_refused_at_any_system_call(points, tmp_path, error):
         shutil.rmtree(folder)
 
 
+@pytest.mark.slow
 def test_promise_6_no_edit_is_invented_or_lost(user_points, tmp_path):
     """kill -9 at a call of a pass with renames, moves and deleted links in it, or of the user's own."""
-    chosen = spread([point for point in user_points if point[0] in WRITING], 18)
-    assert len(chosen) >= 18
+    chosen = choose_points([point for point in user_points if point[0] in WRITING])
+    assert len(chosen) >= 12
     for call, nth in chosen:
         folder = tmp_path / f"{call}-{nth}"
         folder.mkdir()

@@ -29,6 +29,14 @@ def few(app: App, demo: DemoLibrary) -> App:
     return app
 
 
+@pytest.fixture
+def few_known(few: App, encoded: Path) -> App:
+    """The same, encoded before: for tests of what comes after that."""
+    few.state.mkdir(parents=True, mode=0o700)
+    shutil.copy(encoded, few.state / "faced.db")
+    return few
+
+
 def refused(app: App, *words: str | Path, under: list[str] | None = None) -> str:
     """The one line with which a command is refused."""
     done = app.run(*words, under=under or [], status=2)
@@ -167,16 +175,16 @@ def test_a_configured_library_may_be_away_at_the_first_start(app: App) -> None:
     assert "is not there" in done.stderr
 
 
-def test_a_configured_library_that_is_unplugged_is_frozen_not_refused(few: App) -> None:
+def test_a_configured_library_that_is_unplugged_is_frozen_not_refused(few_known: App) -> None:
     """`libraries:` names it, and it was there before: its links stay."""
-    config = few.home / "faced.yaml"
-    config.write_text(f"libraries: [{few.photos}]\npeople: {{folder: {few.people}}}\n")
-    few.run("sync", "--config", config)
-    before = look_at(few.people)
-    few.photos.rename(few.home / "unplugged")
-    done = few.run("sync", "--config", config, status=1)
+    config = few_known.home / "faced.yaml"
+    config.write_text(f"libraries: [{few_known.photos}]\npeople: {{folder: {few_known.people}}}\n")
+    few_known.run("sync", "--config", config)
+    before = look_at(few_known.people)
+    few_known.photos.rename(few_known.home / "unplugged")
+    done = few_known.run("sync", "--config", config, status=1)
     assert "is not there" in done.stderr
-    assert look_at(few.people) == before
+    assert look_at(few_known.people) == before
 
 
 def test_a_link_to_a_photo_of_the_library_is_that_photo(few: App) -> None:
@@ -201,19 +209,19 @@ def test_a_people_folder_that_cannot_be_written_is_refused(few: App) -> None:
     assert str(few.people) in line
 
 
-def test_a_file_system_without_links_is_refused(few: App) -> None:
+def test_a_file_system_without_links_is_refused(few_known: App) -> None:
     """EPERM at the first symbolic link, as vfat and exFAT answer."""
     if shutil.which("strace") is None:
         pytest.skip("needs strace")
     under = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", "inject=symlinkat,symlink:error=EPERM"]
-    done = few.sync(under=under, status=None)
+    done = few_known.sync(under=under, status=None)
     if done.returncode == 1 and "ptrace" in done.stderr.lower():
         pytest.skip("strace may not trace here")
     assert done.returncode == 2, done.stderr
     assert "link" in done.stderr
     assert len(done.stderr.splitlines()) == 1
-    few.sync()
-    assert len(few.folders()) == 1
+    few_known.sync()
+    assert len(few_known.folders()) == 1
 
 
 def test_a_configuration_with_faults_is_refused_with_their_lines(few: App) -> None:
@@ -248,6 +256,7 @@ def test_a_state_on_a_network_file_system_is_refused(few: App, fuse: Path) -> No
     assert "fuse" in line
 
 
+@pytest.mark.installed
 def test_without_places_it_says_how_to_begin(app: App) -> None:
     """Nothing named and nothing remembered."""
     for command in ("people", "status"):
@@ -255,13 +264,13 @@ def test_without_places_it_says_how_to_begin(app: App) -> None:
     assert "faced sync PHOTOS --people PEOPLE" in refused(app, "sync")
 
 
-def test_a_photo_that_is_not_known_is_said_plainly(few: App) -> None:
+def test_a_photo_that_is_not_known_is_said_plainly(few_known: App) -> None:
     """Not in a library, not there, not an image."""
-    few.sync()
-    assert "is gone" in few.run("faces", few.home / "no.jpg", status=1).stderr
-    other = few.home / "other.png"
+    few_known.sync()
+    assert "is gone" in few_known.run("faces", few_known.home / "no.jpg", status=1).stderr
+    other = few_known.home / "other.png"
     Image.new("RGB", (20, 20)).save(other)
-    assert "in no library" in few.run("faces", other, status=1).stderr
+    assert "in no library" in few_known.run("faces", other, status=1).stderr
 
 
 def test_names_that_are_not_utf8_are_photos_like_others(few: App, demo: DemoLibrary) -> None:

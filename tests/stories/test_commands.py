@@ -101,6 +101,7 @@ def test_hidden_and_shown_again(synced: App) -> None:
     assert synced.folders() == before
 
 
+@pytest.mark.installed
 def test_the_installed_commands_speak_of_edits_in_one_way(synced: App) -> None:
     """A number that `faced log` shows is one that `faced undo` takes and says."""
     one, two, _ = sorted(synced.folders())
@@ -114,6 +115,7 @@ def test_the_installed_commands_speak_of_edits_in_one_way(synced: App) -> None:
     assert two not in synced.folders()
 
 
+@pytest.mark.installed
 def test_clean_takes_away_what_faced_made_and_names_stay(synced: App, demo: DemoLibrary) -> None:
     """Asked for without a terminal nothing happens; with --yes the folder is empty, and the next sync makes it anew."""
     name_all(synced, demo)

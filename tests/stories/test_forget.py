@@ -172,6 +172,7 @@ def test_photos_that_are_gone_are_forgotten_when_told_to(secret: App) -> None:
     assert str(photo.relative_to(secret.photos)) in secret.folders()[SECRET]
 
 
+@pytest.mark.installed
 def test_the_command_asks_first(secret: App) -> None:
     """Without a terminal and without --yes nothing happens; nobody known is refused; with --yes it is done."""
     before = secret.folders()

@@ -1,7 +1,7 @@
 """Promise 6, with the installed command: whatever dies, whenever, the next run ends where one run would have.
 
-`strace` kills the main process at its n-th file-system call. The points are spread over all of them; the
-whole loop runs with FACED_LONG=1.
+`strace` kills the main process at its n-th file-system call: one of every kind, in another part of the pass each,
+half of the kinds while folders are taken away and the other half while they are made. FACED_LONG=1 takes every call.
 """
 
 import os
@@ -19,10 +19,9 @@ from faced.demo import DemoLibrary
 from tests.conftest import small_paths
 from tests.stories.test_sync import people_of
 from tests.support.app import App
+from tests.support.points import LONG, choose_points
 
 CALLS = "symlinkat,renameat2,renameat,rename,unlinkat,unlink,mkdirat,rmdir,utimensat,syncfs,pwrite64,fsync,fdatasync,write"
-POINTS = 14
-LONG = bool(os.environ.get("FACED_LONG"))
 
 
 def strace(*expressions: str, output: str = "/dev/null") -> list[str]:
@@ -74,35 +73,42 @@ def check_no_litter(app: App) -> None:
     assert list((app.people / ".faced" / "tmp").iterdir()) == []
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("way", "kinds"),
+    [
+        ("away", ("unlinkat", "renameat2", "rename", "unlink", "fsync", "write", "pwrite64")),
+        ("back", ("symlinkat", "mkdirat", "renameat", "utimensat", "syncfs", "fdatasync", "pwrite64")),
+    ],
+)
 def test_promise_6_killed_at_any_call_the_next_run_ends_where_one_run_would(
-    small: App, demo: DemoLibrary
+    known: App, demo: DemoLibrary, way: str, kinds: tuple[str, ...]
 ) -> None:
-    """Making all folders and taking them all away, killed at points spread over every file-system call."""
-    small.sync()
-    seesaw = Seesaw(small)
-    groups, faces = small.groups(), small.rows("SELECT id, crc FROM faces ORDER BY id")
+    """Taking all folders away, or making them all, killed at any file-system call."""
+    known.sync()
+    seesaw = Seesaw(known)
+    groups, faces = known.groups(), known.rows("SELECT id, crc FROM faces ORDER BY id")
     assert groups == people_of(demo, small_paths(demo))
-    stranger = small.people / "mine.txt"
+    stranger = known.people / "mine.txt"
     stranger.write_text("mine")
-    killed = 0
-    for config, other, wanted in (
-        (seesaw.hidden, seesaw.shown, set()),
-        (seesaw.shown, seesaw.hidden, groups),
-    ):
-        calls = seesaw.list_calls(config)
+    config, other, wanted = seesaw.hidden, seesaw.shown, set[frozenset[str]]()
+    if way == "back":
+        config, other, wanted = other, config, groups
         seesaw.sync(other)
-        points = calls if LONG else [calls[i * len(calls) // (POINTS // 2)] for i in range(POINTS // 2)]
-        for point in points:
-            call, number = point
-            died = seesaw.sync(config, under=strace(f"inject={call}:signal=KILL:when={number}"), status=None)
-            killed += died.returncode in (-signal.SIGKILL, 128 + signal.SIGKILL)
-            seesaw.sync(config)
-            assert small.groups() == wanted, point
-            check_no_litter(small)
-            assert small.rows("SELECT id, crc FROM faces ORDER BY id") == faces
-            assert stranger.read_text() == "mine"
-            seesaw.sync(other)
-    assert killed >= POINTS * 2 // 3
+    calls = seesaw.list_calls(config)
+    seesaw.sync(other)
+    points, killed = choose_points([point for point in calls if LONG or point[0] in kinds]), 0
+    for point in points:
+        call, number = point
+        died = seesaw.sync(config, under=strace(f"inject={call}:signal=KILL:when={number}"), status=None)
+        killed += died.returncode in (-signal.SIGKILL, 128 + signal.SIGKILL)
+        seesaw.sync(config)
+        assert known.groups() == wanted, point
+        check_no_litter(known)
+        assert known.rows("SELECT id, crc FROM faces ORDER BY id") == faces
+        assert stranger.read_text() == "mine"
+        seesaw.sync(other)
+    assert killed >= len(points) * 2 // 3
 
 
 def test_promise_6_killed_while_encoding_nothing_stored_is_computed_again(

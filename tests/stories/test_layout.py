@@ -252,6 +252,7 @@ def test_promise_1_relative_links_are_known_after_a_lost_database(relative: Home
     assert said(relative) == edits
 
 
+@pytest.mark.installed
 def test_the_installed_command_lays_links_out_as_configured(known: App) -> None:
     """Both at once, and back; nothing is said by it."""
     known.sync()

@@ -11,9 +11,10 @@ from PIL import Image, ImageOps
 
 from faced.demo import DemoLibrary
 from tests.conftest import small_paths
-from tests.stories.test_kill import CALLS, LONG, check_no_litter, read_calls, strace
+from tests.stories.test_kill import CALLS, check_no_litter, read_calls, strace
 from tests.stories.test_sync import people_of
 from tests.support.app import QUICK, App, look_at
+from tests.support.points import LONG, choose_points
 
 NAMES = {"p1": "Anna", "p2": "Ben", "p3": "Zoë 🎈"}
 
@@ -94,6 +95,7 @@ def test_two_folders_that_swap_names_are_understood(named: App) -> None:
     assert (named.folders()["Anna"], named.folders()["Ben"]) == (ben, anna)
 
 
+@pytest.mark.installed
 def test_the_command_names_and_undo_takes_it_back(named: App) -> None:
     """`faced name`, by number, by name and by folder; a twin is refused; `faced undo` restores the word."""
     number = next(person for person, name in names_of(named).items() if name == "Ben")
@@ -147,6 +149,7 @@ def test_a_deleted_folder_is_a_stranger_and_undo_brings_it_back(named: App) -> N
     assert named.folders()["Ben"] == photos
 
 
+@pytest.mark.installed
 def test_promise_5_an_emptied_people_folder_is_asked_about(named: App) -> None:
     """Every link deleted one by one: held, asked, and answered with no everything is back."""
     before = named.folders()
@@ -165,6 +168,7 @@ def test_promise_5_an_emptied_people_folder_is_asked_about(named: App) -> None:
     assert named.json("status")["asks"] == []
 
 
+@pytest.mark.slow
 def test_promise_1_the_names_survive_any_eps(app: App, demo: DemoLibrary) -> None:
     """Named by renaming, then eps from 0.30 to 0.65 and back: at every step every name, at the end its faces."""
     app.photos.rmdir()
@@ -283,6 +287,7 @@ def test_a_command_beside_a_running_pass_is_stored_and_shows_with_the_next(named
     assert named.rows("SELECT * FROM requests WHERE NOT done") == []
 
 
+@pytest.mark.slow
 def test_promise_6_killed_in_a_pass_with_a_rename_no_edit_is_invented_and_none_lost(known: App) -> None:
     """kill -9 at file-system calls of a pass that reads a rename; afterwards the one name, and no other word."""
     known.sync()
@@ -293,8 +298,7 @@ def test_promise_6_killed_in_a_pass_with_a_rename_no_edit_is_invented_and_none_l
     known.sync(under=strace(f"trace={CALLS}", output=str(trace)), status=None)
     calls = read_calls(trace)
     names = [other]
-    wanted = calls if LONG else calls[:: max(1, len(calls) // 7)]
-    for call, when in wanted:
+    for call, when in choose_points(calls, 8):
         new = f"Anna {len(names)}"
         (known.people / names[-1]).rename(known.people / new)
         names.append(new)

@@ -32,13 +32,14 @@ def people_of(demo: DemoLibrary, paths: tuple[str, ...]) -> set[frozenset[str]]:
     return {group for group in groups if len(group) >= 3}
 
 
-def test_the_demo_library_becomes_a_folder_for_each_of_its_people(app: App) -> None:
+@pytest.mark.installed
+def test_the_demo_library_becomes_a_folder_for_each_of_its_people(app: App, demo: DemoLibrary) -> None:
     """`faced demo`, then the command that it says: everybody has one folder with exactly their photos."""
     app.photos.rmdir()
     said = app.run("demo", app.photos).stdout
     assert "faced sync" in said
     summary = app.sync().stdout
-    truth = dict(app.json("demo", app.home / "again")["photos"].items())
+    truth = demo.photos
     expected = {
         frozenset(path for path, people in truth.items() if person in people)
         for person in {person for people in truth.values() for person in people}
@@ -53,28 +54,28 @@ def test_the_demo_library_becomes_a_folder_for_each_of_its_people(app: App) -> N
     assert {row["photos"] for row in people} == {len(group) for group in expected}
 
 
-def test_promise_3_a_second_sync_changes_nothing_and_opens_no_image(small: App) -> None:
+def test_promise_3_a_second_sync_changes_nothing_and_opens_no_image(known: App) -> None:
     """Again: no inode, no time, no row but that all was calm, no word; and the kernel saw no photo opened, no change."""
-    small.sync()
+    known.sync()
     settings = "SELECT * FROM settings WHERE key NOT IN ('tree.rest', 'tree.shown', 'changes')"
-    before, rows = look_at(small.people), small.rows(settings)
-    trace = small.home / "trace"
+    before, rows = look_at(known.people), known.rows(settings)
+    trace = known.home / "trace"
     writing = (
         "openat,open,creat,symlinkat,symlink,rename,renameat,renameat2,unlink,unlinkat,mkdir,mkdirat,rmdir"
     )
     if shutil.which("strace") is None:
         pytest.skip("needs strace")
-    done = small.sync(under=["strace", "-f", "-qq", "-o", str(trace), "-e", f"trace={writing}"], status=None)
+    done = known.sync(under=["strace", "-f", "-qq", "-o", str(trace), "-e", f"trace={writing}"], status=None)
     if "ptrace" in done.stderr.lower() and done.returncode:
         pytest.skip("strace may not trace here")
     assert done.returncode == 0, done.stderr
     assert done.stdout == ""
-    assert look_at(small.people) == before
-    assert small.rows(settings) == rows
+    assert look_at(known.people) == before
+    assert known.rows(settings) == rows
     for line in trace.read_text("utf-8", "replace").splitlines():
-        if str(small.photos) + "/" in line and "open" in line:
+        if str(known.photos) + "/" in line and "open" in line:
             assert "O_DIRECTORY" in line, f"a photo was opened: {line}"
-        if str(small.people) in line:
+        if str(known.people) in line:
             assert not any(
                 call in line for call in ("symlink", "rename", "unlink", "mkdir", "rmdir", "O_CREAT")
             ), line
@@ -118,43 +119,43 @@ def test_photos_added_moved_renamed_copied_and_deleted_are_followed(small: App, 
     assert faces_of(small) == faces, "the faces of deleted photos wait"
 
 
-def test_the_copy_takes_over_when_the_original_goes(small: App) -> None:
+def test_the_copy_takes_over_when_the_original_goes(known: App) -> None:
     """A link leads to the photo's copy once the photo is deleted."""
-    small.sync()
-    shutil.copy2(small.photos / "2019/IMG_2031.jpg", small.photos / "zz copy.jpg")
-    small.sync()
-    (small.photos / "2019/IMG_2031.jpg").unlink()
-    small.sync()
-    assert any("zz copy.jpg" in group for group in small.groups())
+    known.sync()
+    shutil.copy2(known.photos / "2019/IMG_2031.jpg", known.photos / "zz copy.jpg")
+    known.sync()
+    (known.photos / "2019/IMG_2031.jpg").unlink()
+    known.sync()
+    assert any("zz copy.jpg" in group for group in known.groups())
 
 
-def test_a_rating_written_into_a_photo_keeps_its_faces(small: App) -> None:
+def test_a_rating_written_into_a_photo_keeps_its_faces(known: App) -> None:
     """Metadata makes no new image: the same links, nothing encoded again."""
-    small.sync()
-    before, faces = look_at(small.people), faces_of(small)
-    photo = small.photos / "2019/IMG_2031.jpg"
+    known.sync()
+    before, faces = look_at(known.people), faces_of(known)
+    photo = known.photos / "2019/IMG_2031.jpg"
     data = photo.read_bytes()
     xmp = b"http://ns.adobe.com/xap/1.0/\0<x:xmpmeta xmlns:x='adobe:ns:meta/'><xmp:Rating>5</xmp:Rating></x:xmpmeta>"
     photo.write_bytes(data[:2] + b"\xff\xe1" + (len(xmp) + 2).to_bytes(2, "big") + xmp + data[2:])
-    assert "1 changed photo" in small.sync().stdout
-    assert faces_of(small) == faces
-    assert look_at(small.people) == before
+    assert "1 changed photo" in known.sync().stdout
+    assert faces_of(known) == faces
+    assert look_at(known.people) == before
 
 
-def test_a_photo_turned_by_its_exif_flag_is_encoded_anew_and_stays_in_place(small: App) -> None:
+def test_a_photo_turned_by_its_exif_flag_is_encoded_anew_and_stays_in_place(known: App) -> None:
     """The same image in another orientation: encoded again once, in the same folder."""
-    small.sync()
-    groups = small.groups()
-    photo = small.photos / "2021/IMG_3355.webp"
+    known.sync()
+    groups = known.groups()
+    photo = known.photos / "2021/IMG_3355.webp"
     with Image.open(photo) as image:
         exif = image.getexif()
         upside_down = image.rotate(180)
     exif[0x0112] = 3
     upside_down.save(photo, exif=exif, quality=95)
-    small.sync()
-    assert small.groups() == groups
-    small.sync()
-    assert small.groups() == groups
+    known.sync()
+    assert known.groups() == groups
+    known.sync()
+    assert known.groups() == groups
 
 
 def test_promise_4_originals_are_never_touched(small: App) -> None:
@@ -187,11 +188,12 @@ def test_promise_9_it_works_without_a_network_and_asks_for_none(small: App) -> N
     assert "AF_INET" not in trace.read_text()
 
 
-def test_faces_tells_where_whose_and_why(small: App, demo: DemoLibrary) -> None:
+@pytest.mark.installed
+def test_faces_tells_where_whose_and_why(known: App, demo: DemoLibrary) -> None:
     """By the photo, by a link to it and by a copy elsewhere: the same faces, in pixels as shown."""
-    small.sync()
-    photo = small.photos / "2014/IMG_0031.jpg"
-    faces = small.json("faces", photo)
+    known.sync()
+    photo = known.photos / "2014/IMG_0031.jpg"
+    faces = known.json("faces", photo)
     assert len(faces) == len(demo.photos["2014/IMG_0031.jpg"]) == 2
     with Image.open(photo) as image:
         width, height = image.size
@@ -203,27 +205,28 @@ def test_faces_tells_where_whose_and_why(small: App, demo: DemoLibrary) -> None:
         assert face["person"]["id"] > 0
         assert "cluster of" in face["why"]
     assert faces[0]["box"][0] < faces[1]["box"][0]
-    link = next(path for path in small.people.rglob("IMG_0031.jpg"))
-    assert small.json("faces", link) == faces
-    shutil.copy(photo, small.home / "elsewhere.jpg")
-    assert small.json("faces", small.home / "elsewhere.jpg") == faces
-    assert "Person" in small.run("faces", photo).stdout
+    link = next(path for path in known.people.rglob("IMG_0031.jpg"))
+    assert known.json("faces", link) == faces
+    shutil.copy(photo, known.home / "elsewhere.jpg")
+    assert known.json("faces", known.home / "elsewhere.jpg") == faces
+    assert "Person" in known.run("faces", photo).stdout
 
 
-def test_a_turned_photo_shows_its_boxes_as_shown(small: App) -> None:
+def test_a_turned_photo_shows_its_boxes_as_shown(known: App) -> None:
     """A portrait that the camera stored lying has its box in the upright picture."""
-    small.sync()
-    photo = small.photos / "2014/IMG_0012.jpg"
+    known.sync()
+    photo = known.photos / "2014/IMG_0012.jpg"
     with Image.open(photo) as image:
         assert image.getexif()[0x0112] == 6
         width, height = image.size[1], image.size[0]
-    [face] = small.json("faces", photo)
+    [face] = known.json("faces", photo)
     left, top, wide, high = face["box"]
     assert 0 <= left < left + wide <= width
     assert 0 <= top < top + high <= height
     assert wide == pytest.approx(high, abs=3)
 
 
+@pytest.mark.installed
 def test_two_libraries_fill_one_people_folder_and_are_remembered(app: App, demo: DemoLibrary) -> None:
     """A second library is added to the first; after that a plain `faced sync` is enough."""
     paths = small_paths(demo)
@@ -240,51 +243,51 @@ def test_two_libraries_fill_one_people_folder_and_are_remembered(app: App, demo:
     assert libraries == {str(app.photos): True, str(other): True}
 
 
-def test_promise_7_an_unmounted_library_freezes_what_is_known(small: App) -> None:
+def test_promise_7_an_unmounted_library_freezes_what_is_known(known: App) -> None:
     """The library's folder is empty, then gone: every link stays; and when it is back nothing was lost."""
-    small.sync()
-    before = look_at(small.people)
-    away = small.home / "away"
-    small.photos.rename(away)
-    gone = small.run("sync", status=1)
-    assert str(small.photos) in gone.stderr
-    assert look_at(small.people) == before
-    small.photos.mkdir()
-    empty = small.run("sync", status=1)
+    known.sync()
+    before = look_at(known.people)
+    away = known.home / "away"
+    known.photos.rename(away)
+    gone = known.run("sync", status=1)
+    assert str(known.photos) in gone.stderr
+    assert look_at(known.people) == before
+    known.photos.mkdir()
+    empty = known.run("sync", status=1)
     assert "nothing was changed" in empty.stderr
-    assert look_at(small.people) == before
-    status = small.json("status")
+    assert look_at(known.people) == before
+    status = known.json("status")
     assert status["libraries"][0]["online"] is False
-    small.photos.rmdir()
-    away.rename(small.photos)
-    assert small.run("sync").stdout == ""
-    assert look_at(small.people) == before
+    known.photos.rmdir()
+    away.rename(known.photos)
+    assert known.run("sync").stdout == ""
+    assert look_at(known.people) == before
 
 
-def test_promise_7_a_people_folder_that_is_gone_is_not_made_anew(small: App) -> None:
+def test_promise_7_a_people_folder_that_is_gone_is_not_made_anew(known: App) -> None:
     """Deleted, or not mounted: nothing is written, and it is said what to do; back again it goes on."""
-    small.sync()
-    away = small.home / "away"
-    small.people.rename(away)
-    said = small.run("sync", status=1)
-    assert str(small.people) in said.stderr
-    assert not small.people.exists()
-    away.rename(small.people)
-    assert small.run("sync").stdout == ""
+    known.sync()
+    away = known.home / "away"
+    known.people.rename(away)
+    said = known.run("sync", status=1)
+    assert str(known.people) in said.stderr
+    assert not known.people.exists()
+    away.rename(known.people)
+    assert known.run("sync").stdout == ""
 
 
-def test_a_strangers_file_is_left_alone_and_reported(small: App) -> None:
+def test_a_strangers_file_is_left_alone_and_reported(known: App) -> None:
     """A deleted link is not made again, a stranger's file is kept, and status says so."""
-    small.sync()
-    folder = next(path for path in small.people.iterdir() if path.name.startswith("Person"))
+    known.sync()
+    folder = next(path for path in known.people.iterdir() if path.name.startswith("Person"))
     link = next(iter(folder.iterdir()))
     link.unlink()
     note = folder / "note.txt"
     note.write_text("mine")
-    small.sync()
+    known.sync()
     assert not link.is_symlink()
     assert note.read_text() == "mine"
-    assert [row["path"] for row in small.json("status")["left_alone"]] == [f"{folder.name}/note.txt"]
+    assert [row["path"] for row in known.json("status")["left_alone"]] == [f"{folder.name}/note.txt"]
 
 
 def test_the_soccer_players_have_a_folder_each(app: App) -> None:
@@ -313,15 +316,15 @@ def test_the_reference_engine_does_the_same_job(app: App, demo: DemoLibrary) -> 
     assert app.groups() == {frozenset(paths)}
 
 
-def test_another_engine_is_switched_to_when_every_image_is_done(small: App) -> None:
+def test_another_engine_is_switched_to_when_every_image_is_done(known: App) -> None:
     """One view instead of two is another record: everything is encoded again, and the tree is as before."""
-    small.sync()
-    groups = small.groups()
-    config = small.home / "faced.yaml"
+    known.sync()
+    groups = known.groups()
+    config = known.home / "faced.yaml"
     config.write_text("embed: {views: 1}\n")
-    small.run("sync", "--config", config)
-    assert small.groups() == groups
-    assert small.rows("SELECT count(DISTINCT engine) FROM faces") == [(2,)]
+    known.run("sync", "--config", config)
+    assert known.groups() == groups
+    assert known.rows("SELECT count(DISTINCT engine) FROM faces") == [(2,)]
 
 
 def test_the_summary_is_json_on_request_and_progress_only_on_a_terminal(small: App) -> None:

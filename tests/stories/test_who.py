@@ -106,6 +106,7 @@ def test_a_picture_without_faces_or_without_anybody_known(named: App, tmp_path: 
     assert named.run("who", blank, "--state", tmp_path / "empty", status=None).returncode in (1, 2)
 
 
+@pytest.mark.installed
 def test_why_says_what_the_user_said_and_when(named: App, demo: DemoLibrary) -> None:
     """Anchored by naming; then rejected by deleting the link: the day, the way and the person are named."""
     [photo, *_] = photos_of(demo, "p1")

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.support.warm import the_warm
+
 __all__ = ["QUICK", "App", "Entry", "look_at"]
 
 QUICK = "people: {settle: 0.05 s, second_look: 0.3 s}\n"
@@ -51,9 +53,13 @@ def _entry(status: os.stat_result, text: str | None) -> Entry:
 
 
 class App:
-    """A home with a library, a people folder and a state. The converted models may be shared by many."""
+    """A home with a library, a people folder and a state. The converted models may be shared by many.
 
-    def __init__(self, home: Path, cache: Path) -> None:
+    installed: each command is started anew, as a user's is; else most are forked, which costs a quarter (see Warm).
+    """
+
+    def __init__(self, home: Path, cache: Path, *, installed: bool = False) -> None:
+        self.installed = installed
         self.home = home
         self.photos = home / "Pictures"
         self.people = home / "People"
@@ -79,7 +85,9 @@ class App:
         self, *words: str | Path, under: Sequence[str] = (), status: int | None = 0, timeout: float = 300
     ) -> subprocess.CompletedProcess[str]:
         """Run a command, under another program (strace, setpriv, …) if wanted, and check its exit status."""
-        done = subprocess.run(
+        forked = not (self.installed or under)
+        done = the_warm().run(self.command(*words), self.environment, timeout) if forked else None
+        done = done or subprocess.run(
             [*under, *self.command(*words)],
             env=self.environment,
             capture_output=True,
