@@ -61,6 +61,7 @@ def record_edits(
     gestures: dict[Hashable, list[FolderEdit]] = {}
     made: dict[bytes, PersonId] = {}
     albums = dict(load_albums(db))
+    again = _Again(db, edits)
     for edit in _without_albums(edits, albums):
         gestures.setdefault(_gesture_of(edit), []).append(edit)
     for together in gestures.values():
@@ -77,7 +78,7 @@ def record_edits(
             elif not isinstance(edit, Moved | Copied):
                 drafts += _draft(db, engine, edit)
         links = [edit for edit in together if isinstance(edit, Moved | Copied)]
-        drafts = [*_draft_again(db, together), *_draft_links(db, engine, links), *drafts]
+        drafts = [*again.draft(together), *_draft_links(db, engine, links), *drafts]
         add_edits(db, drafts, origin="folder", time=time)
     return made
 
@@ -135,21 +136,30 @@ def _draft_new(
             return [draft_album(Album(person, persons, path))]
 
 
-def _draft_again(db: Database, edits: Sequence[FolderEdit]) -> list[Draft]:
+class _Again:
     """What is put into the folder that is left of somebody who was taken back says that there is somebody called so."""
-    gaining = {
-        edit.into if isinstance(edit, Merged) else edit.person for edit in edits if isinstance(edit, GAINS)
-    }
-    folders = load_person_folders(db) if gaining else {}
-    names = {p: name_of_folder(folders[p].rpartition(b"/")[2]) for p in gaining & folders.keys()}
-    called = {p: name for p, name in names.items() if name is not None}
-    new = called.keys() - load_names(db) if called else set[PersonId]()
-    drafts = []
-    for person in sorted(new & load_founded_and_undone(db) if new else ()):
-        drafts.append(Draft("name", person, value=called[person]))
-        if parent_of(folders[person]) and load_word(db).person(person).place is None:
-            drafts.append(Draft("place", person, value=os.fsdecode(folders[person])))
-    return drafts
+
+    def __init__(self, db: Database, edits: Sequence[FolderEdit]) -> None:
+        """edits: all that are recorded now."""
+        self._db = db
+        gains = any(isinstance(edit, GAINS) for edit in edits)
+        self._folders = load_person_folders(db) if gains else {}
+        renamed = {edit.person for edit in edits if isinstance(edit, Named)}
+        self._named = renamed | (load_names(db).keys() if gains else set())
+
+    def draft(self, edits: Sequence[FolderEdit]) -> list[Draft]:
+        """Of one gesture."""
+        gaining = {e.into if isinstance(e, Merged) else e.person for e in edits if isinstance(e, GAINS)}
+        nameless = (gaining & self._folders.keys()) - self._named
+        names = {p: name_of_folder(self._folders[p].rpartition(b"/")[2]) for p in nameless}
+        called = {p: name for p, name in names.items() if name is not None}
+        drafts = []
+        for person in sorted(called.keys() & load_founded_and_undone(self._db) if called else ()):
+            self._named.add(person)
+            drafts.append(Draft("name", person, value=called[person]))
+            if parent_of(self._folders[person]) and load_word(self._db).person(person).place is None:
+                drafts.append(Draft("place", person, value=os.fsdecode(self._folders[person])))
+        return drafts
 
 
 def _draft(db: Database, engine: EngineId, edit: FolderEdit) -> list[Draft]:
