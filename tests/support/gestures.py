@@ -175,6 +175,8 @@ class Gestures:
             return self._make_album(one, other)
         if not self.links(one) or (kind in ("drop", "empty", "swap") and not self.links(other)):
             return False  # a folder of which nothing is left is like a new one
+        if kind == "drop" and one in self.sources and self.is_named(one) and self.is_named(other):
+            return False  # a gap: what was sorted into a new subfolder in the same go does not come along
         if kind == "empty":
             return self._empty(one, other, targets)
         if kind == "throw":
