@@ -8,6 +8,7 @@ in two, at any point, gives the same edits once nothing waits.
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from functools import cached_property
 
 from faced.errors import shown
 from faced.folders.arrived import (
@@ -329,10 +330,17 @@ class _Reader:
     def _images_of(self, person: PersonId) -> frozenset[ImageId]:
         """Of her links that are in her folder, wherever in it and whatever they are called now."""
         hers = [folder.id for folder in self.owner_at.values() if folder.person == person]
-        owners = ((path, self.places.owner(path)) for path in self.disk)
-        inside = [path for path, owner in owners if owner is not None and owner.person == person]
-        here = frozenset().union(*map(self.looks.images_in, inside))
-        return here & {link.image for id_ in hers for link in self.links_of[id_]}
+        return frozenset(link.image for id_ in hers for link in self.links_of[id_]) & self._images_in[person]
+
+    @cached_property
+    def _images_in(self) -> Mapping[PersonId, set[ImageId]]:
+        """Of all links that are in each person's folders, whoever's they were."""
+        found: dict[PersonId, set[ImageId]] = defaultdict(set)
+        for path in self.disk:
+            owner = self.places.owner(path)
+            if owner is not None and owner.person is not None:
+                found[owner.person] |= self.looks.images_in(path)
+        return found
 
     def _inode_of(self, path: bytes) -> int:
         return self.disk[path].ino

@@ -151,13 +151,16 @@ class _Reader:
         """Whose each folder of proposals is that is there; one that base has let go may be out of the trash again."""
         proposals = [f for f in self.base.picture_folders if parent_of(f.path) == SUGGESTIONS]
         self.proposed_in = {f.path: f.person for f in proposals if self.at.get(f.id) == f.path}
+        around = self.disk.get(SUGGESTIONS)
+        if around is None:
+            return
         names = find_folder_names(self.base)
         free = names.keys() - {folder.person for folder in proposals}
-        around = self.disk.get(SUGGESTIONS)
-        for name in () if around is None else sorted(around.folders):
+        taken = {*self.at.values(), *self.owners}
+        for name in sorted(around.folders):
             path = join_path(SUGGESTIONS, name)
             found = self.disk.get(path)
-            if found is None or path in {*self.at.values(), *self.owners}:
+            if found is None or path in taken:
                 continue
             theirs = [person for person in free if is_form_of(name, names[person], is_file=False)]
             if len(theirs) != 1 or theirs[0] in self.proposed_in.values():

@@ -116,10 +116,8 @@ def _serve(pipe: Connection, parent: int) -> None:
     import scipy.sparse.csgraph  # noqa: F401 - now, and not when the first answer is waited for
     from threadpoolctl import threadpool_limits
 
-    threadpool_limits(
-        limits=1, user_api="blas"
-    )  # for good: idle threads of it spin for a while after each product
-
+    # For good: idle threads spin for a while after each product.
+    threadpool_limits(limits=1, user_api="blas")
     memories: dict[Path, Memory] = {}
     while True:
         try:

@@ -26,7 +26,6 @@ __all__ = [
     "TooMany",
     "find_pairs",
     "half_squares",
-    "one_thread_each",
     "stamp_vectors",
 ]
 
@@ -157,7 +156,7 @@ def find_pairs(
 
     starts = range(0, count, step)
     if len(starts) > 1:
-        with one_thread_each(), ThreadPoolExecutor(count_processors()) as pool:
+        with _one_thread_each(), ThreadPoolExecutor(count_processors()) as pool:
             found = list(pool.map(look, starts))
     else:
         found = [look(start) for start in starts]
@@ -197,8 +196,8 @@ def count_processors() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def one_thread_each() -> AbstractContextManager[object]:
-    """A matrix product has one thread: several wait for each other on a busy machine, and go on waiting for the next one."""
+def _one_thread_each() -> AbstractContextManager[object]:
+    """Each block has one thread: several in one product wait for each other on a busy machine."""
     limit: AbstractContextManager[object] = _blas().limit(limits=1, user_api="blas")
     return limit
 

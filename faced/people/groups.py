@@ -53,7 +53,7 @@ def exact_vectors(embeddings: Floats) -> Exact:
     return np.asarray(np.rint(exact, out=exact).astype(np.float64))
 
 
-def count_faces(labels: NDArray[np.int32], which: NDArray[np.bool_] | np.bool_) -> NDArray[np.int32]:
+def count_faces(labels: NDArray[np.int32], which: NDArray[np.bool_]) -> NDArray[np.int32]:
     """(n,) how many of some of n faces each label has; NOISE is none."""
     found = np.bincount(np.where(which, labels, np.int32(NOISE)) + 1, minlength=len(labels) + 1)
     return found[1:].astype(np.int32)

@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faced.model import Floats
-from faced.people.distances import one_thread_each
 from faced.people.faces import NOISE
 from faced.people.groups import Names, Rows, add_rows, middle_distances, sum_rows
 from faced.people.rows import Runs, is_among, spans
@@ -307,9 +306,7 @@ def _near_large(
     rows = np.flatnonzero(asked)
     for start in range(0, len(rows), BLOCK):
         part = rows[start : start + BLOCK]
-        with one_thread_each():
-            products = middles[part] @ middles.T
-        apart = squares[part, None] + squares[None, :] - 2 * products
+        apart = squares[part, None] + squares[None, :] - 2 * (middles[part] @ middles.T)
         one, other = np.nonzero(apart <= reach * reach + 1e-4)
         one = part[one]
         near = (one < other) | (~asked[other] & (one != other))

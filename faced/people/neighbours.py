@@ -191,7 +191,7 @@ class Neighbours:
         rows = np.flatnonzero(gone)
         self._halves[rows], self._eligible[rows], self._lists.nearest[rows] = np.inf, False, NOBODY
         self._refill(refill)
-        self._rejoin(self._part(lost))
+        self._rejoin(self._find_apart(lost))
 
     def _write(self, ids: NDArray[np.int64], embeddings: Floats, eligible: NDArray[np.bool_]) -> bool:
         """More rows behind the last one, near nothing so far. Returns whether memory had to be asked for."""
@@ -352,7 +352,7 @@ class Neighbours:
         parts[lost] = NOISE
         return _Lost(lost, was, ones, others), distinct_rows(np.concatenate(struck), self._used)
 
-    def _part(self, lost: _Lost) -> NDArray[np.int32]:
+    def _find_apart(self, lost: _Lost) -> NDArray[np.int32]:
         """The cores that are left of parts that lost one and may have come apart. The others have a name that is one of theirs."""
         is_broken = np.zeros(self._used + 1, dtype=np.bool_)
         is_broken[lost.parts] = True
@@ -361,9 +361,8 @@ class Neighbours:
         parts = self._parts[left]
         if len(lost.rows) > MOST_LOST:
             return left
-        poor = lost.rows[
-            self._counts[lost.rows] < self.reach.min_samples
-        ]  # all that are near these are in their lists
+        # All that are near a face with too few near it are in its list.
+        poor = lost.rows[self._counts[lost.rows] < self.reach.min_samples]
         ones, others = self._links_of(poor, lost.rows)
         ones, others = np.concatenate([lost.ones, ones]), np.concatenate([lost.others, others])
         holds = hold_together(lost.rows, ones, others, self._links_of, self._links_among)

@@ -42,6 +42,16 @@ def test_pictures_are_called_by_distance_and_photo():
     quiet(tree)
 
 
+def deny(tree, face):
+    """Its picture is thrown away, and that is a no. Returns where it was, and the picture."""
+    (path,) = tree.find(face)
+    picture = tree.files[path]
+    tree.delete(face)
+    tree.look()
+    tree.look(11)
+    return path, picture
+
+
 def test_moved_to_the_person_is_yes():
     """A pin; then the picture, which is faced's own, is taken away."""
     tree = make()
@@ -212,11 +222,7 @@ def test_a_no_out_of_the_trash_is_taken_back():
 def test_a_no_that_is_nobodys_since_is_taken_back():
     """A face that is not Anna may lie among the unsorted; put where it was proposed it is proposed again."""
     tree = make()
-    (path,) = tree.find(1)
-    picture = tree.files[path]
-    tree.delete(1)
-    tree.look()
-    tree.look(11)
+    path, picture = deny(tree, 1)
     tree.proposed[ANNA].remove(1)
     tree.proposed[NOBODY].append(1)
     tree.plan()
@@ -232,11 +238,7 @@ def test_a_no_that_is_nobodys_since_is_taken_back():
 def test_a_picture_of_another_put_among_proposals_means_nothing():
     """It was no proposal to her; and so says the look."""
     tree = make()
-    (path,) = tree.find(4)
-    picture = tree.files[path]
-    tree.delete(4)
-    tree.look()
-    tree.look(11)
+    _, picture = deny(tree, 4)
     tree.files[SUGGESTED + b"/mine.jpg"] = picture
     read = tree.read()
     assert (read.edits, list(read.left_alone)) == ([], [SUGGESTED + b"/mine.jpg"])
