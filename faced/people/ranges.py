@@ -3,6 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from faced.people.rows import spans
+
 __all__ = ["expand_ranges"]
 
 
@@ -11,5 +13,4 @@ def expand_ranges(
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """(e,) and (e,): the place of each range with each number in it. starts, stops: (m,), no stop below its start."""
     sizes = stops - starts
-    ones = np.repeat(np.arange(len(starts)), sizes)
-    return ones, np.arange(len(ones)) + np.repeat(starts - np.cumsum(sizes) + sizes, sizes)
+    return np.repeat(np.arange(len(starts)), sizes), spans(starts, sizes)

@@ -31,9 +31,7 @@ def is_among(values: NDArray[Any], some: NDArray[Any]) -> NDArray[np.bool_]:
     if len(some) == 0:
         return np.zeros(len(values), dtype=np.bool_)
     some = np.sort(some)
-    places = np.searchsorted(some, values)
-    places[places == len(some)] = 0
-    return np.asarray(some[places] == values)
+    return np.asarray(some.take(some.searchsorted(values), mode="clip") == values)
 
 
 class Runs:
@@ -50,7 +48,7 @@ class Runs:
 
     def find(self, wanted: NDArray[Any]) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
         """Which of those wanted are there, (k,), and from where on, and how often, (k,) each."""
-        where = self._places[np.minimum(wanted, len(self._places) - 1)]
+        where = self._places.take(wanted, mode="clip")
         there = (where >= 0).nonzero()[0]
         where = where[there]
         return there, self._first[where], self._sizes[where]
@@ -63,7 +61,9 @@ class Runs:
 
 def spans(first: NDArray[np.intp], sizes: NDArray[np.intp]) -> NDArray[np.intp]:
     """The places from each first one on, so many of each, behind each other."""
-    return np.arange(int(sizes.sum())) + np.repeat(first - np.cumsum(sizes) + sizes, sizes)
+    found: NDArray[np.intp] = (first - sizes.cumsum() + sizes).repeat(sizes)
+    found += np.arange(len(found))
+    return found
 
 
 def find_rows(ids: NDArray[np.int64], wanted: NDArray[np.int64]) -> NDArray[np.signedinteger[Any]]:
