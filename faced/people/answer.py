@@ -11,7 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faced.model import FaceId
+from faced.people.alignment import Alignment
 from faced.people.faces import NOISE, Attached, Attachment
+from faced.people.rows import is_among
 
 __all__ = ["Assignment", "Columns", "Last", "Part", "Why"]
 
@@ -114,8 +116,7 @@ class Assignment:
 
     def explain(self, rows: NDArray[np.intp]) -> list[str]:
         """Why these rows are whose they are, in plain words."""
-        wanted = set(rows.tolist()) if len(rows) < len(self.attached) else self.attached
-        attached = {row: self.attached[row] for row in wanted if row in self.attached}
+        attached = {row: self.attached[row] for row in rows[is_among(rows, self.attached.rows)].tolist()}
         mine = self.columns
         facts = zip(
             mine.reasons[rows].tolist(),
@@ -149,27 +150,23 @@ class Assignment:
 
     def find_changed(self, last: "Last") -> NDArray[np.intp]:
         """The rows that have another reason than in the last run. (Whose they were, what is stored says better.)"""
-        old, new = last.rows
-        mine, theirs = self.columns, last.assignment.columns
-        same = np.ones(len(old), dtype=np.bool_)
+        same, mine, theirs = last.same, self.columns, last.assignment.columns
+        alike = np.ones(len(self.ids), dtype=np.bool_)
         for name in ("reasons", "runners_up", "parts"):
-            same &= getattr(mine, name)[new] == getattr(theirs, name)[old]
+            alike &= getattr(mine, name) == same.carry(getattr(theirs, name), 0)
         for name in ("distances", "seconds"):
-            same &= _sound_alike(getattr(mine, name)[new], getattr(theirs, name)[old])
-        sizes, had = mine.sizes[new], theirs.sizes[old]
-        other = np.flatnonzero(same & (sizes != had))
-        same[other] = _round_sizes(sizes[other]) == _round_sizes(had[other])
-        attached = last.moved[last.assignment.attached.rows]
-        attached = np.union1d(attached[attached >= 0], self.attached.rows)
-        where = np.searchsorted(new, attached)
-        inside = where < len(new)
-        where = where[inside][new[where[inside]] == attached[inside]]
-        before = last.assignment._attached(old[where])
-        for one, then in zip(self._attached(new[where]), before, strict=True):
-            same[where] &= _sound_alike(one, then)
-        is_changed = np.ones(len(self.ids), dtype=np.bool_)
-        is_changed[new[same]] = False
-        return np.flatnonzero(is_changed)
+            alike &= _sound_alike(getattr(mine, name), same.carry(getattr(theirs, name), 0.0))
+        had = same.carry(theirs.sizes, 0)
+        other = np.flatnonzero(alike & (mine.sizes != had))
+        alike[other] = _round_sizes(mine.sizes[other]) == _round_sizes(had[other])
+        alike[same.new] = False
+        attached = same.moved[last.assignment.attached.rows]
+        rows = np.union1d(attached[attached >= 0], self.attached.rows)
+        rows = rows[same.came[rows] >= 0]
+        before = last.assignment._attached(same.came[rows].astype(np.intp))
+        for one, then in zip(self._attached(rows), before, strict=True):
+            alike[rows] &= _sound_alike(one, then)
+        return np.flatnonzero(~alike)
 
     def _attached(self, rows: NDArray[np.intp]) -> NDArray[np.float64]:
         """(3, m) of some rows how far the middle is to which each attached, that of the second, and who that is; -1 where there is none."""
@@ -189,16 +186,10 @@ class Assignment:
 
 @dataclass(frozen=True, eq=False)
 class Last:
-    """The last run. moved: (n then,) the row of each of its faces now, -1 when it is gone or another than it was."""
+    """The last run. same: from its faces to those of now, but for who is another than it was."""
 
     assignment: Assignment
-    moved: NDArray[np.int32]
-
-    @cached_property
-    def rows(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        """(m,) rows then, and (m,) the same faces' rows now."""
-        old = np.flatnonzero(self.moved >= 0)
-        return old, self.moved[old].astype(np.intp)
+    same: Alignment
 
 
 def _round_sizes(sizes: NDArray[np.int32]) -> NDArray[np.int32]:

@@ -20,13 +20,15 @@ from faced.people.starts import Members
 
 __all__ = ["Joined", "Votes", "attach_left_over"]
 
-ROUNDS = 6
+ROUNDS = 4
 LEFT_OVER = 2
 """A group of no more faces than this is left over: each of them attaches on its own."""
 SPLINTER = 12
 BESIDE = 8
 """So do those of one of up to `SPLINTER` faces, to one at least `BESIDE` times as large, but then its own votes count too."""
 BLOCK = 1 << 14
+REMEMBERED = 1 << 14
+"""Of so many rows at most it is remembered from round to round who is near them."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,6 +67,31 @@ class Votes:
     def renumber(self, table: Rows) -> "Votes":
         """With the rows of now, NOISE for what is gone. table: see Round."""
         return replace(self, rows=table[self.rows], groups=table[self.groups], seconds=table[self.seconds])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Near:
+    """Who is near some rows, (r,). places: (e,) which of the rows. theirs: (e,) who is near it. weights: (e,) of the vote."""
+
+    rows: Rows
+    places: Rows
+    theirs: NDArray[np.int32]
+    weights: NDArray[np.float64]
+
+    def take(self, which: NDArray[np.bool_]) -> "_Near":
+        """Of some of the rows."""
+        wanted = which[self.places]
+        places = which.cumsum()[self.places[wanted]] - 1
+        return _Near(self.rows[which], places, self.theirs[wanted], self.weights[wanted])
+
+    def join(self, more: "_Near") -> "_Near":
+        """Of both."""
+        places = np.concatenate([self.places, more.places + len(self.rows)])
+        rows, theirs, weights = (
+            np.concatenate([getattr(self, name), getattr(more, name)])
+            for name in ("rows", "theirs", "weights")
+        )
+        return _Near(rows, places, theirs, weights)
 
 
 def attach_left_over(
@@ -110,9 +137,12 @@ class _Run:
         self.scope = np.append(np.zeros(len(cast), dtype=np.bool_), True)
         self._asked = np.append(np.zeros(len(cast), dtype=np.bool_), True)
         self._asking = [np.empty(0, dtype=np.intp)]
-        self._is_whole = (
-            sums.counts[self.labels[self.links.large]] > 1
-        )  # of each large start: its faces are together
+        self._table = np.full(len(cast) + 1, NOISE, dtype=np.int32)
+        # of each large start: its faces are together
+        self._is_whole = sums.counts[self.labels[self.links.large]] > 1
+        # of who was counted, as long as they are few; and whose votes of the last round stand
+        self._near = _find_near(cast, np.empty(0, dtype=np.intp))
+        self._votes, self._is_settled = _NO_VOTES, np.zeros(len(cast), dtype=np.bool_)
 
     def ask(self, rows: Names) -> None:
         """These vote anew. Who is in a group that is too large for that will ever be."""
@@ -146,15 +176,36 @@ class _Run:
         """The votes of this round. old: those of the last run."""
         rows = np.concatenate(self._asking)
         self._asking = [rows]
-        rows = rows[self.cast.carries[rows] == carriers]
-        if carriers:
-            rows = rows[self.sums.counts[self.labels[rows]] <= SPLINTER]
-        votes = _count(self.cast, self.rule, self.sums, self.labels, np.sort(rows), carriers)
+        rows = np.sort(rows[self.cast.carries[rows] == carriers])
+        if carriers and len(rows) <= REMEMBERED:
+            votes = self._votes = self._count_unsettled(rows)
+        else:
+            votes = _count(self.cast, self.rule, self.sums, self.labels, rows, carriers)
         old = old.take(~self._asked[old.rows])
         votes = _merge(
             votes, old.take(self.cast.starts[old.rows] != NOISE)
         )  # who takes no part has no vote that stands
         return replace(votes, free=_free_places(self.cast.photos, self.labels, votes))
+
+    def _count_unsettled(self, rows: Rows) -> Votes:
+        """The votes of these rows, ascending; of those near whom nothing changed since the last round they are known."""
+        if len(rows) > len(self._near.rows):
+            self._near = self._near.join(_find_near(self.cast, rows[~is_among(rows, self._near.rows)]))
+        unsettled = ~self._is_settled[self._near.rows]
+        self._is_settled[rows] = True
+        few = self.sums.counts[self.labels[self._near.rows]] <= SPLINTER
+        near = self._near.take(unsettled & few)
+        votes = _count_votes(self.cast, self.rule, self.sums, self.labels, near, carriers=True)
+        gone = self._near.rows[unsettled]
+        return _merge(self._votes.take(~is_among(self._votes.rows, gone)), votes)
+
+    def _unsettle(self, touched: Rows) -> None:
+        """Who is in or near one of these rows' groups votes anew."""
+        is_touched = np.zeros(len(self.cast) + 1, dtype=np.bool_)
+        is_touched[self.labels[touched]] = True
+        near = self._near
+        self._is_settled[near.rows[is_touched[self.labels[near.rows]]]] = False
+        self._is_settled[near.rows[near.places[is_touched[self.labels[near.theirs]]]]] = False
 
     def move(self, votes: Votes, old: Votes) -> Rows:
         """These rows attach. Whatever group they leave or come to otherwise than in the last run is in scope then. Returns
@@ -176,6 +227,7 @@ class _Run:
         labels = self.labels[touched]
         groups, firsts, places = np.unique(labels, return_index=True, return_inverse=True)
         self.labels[touched] = touched[firsts][places]
+        self._unsettle(touched)
         there = is_among(groups, concerned)
         gone = concerned[~is_among(concerned, groups)]
         self.sums.rename(groups[there], touched[firsts[there]], gone)
@@ -183,7 +235,7 @@ class _Run:
 
     def _find_reached(self, votes: Votes, old: Votes) -> Rows:
         """The groups that come into scope."""
-        is_other = differ(len(self.scope), (votes.rows, votes.groups), (old.rows, old.groups))
+        is_other = differ(self._table, (votes.rows, votes.groups), (old.rows, old.groups))
         rows, targets = np.concatenate([votes.rows, old.rows]), np.concatenate([votes.groups, old.groups])
         homes = np.full(len(rows), NOISE, dtype=np.intp)
         homes[rows != NOISE] = self.labels[rows[rows != NOISE]]
@@ -211,29 +263,35 @@ class _Run:
 def _count(
     cast: Cast, rule: Joining, sums: Sums, labels: NDArray[np.int32], rows: Rows, carriers: bool
 ) -> Votes:
+    """The votes of these rows, ascending, however many they are. carriers: whether all of them carry, or none."""
+    if carriers:
+        rows = rows[sums.counts[labels[rows]] <= SPLINTER]
     parts = [
-        _count_votes(cast, rule, sums, labels, rows[start : start + BLOCK], carriers)
+        _count_votes(cast, rule, sums, labels, _find_near(cast, rows[start : start + BLOCK]), carriers)
         for start in range(0, len(rows), BLOCK)
     ]
     return _concatenate([_NO_VOTES, *parts])
 
 
-def _count_votes(
-    cast: Cast, rule: Joining, sums: Sums, labels: NDArray[np.int32], rows: Rows, carriers: bool
-) -> Votes:
-    counts = sums.counts
+def _find_near(cast: Cast, rows: Rows) -> _Near:
     apart = cast.distances[rows]
-    ours, columns = np.nonzero(apart < cast.reach)  # inf where there is nobody
-    theirs = labels[cast.nearest[rows][ours, columns]]
+    flat = np.flatnonzero(apart < cast.reach)  # inf where there is nobody
+    weights = np.round(cast.reach - apart.ravel()[flat].astype(np.float64), 6)
+    return _Near(rows, flat // apart.shape[1], cast.nearest[rows].ravel()[flat], weights)
+
+
+def _count_votes(
+    cast: Cast, rule: Joining, sums: Sums, labels: NDArray[np.int32], near: _Near, carriers: bool
+) -> Votes:
+    counts, rows, ours = sums.counts, near.rows, near.places
+    theirs = labels[near.theirs]
     own = np.where(cast.carries[rows], labels[rows], NOISE)
     size_of_own = np.where(own == NOISE, 0, counts[own])
     is_other = theirs != own[ours]
-    valid = np.flatnonzero(is_other | (size_of_own > LEFT_OVER)[ours])
-    weights = np.zeros(len(ours))
-    weights[valid] = np.round(cast.reach - apart[ours[valid], columns[valid]].astype(np.float64), 6)
+    weights = np.where(is_other | (size_of_own > LEFT_OVER)[ours], near.weights, 0.0)
     totals = np.round(np.bincount(ours, weights=weights, minlength=len(rows)), 9)
     least = np.where(size_of_own > LEFT_OVER, BESIDE * size_of_own, LEFT_OVER + 1)
-    may = valid[is_other[valid] & (counts[theirs[valid]] >= least[ours[valid]])]
+    may = np.flatnonzero(is_other & (counts[theirs] >= least[ours]))
     size = len(labels)
     codes, inverse = np.unique(ours[may] * size + theirs[may], return_inverse=True)
     weighed = np.round(np.bincount(inverse, weights=weights[may], minlength=len(codes)), 9)
@@ -248,8 +306,8 @@ def _count_votes(
     good = (weighed >= rule.votes * rule.eps) & (weighed >= rule.share * totals[who])
     who, group, second = rows[who[good]], group[good], second[good]
     distances = sums.measure_rows(who, group)
-    near = distances <= rule.attach * rule.eps - (0.0 if carriers else rule.stricter)
-    who, group, second, distances = who[near], group[near], second[near], distances[near]
+    good = distances <= rule.attach * rule.eps - (0.0 if carriers else rule.stricter)
+    who, group, second, distances = who[good], group[good], second[good], distances[good]
     to_second = np.full(len(who), np.nan)
     to_second[second != NOISE] = sums.measure_rows(who[second != NOISE], second[second != NOISE])
     return Votes(who, group, distances, second, to_second, np.zeros(len(who), dtype=np.bool_))

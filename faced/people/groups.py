@@ -32,6 +32,7 @@ __all__ = [
     "middle_distances",
     "shared_photos",
     "sum_rows",
+    "sum_runs",
 ]
 
 Rows: TypeAlias = NDArray[np.intp]
@@ -43,14 +44,18 @@ Exact: TypeAlias = NDArray[np.float64]
 SHARES = 2.0**32
 BLOCK = 1 << 8
 """Vectors that are looked at at once: a quarter of a megabyte, which stays in the cache."""
+SUMMED = 1 << 10
+"""So many are summed at once."""
+FEW = 1 << 8
+"""Vectors that are summed sooner without a matrix."""
 DIGITS = 9
 """Distances that differ in a later decimal are the same: the rounding of a division is no reason."""
 
 
 def exact_vectors(embeddings: Floats) -> Exact:
-    """Embeddings as whole numbers; sums of less than two million of them are exact."""
-    exact = embeddings * np.float32(SHARES)  # a power of two: exact, and so is rounding to whole numbers
-    return np.asarray(np.rint(exact, out=exact).astype(np.float64))
+    """Embeddings, which are changed, as whole numbers; sums of less than two million of them are exact."""
+    embeddings *= np.float32(SHARES)  # a power of two: exact, and so is rounding to whole numbers
+    return np.asarray(np.rint(embeddings, out=embeddings).astype(np.float64))
 
 
 def count_faces(labels: NDArray[np.int32], which: NDArray[np.bool_]) -> NDArray[np.int32]:
@@ -63,17 +68,27 @@ def sum_rows(embeddings: Floats, rows: Rows, keys: Rows, count: int) -> tuple[Ex
     """(count, 128) the sums of the rows of each key, which are below count, and (count,) of their squares."""
     sums, squares = np.zeros((count, embeddings.shape[1])), np.zeros(count)
     order = np.argsort(keys, kind="stable")
-    for first in range(0, len(order), BLOCK):
-        part = order[first : first + BLOCK]
+    for first in range(0, len(order), SUMMED):
+        part = order[first : first + SUMMED]
         exact, mine = exact_vectors(embeddings[rows[part]]), keys[part]
         starts = first_places(mine)
-        if len(starts) == len(part):
-            sums[mine] += exact
-            squares[mine] += _squares(exact)
-        else:
-            sums[mine[starts]] += np.add.reduceat(exact, starts, axis=0)
-            squares[mine[starts]] += np.add.reduceat(_squares(exact), starts)
+        sums[mine[starts]] += sum_runs(exact, starts)
+        squares[mine[starts]] += np.add.reduceat(_squares(exact), starts)
     return sums, squares
+
+
+def sum_runs(vectors: Exact, starts: Rows) -> Exact:
+    """(k, 128) the sums of runs of vectors. starts: (k,) where each begins. As numpy's add.reduceat, but sooner."""
+    if len(starts) == len(vectors):
+        return vectors
+    if len(vectors) < FEW:
+        return np.asarray(np.add.reduceat(vectors, starts, axis=0))
+    from scipy.sparse import csr_array  # slow to import
+
+    ends = np.append(starts, len(vectors)).astype(np.int32)
+    places = np.arange(len(vectors), dtype=np.int32)
+    runs = csr_array((np.ones(len(vectors)), places, ends), shape=(len(starts), len(vectors)))
+    return np.asarray(runs @ vectors)
 
 
 def middle_distances(sums: Exact, counts: Rows, other_sums: Exact, other_counts: Rows) -> NDArray[np.float64]:
@@ -117,6 +132,7 @@ class Sums:
         self.find_parts = find_parts
         self._embeddings, self._carries = embeddings, carries
         self._places = np.full(len(counts), -1, dtype=np.int32)
+        self._numbers = np.empty(len(counts), dtype=np.int32)
         self._sums = np.empty((0, embeddings.shape[1]))
         self._squares = np.empty(0)
         self._size = 0
@@ -155,7 +171,7 @@ class Sums:
         found = np.empty(len(ones))
         for start in range(0, len(ones), BLOCK):
             part = slice(start, start + BLOCK)
-            groups, places = np.unique(np.append(ones[part], others[part]), return_inverse=True)
+            groups, places = self._number(np.concatenate([ones[part], others[part]]))
             middles = self._middles(groups)
             gap = middles.take(places[: len(places) // 2], axis=0)
             gap -= middles.take(places[len(places) // 2 :], axis=0)
@@ -163,6 +179,14 @@ class Sums:
         found /= SHARES**2
         found += noise * (2 - 1 / self.counts[ones] - 1 / self.counts[others])
         return np.asarray(np.round(np.sqrt(found), DIGITS))
+
+    def _number(self, groups: Rows) -> tuple[Rows, Rows]:
+        """Each of the groups once, and (m,) where each is there."""
+        places = np.arange(len(groups))
+        self._numbers[groups] = places
+        last = self._numbers[groups]
+        is_last = last == places
+        return groups[is_last], (is_last.cumsum() - 1)[last]
 
     def measure_rows(self, rows: Rows, groups: Rows) -> NDArray[np.float64]:
         """(m,) Euclidean distance of each row to the middle of a group."""
@@ -242,9 +266,8 @@ def add_rows(column: Exact, places: Names, more: Exact) -> None:
     order = np.argsort(places, kind="stable")
     places = places[order]
     starts = first_places(places)
-    column[places[starts]] += (
-        more[order] if len(starts) == len(places) else np.add.reduceat(more[order], starts, axis=0)
-    )
+    more = more[order]
+    column[places[starts]] += sum_runs(more, starts) if more.ndim > 1 else np.add.reduceat(more, starts)
 
 
 def _with_room(column: Exact, size: int, room: int) -> Exact:
@@ -278,8 +301,14 @@ def choose_moves(pairs: Pairs, counts: NDArray[np.integer]) -> tuple[Rows, Rows]
     mine = np.concatenate([pairs.ones, pairs.others])
     theirs = np.concatenate([pairs.others, pairs.ones])
     far = np.concatenate([pairs.distances, pairs.distances])
-    order = np.lexsort((theirs, far, mine))
-    first = order[first_places(mine[order])]
+    order = mine.argsort(kind="stable")
+    mine, theirs, far = mine[order], theirs[order], far[order]
+    firsts = first_places(mine)
+    least = np.minimum.reduceat(far, firsts) if len(firsts) else far
+    first = (far == least.repeat(np.diff(firsts, append=len(mine)))).nonzero()[0]
+    if len(first) > len(firsts):  # some are equally near
+        first = first[np.lexsort((theirs[first], mine[first]))]
+        first = first[first_places(mine[first])]
     movers, targets, far = mine[first], theirs[first], far[first]
     where = np.searchsorted(movers, targets)  # who is in a pair has a nearest one
     mutual = targets[where] == movers
@@ -290,30 +319,33 @@ def choose_moves(pairs: Pairs, counts: NDArray[np.integer]) -> tuple[Rows, Rows]
     return movers[moves][order], targets[moves][order]
 
 
-def differ(count: int, now: tuple[Rows, Rows], then: tuple[Rows, Rows]) -> NDArray[np.bool_]:
-    """Which moves of now, and then which of another time, are not in the other. Both: who moves, below count, once; and
-    where to. NOISE moves nowhere now.
+def differ(table: NDArray[np.int32], now: tuple[Rows, Rows], then: tuple[Rows, Rows]) -> NDArray[np.bool_]:
+    """Which moves of now, and then which of another time, are not in the other. Both: who moves, below n, once; and where to.
+    NOISE moves nowhere now. table: (n + 1,) all NOISE, which is used, and is so again.
     """
-    one, other = (movers * count + targets for movers, targets in (now, then))
-    return ~np.concatenate([is_among(one, other), is_among(other, one)]) | (
-        np.concatenate([now[0], then[0]]) < 0
-    )
+    (movers, targets), (olds, places) = now, then
+    table[movers] = targets
+    gone = (table[olds] != places) | (olds < 0) | (places < 0)
+    table[movers] = NOISE
+    table[olds] = places
+    come = table[movers] != targets
+    table[olds] = NOISE
+    return np.concatenate([come, gone])
 
 
 def find_reached(scope: NDArray[np.bool_], ones: Rows, others: Rows, is_other: NDArray[np.bool_]) -> Rows:
-    """The groups outside the scope, (n + 1,), that moves from the ones to the others reach: those of a move that `is_other`,
-    and whoever meets somebody in scope, or reached.
+    """The groups outside the scope, (n + 1,) with NOISE in it, ascending, that moves from the ones to the others reach: those of a move
+    that `is_other`, and whoever meets somebody in scope, or reached.
     """
-    groups, places = np.unique(np.concatenate([ones, others]), return_inverse=True)
-    ones, others = places[: len(ones)], places[len(ones) :]
-    reached = scope[groups]
+    reached = scope.copy()
     reached[ones[is_other]] = reached[others[is_other]] = True
     while True:
         crossing = reached[ones] != reached[others]
         if not crossing.any():
             break
         reached[ones[crossing]] = reached[others[crossing]] = True
-    return np.asarray(groups[(groups != NOISE) & reached & ~scope[groups]])
+    groups = np.concatenate([ones, others])
+    return np.asarray(distinct(groups[reached[groups] & ~scope[groups]]))
 
 
 def shared_photos(pairs: Pairs, groups: Rows, photos: Rows, count: int) -> NDArray[np.bool_]:

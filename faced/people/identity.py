@@ -147,12 +147,10 @@ class _Judged:
         self.runners_up = np.zeros(count, dtype=np.int64)
         if last is None:
             return
-        old, new = last.rows
         columns = last.assignment.columns
-        is_owned = (
-            columns.reasons[old] == Why.OWNED
-        )  # one who lost her place to another face of the photo is not
-        old, new = old[is_owned], new[is_owned]
+        old = np.flatnonzero(columns.reasons == Why.OWNED)  # who lost her place to another face is not
+        new = last.same.moved[old]
+        old, new = old[new >= 0], new[new >= 0]
         self.persons[new], self.judged[new] = columns.owners[old], columns.judged[old]
         self.distances[new], self.seconds[new] = columns.distances[old], columns.seconds[old]
         self.runners_up[new] = columns.runners_up[old]
@@ -222,10 +220,10 @@ def _number_unowned(
     kept = split_photos(faces.embeddings, photos, labels, far, is_known)
     rows = np.flatnonzero(labels != NOISE)
     columns.distances[rows] = far[rows]
-    rows = rows[kept[rows] != NOISE]
-    numbers = number_persons(kept, before)
-    columns.owners[rows], columns.reasons[rows] = numbers[kept[rows]], Why.UNOWNED
-    columns.sizes[rows] = np.bincount(kept[rows], minlength=len(kept))[kept[rows]]
+    mine = kept[rows].astype(np.intp)
+    rows, mine = rows[mine != NOISE], mine[mine != NOISE]
+    columns.owners[rows], columns.reasons[rows] = number_persons(kept, before)[mine], Why.UNOWNED
+    columns.sizes[rows] = np.bincount(mine, minlength=len(kept))[mine]
 
 
 def _known_distances(
@@ -234,21 +232,19 @@ def _known_distances(
     """(n,) the distance of each face to the middle of its cluster, and where it is that of the last run: in clusters that
     have the same faces.
     """
-    far = np.zeros(len(labels))
     if last is None:
-        return far, np.zeros(len(labels), dtype=np.bool_)
-    old, new = last.rows
-    columns = last.assignment.columns
-    was = np.full(len(labels) + 1, NOISE, dtype=np.int32)  # the last one is that of NOISE
-    was[new] = columns.labels[old]
-    far[new] = columns.distances[old]
+        return np.zeros(len(labels)), np.zeros(len(labels), dtype=np.bool_)
+    columns, same = last.assignment.columns, last.same
+    was = np.append(same.carry(columns.labels, NOISE), np.int32(NOISE))  # the last one is that of NOISE
+    far = same.carry(columns.distances, 0.0)
     is_other, had_other = np.zeros(len(labels) + 1, np.bool_), np.zeros(len(columns.labels) + 1, np.bool_)
-    mixed = np.flatnonzero(was[:-1] != was[labels])  # not what the row is that the cluster is called by
+    names_of = labels.astype(np.intp)
+    mixed = np.flatnonzero(was[:-1] != was[names_of])  # not what the row is that the cluster is called by
     is_other[labels[mixed]] = had_other[was[mixed]] = True
-    had_other[columns.labels[last.moved < 0]] = True
+    had_other[columns.labels[same.back.new]] = True
     names = np.flatnonzero(labels == np.arange(len(labels), dtype=np.int32))
     one_of = np.full(len(had_other), NOISE, dtype=np.int32)
     one_of[was[names]] = names
     had_other[was[names[one_of[was[names]] != names]]] = True  # in several parts now
     is_other[NOISE] = had_other[NOISE] = True
-    return far, ~(is_other[labels] | had_other[was[:-1]])
+    return far, ~(is_other[names_of] | had_other[was[:-1]])

@@ -46,7 +46,7 @@ START = 0.76
 REACH = 1.12
 """Faces within this share of eps are near: they are candidates, and have a vote."""
 STEPS = (0.88, 0.94, 1.0)
-ROUNDS = 6
+ROUNDS = 4
 """The most rounds of each step."""
 CROWD_OF = 8
 
@@ -103,7 +103,7 @@ def join_starts(
         last = np.full(len(cast), NOISE, dtype=np.int32)
     else:
         shift = shift_starts(before.starts, cast, change)
-        members = follow_members(before.members, cast.starts, shift.changed, change.moved)
+        members = follow_members(before.members, cast.starts, shift.changed, change.same.moved)
         links, gained, lost = follow_links(before.links, before.starts, cast, change, shift, members)
         old = [[one.renumber(change.table) for one in step] for step in before.steps]
         run = _Run(cast, rule, links, members, old)
@@ -129,7 +129,7 @@ def _are_new(
     """
     groups, places, sizes = np.unique(labels, return_inverse=True, return_counts=True)
     then = np.append(np.full(len(before), NOISE, dtype=np.int32), np.int32(NOISE))
-    was = change.came[groups]
+    was = change.same.came[groups]
     then[was[was != NOISE]] = np.flatnonzero(was != NOISE)
     mine = then[before]
     is_other = np.bincount(mine[mine != NOISE], minlength=len(groups)) != sizes
@@ -276,10 +276,10 @@ class _Run:
     def _one_of_a_photo(self, pairs: Pairs, movers: Rows, targets: Rows, old: Round) -> Round:
         """Of groups that move to the same one and share a photo the nearest only. movers: nearest first."""
         refused = np.zeros(len(movers), dtype=np.bool_)
-        _, places, often = np.unique(targets, return_inverse=True, return_counts=True)
-        rivals = np.flatnonzero(often[places] > 1)
+        wanted = np.sort(targets)
+        rivals = np.flatnonzero(is_among(targets, wanted[1:][wanted[1:] == wanted[:-1]]))
         then = np.concatenate([old.movers, old.refused]), np.concatenate([old.targets, old.places])
-        is_other = differ(len(self.scope), (movers, targets), then)
+        is_other = differ(self._table, (movers, targets), then)
         others = np.concatenate([targets[is_other[: len(movers)]], then[1][is_other[len(movers) :]]])
         others = np.concatenate([others, targets[self.scope[movers]]])
         asked = is_among(targets[rivals], others)
@@ -301,7 +301,7 @@ class _Run:
 
     def _move(self, movers: Rows, targets: Rows, old: Round) -> None:
         """All of these moves. Whoever moves otherwise than in the last run, or with someone in scope, is in scope."""
-        is_other = differ(len(self.scope), (movers, targets), (old.movers, old.targets))
+        is_other = differ(self._table, (movers, targets), (old.movers, old.targets))
         went, to = np.append(movers, old.movers), np.append(targets, old.targets)
         reached = find_reached(self.scope, went, to, is_other)
         reached = reached[self.cast.starts[reached] == reached]

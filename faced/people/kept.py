@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faced.model import Floats, Gate
+from faced.people.alignment import Alignment, align_ids, align_masks
 from faced.people.copies import find_shared, group_near_copies
 from faced.people.distances import half_squares
 from faced.people.faces import Clusters, Faces
 from faced.people.joining import Joining
 from faced.people.links import Change
 from faced.people.neighbours import Neighbourhood, Neighbours, Reach
-from faced.people.rows import find_rows
 from faced.people.together import (
     Company,
     clusters_from,
@@ -46,6 +46,16 @@ class Rules:
     joining: Joining | None = None
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Matched:
+    """Who of some faces was here. looks: (n,) their stamps. is_known: (n,) who is as it was."""
+
+    faces: Faces
+    looks: NDArray[np.uint64]
+    same: Alignment
+    is_known: NDArray[np.bool_]
+
+
 PREFIX = "company."
 """Of the saved columns of who is together."""
 
@@ -60,7 +70,8 @@ class Kept:
         self._looks = np.empty(0, dtype=np.uint64)
         self._company: Company | None = None
         self._clusters: Clusters | None = None
-        self._moved = np.empty(0, dtype=np.int32)
+        self._alignment = align_ids(self.ids, self.ids)
+        self._matched: _Matched | None = None
         self._photos: NDArray[np.intp] | None = None
 
     @property
@@ -78,9 +89,9 @@ class Kept:
         return replace(faces, embeddings=self.embeddings, photos=self._photos)
 
     @property
-    def moved(self) -> NDArray[np.int32]:
-        """(m,) the row of each of the m faces that were there before the last update, -1 where it is gone or another."""
-        return self._moved
+    def alignment(self) -> Alignment:
+        """From the faces that were there before the last update to those that are there now, as far as they are what they were."""
+        return self._alignment
 
     @property
     def groups(self) -> NDArray[np.intp]:
@@ -98,7 +109,8 @@ class Kept:
 
     def find_unknown(self, faces: Faces) -> NDArray[np.bool_]:
         """(n,) those of the faces whose vectors are not here."""
-        return ~self._match(faces, _stamp_looks(faces))[1]
+        self._matched = self._match(faces)
+        return ~self._matched.is_known
 
     def follow(
         self,
@@ -111,55 +123,45 @@ class Kept:
         What it says follows from the faces alone, and not from what was there before. vectors: of those that
         find_unknown says, when the faces have none, ascending; it is not kept.
         """
-        count, moved, came = self._find_neighbours(faces, progress, vectors)
-        self._photos = self._number_photos(faces, came)
-        faces = replace(faces, photos=self._photos)
-        del came
+        count, photos = self._find_neighbours(faces, progress, vectors)
+        self._photos = photos
         if self.rules.joining is not None:
-            self._put_together(faces, self.rules.joining, moved)
-        self._moved = moved
+            self._put_together(replace(faces, photos=photos), self.rules.joining)
         return count
 
     def _find_neighbours(
         self, faces: Faces, progress: Callable[[int, int], None] | None, vectors: Floats | None
-    ) -> tuple[int, NDArray[np.int32], NDArray[np.int32]]:
-        """Neighbours and near-copies of these faces. Returns how many had to be computed, `moved`, and (n,) the row of each
-        then, -1 of who was not there.
-        """
-        looks = _stamp_looks(faces)
-        rows, is_known = self._match(faces, looks)
+    ) -> tuple[int, NDArray[np.intp]]:
+        """Neighbours and near-copies of these faces, and the alignment. Returns how many had to be computed, and the photos."""
+        matched, self._matched = self._matched, None
+        if matched is None or matched.faces is not faces:
+            matched = self._match(faces)
+        same, is_known = matched.same, matched.is_known
+        photos = self._number_photos(faces, same, is_known)
         fetched = faces.embeddings[~is_known] if vectors is None else vectors
-        gone = np.ones(self._neighbours.size, dtype=np.bool_)
-        gone[rows[is_known]] = False
+        gone = ~same.back.carry(is_known, False)
+        before = same.carry(self._groups, 0)
         fresh = ~is_known
         if gone.any():
             broken = np.zeros(self._neighbours.size + 1, dtype=np.bool_)
             broken[self._groups[gone]] = True
-            fresh[is_known] = broken[self._groups[rows[is_known]]]
-        before = (
-            np.where(is_known, self._groups[rows], 0)
-            if self._neighbours.size
-            else np.zeros(len(faces), np.int32)
-        )
+            fresh |= broken[before]
         groups = group_near_copies(faces, self.rules.copy_bits, before, fresh)
-        is_sound = np.ones(len(faces), dtype=np.bool_)
-        is_sound[is_known] = self._neighbours.is_sound[rows[is_known]]
+        is_sound = same.carry(self._neighbours.is_sound, False)
         is_sound[~is_known] = np.isfinite(half_squares(fetched))
         eligible = _choose_eligible(groups, is_sound & faces.can_carry(self.rules.gate))
-        changed = is_known.copy()
-        changed[is_known] = self._neighbours.eligible[rows[is_known]] != eligible[is_known]
-        gone[rows[changed]] = True
+        changed = is_known & (same.carry(self._neighbours.eligible, False) != eligible)
+        gone |= same.back.carry(changed, False)
         new = ~is_known | changed
         self._neighbours.clean()
-        moved = np.full(self._neighbours.size, -1, dtype=np.int32)
-        moved[rows[~new]] = np.flatnonzero(~new)
+        self._alignment = align_masks(gone, new)
         if changed.any():
             vectors = np.empty((np.count_nonzero(new), fetched.shape[1]), dtype=np.float32)
-            vectors[changed[new]] = self.embeddings[rows[changed]]
+            vectors[changed[new]] = self.embeddings[same.came[changed]]
             vectors[~changed[new]] = fetched
             fetched = vectors
         if 2 * np.count_nonzero(new) > len(faces):
-            fetched = self._all_vectors(faces, rows, new, fetched)
+            fetched = self._all_vectors(faces, new, fetched)
             self._neighbours, new = Neighbours(self.rules.reach), np.ones(len(faces), dtype=np.bool_)
             self._company = None
             gone = np.zeros(0, dtype=np.bool_)
@@ -168,45 +170,39 @@ class Kept:
             self._neighbours.update(
                 np.flatnonzero(gone), faces.ids[new], fetched, eligible[new], np.flatnonzero(new), progress
             )
-        self._groups, self._looks = groups.astype(np.int32), looks
-        return count, moved, np.where(is_known, rows, -1).astype(np.int32)
+        self._groups, self._looks = groups.astype(np.int32), matched.looks
+        return count, photos
 
-    def _number_photos(self, faces: Faces, came: NDArray[np.int32]) -> NDArray[np.intp]:
-        """(n,) as Faces.number_photos; of two that were beside each other it is known. came: (n,) the row of each then, or -1."""
+    def _number_photos(self, faces: Faces, same: Alignment, is_known: NDArray[np.bool_]) -> NDArray[np.intp]:
+        """(n,) as Faces.number_photos; of two that were beside each other it is known."""
         if self._photos is None or faces.photos is not None:
             return faces.number_photos()
-        known = np.flatnonzero((came[1:] - came[:-1] == 1) & (came[:-1] >= 0)) + 1
-        is_first = np.ones(len(faces), dtype=np.bool_)
-        was_first = np.append(True, self._photos[1:] != self._photos[:-1])
-        is_first[known] = was_first[came[known]]
-        unknown = np.ones(len(faces), dtype=np.bool_)
-        unknown[known] = unknown[:1] = False
+        unknown = ~is_known
+        unknown[1:] |= unknown[:-1]
+        unknown[same.now] = True
+        unknown[:1] = False
         if 16 * np.count_nonzero(unknown) > len(faces):
             return faces.number_photos()
+        is_first = same.carry(np.append(True, self._photos[1:] != self._photos[:-1]), True)
         for row in np.flatnonzero(unknown).tolist():
             is_first[row] = faces.images[row] != faces.images[row - 1]
         is_first[:1] = False
         return np.cumsum(is_first)
 
-    def _all_vectors(
-        self, faces: Faces, rows: NDArray[np.intp], new: NDArray[np.bool_], fetched: Floats
-    ) -> Floats:
+    def _all_vectors(self, faces: Faces, new: NDArray[np.bool_], fetched: Floats) -> Floats:
         """(n, 128). fetched: of the new ones; those of others are here."""
         if new.all():
             return fetched
         vectors = np.empty((len(faces), fetched.shape[1]), dtype=np.float32)
-        vectors[new], vectors[~new] = fetched, self.embeddings[rows[~new]]
+        vectors[new], vectors[~new] = fetched, self.embeddings[self._alignment.came[~new]]
         return vectors
 
-    def _put_together(self, faces: Faces, rule: Joining, moved: NDArray[np.int32]) -> None:
+    def _put_together(self, faces: Faces, rule: Joining) -> None:
         groups = self.groups
         shared = find_shared(groups)
         cast = gather_cast(faces, self._neighbours.show(), groups, shared, rule, self.rules.gate)
         lists = self._neighbours.other_lists()
-        came = np.full(len(faces), -1, dtype=np.int32)
-        alive = np.flatnonzero(moved >= 0)
-        came[moved[alive]] = alive
-        change = Change(moved, came, lists.rows, lists.nearest, lists.distances)
+        change = Change(self._alignment, lists.rows, lists.nearest, lists.distances)
         self._company = follow_company(cast, rule, self._company, change)
         self._clusters = clusters_from(self._company.joined, cast, groups, shared)
 
@@ -227,18 +223,12 @@ class Kept:
         self._company = load_company(company) if company else None
         return True
 
-    def _match(self, faces: Faces, looks: NDArray[np.uint64]) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
-        """For each face its row here, and whether it is here as it is now; 0 and False for others. looks: their stamps."""
-        count = self._neighbours.size
-        if count == 0 or len(faces) == 0:
-            return np.zeros(len(faces), dtype=np.intp), np.zeros(len(faces), dtype=np.bool_)
-        ids = self.ids
-        rows = find_rows(ids, faces.ids)
-        is_known = ids[rows] == faces.ids
-        is_known &= self._looks[rows] == looks
-        if (np.diff(rows[is_known]) <= 0).any():  # another order: it is another set
-            is_known[:] = False
-        return np.where(is_known, rows, 0), is_known
+    def _match(self, faces: Faces) -> "_Matched":
+        looks = _stamp_looks(faces)
+        same = align_ids(self.ids, faces.ids)
+        is_known = same.carry(self._looks, 0) == looks
+        is_known[same.new] = False
+        return _Matched(faces, looks, same, is_known)
 
 
 def _choose_eligible(groups: NDArray[np.intp], able: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -261,12 +251,15 @@ def _stamp_looks(faces: Faces) -> NDArray[np.uint64]:
     else:
         columns.append(faces.marks.astype(np.uint64))
     factors = np.random.default_rng(128).integers(1 << 63, size=len(columns), dtype=np.uint64)
-    found = np.empty(len(faces), dtype=np.uint64)
+    found = np.zeros(len(faces), dtype=np.uint64)
+    part, rest = np.empty((2, BLOCK), dtype=np.uint64)
     for start in range(0, len(faces), BLOCK):
-        block = slice(start, start + BLOCK)
-        stamps = np.zeros(len(found[block]), dtype=np.uint64)
+        stamps = found[start : start + BLOCK]
+        part, rest = part[: len(stamps)], rest[: len(stamps)]
         for column, factor in zip(columns, factors | np.uint64(1), strict=True):
-            stamps ^= column[block] * factor
-            stamps = (stamps << np.uint64(17)) | (stamps >> np.uint64(47))
-        found[block] = stamps
+            np.multiply(column[start : start + BLOCK], factor, out=part)
+            stamps ^= part
+            np.right_shift(stamps, 47, out=rest)
+            stamps <<= np.uint64(17)
+            stamps |= rest
     return found

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faced.model import Floats
+from faced.people.alignment import Alignment
 from faced.people.faces import NOISE
 from faced.people.groups import Names, Rows, add_rows, middle_distances, sum_rows
 from faced.people.rows import Runs, is_among, spans
@@ -55,25 +56,24 @@ class Cast:
 class Change:
     """What became of the faces of the last time.
 
-    moved: (n before,) the row of each now, -1 when it is gone or another than it was. came: (n,) the row of each then, -1
-    of what is new. rows: (m,) rows whose lists are other ones now. nearest, distances: (m, k) what these were, in the rows of now, -1 for what is gone.
+    same: from those faces to the ones of now, but for who is another than it was. rows: (m,) rows whose lists are other ones
+    now. nearest, distances: (m, k) what these were, in the rows of now, -1 for what is gone.
     """
 
-    moved: NDArray[np.int32]
-    came: NDArray[np.int32]
+    same: Alignment
     rows: NDArray[np.int32]
     nearest: NDArray[np.int32]
     distances: NDArray[np.float32]
 
     @cached_property
     def table(self) -> Rows:
-        """(n before + 1,) moved, and NOISE as the last one."""
-        return np.append(self.moved, np.int32(NOISE)).astype(np.intp)
+        """(n before + 1,) the row of each now, and NOISE as the last one."""
+        return np.append(self.same.moved, np.int32(NOISE)).astype(np.intp)
 
     def renumber(self, labels: NDArray[np.int32]) -> NDArray[np.int32]:
         """(n,) the label of each face then, (n before,), which is a row of then, as a row of now; NOISE of new faces."""
-        mine = np.append(labels, np.int32(NOISE))[self.came]
-        return np.append(self.moved, np.int32(NOISE))[mine]
+        mine = self.same.carry(labels, NOISE)
+        return np.asarray(np.append(self.same.moved, np.int32(NOISE))[mine])
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,12 +141,12 @@ def make_links(cast: Cast, members: Members) -> Links:
 
 def shift_starts(before: NDArray[np.int32], cast: Cast, change: Change) -> Shift:
     """before: (n before,) the starts of the last time."""
-    was = np.append(before, np.int32(NOISE))[change.came]
+    was = change.same.carry(before, NOISE).astype(np.intp)  # looked up by sooner than by int32
     now = np.full(len(before) + 1, NOISE, dtype=np.int32)
     now[was] = cast.starts
     now[NOISE] = NOISE
     lost = np.zeros(len(before) + 1, dtype=np.bool_)
-    lost[before[change.moved < 0]] = True
+    lost[before[change.same.back.new]] = True
     lost[was[now[was] != cast.starts]] = True
     lost[NOISE] = True  # who had none
     now[lost] = NOISE
@@ -200,9 +200,7 @@ def _list_events(
     before: Links, starts: NDArray[np.int32], cast: Cast, change: Change, shift: Shift
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """What comes to and goes from the links through lists. Starts that lost a face have lost all links before."""
-    old = np.full(len(cast), NOISE, dtype=np.int32)
-    alive = np.flatnonzero(change.moved >= 0)
-    old[change.moved[alive]] = starts[alive]
+    old = change.same.carry(starts, NOISE)
     is_new = old == NOISE
     broken = ~is_new & (np.append(shift.now, NOISE)[old] == NOISE)
     fresh = (is_new | broken) & (cast.starts != NOISE)
@@ -270,7 +268,7 @@ def _follow_large(
     keys = np.searchsorted(large, cast.starts[rows])
     inside = keys < len(large)
     rows, keys = rows[inside], keys[inside]
-    then = change.came[rows]
+    then = change.same.came[rows]
     done = (then != NOISE) & is_summed[starts[then]] if len(starts) else np.zeros(len(rows), np.bool_)
     wanted = (large[keys] == cast.starts[rows]) & ~done
     touched, keys = np.unique(keys[wanted], return_inverse=True)

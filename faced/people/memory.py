@@ -24,7 +24,7 @@ from faced.store.faces import load_vectors
 __all__ = ["FILE", "Followed", "Memory"]
 
 FILE = "faced.neighbours"
-FORMAT = 3
+FORMAT = 4
 """Counts up when other things are kept, or what was kept may have been wrong."""
 SAVED_WITHIN = 2000
 """A change of fewer than one face in so many is done again sooner than the file is written."""

@@ -12,7 +12,7 @@ import numpy as np
 
 from faced.people.faces import NOISE
 from faced.people.groups import Pairs, Rows
-from faced.people.rows import Runs, spans
+from faced.people.rows import Runs, distinct, spans
 
 __all__ = ["Past", "Round", "name_groups", "no_round"]
 
@@ -97,7 +97,8 @@ class Past:
 
 def name_groups(movers: Rows, targets: Rows) -> tuple[Rows, Rows]:
     """The groups that move or are moved to, each once, and what each is called when they have: the smallest that is there."""
-    stays, places = np.unique(targets, return_inverse=True)
+    stays = distinct(targets)
+    places = np.searchsorted(stays, targets)
     firsts = stays.copy()
     np.minimum.at(firsts, places, movers)
     return np.concatenate([stays, movers]), np.concatenate([firsts, firsts[places]])

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from faced.model import Floats
 from faced.people.division import DIGITS
 from faced.people.faces import NOISE
+from faced.people.groups import sum_runs
 
 __all__ = ["keep_nearest", "split_photos"]
 
@@ -89,7 +90,7 @@ def _from_centroids(
         block = slice(starts[done], stops[until - 1])
         sizes = stops[done:until] - starts[done:until]
         exact = embeddings[rows[block]].astype(np.float64)
-        middles = np.add.reduceat(exact, starts[done:until] - starts[done], axis=0) / sizes[:, None]
+        middles = sum_runs(exact, starts[done:until] - starts[done]) / sizes[:, None]
         exact -= np.repeat(middles, sizes, axis=0)
         distances[block] = np.sqrt(np.vecdot(exact, exact))
         done = until

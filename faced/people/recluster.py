@@ -51,7 +51,7 @@ __all__ = [
 
 LAST_INPUT = "recluster.input"
 UNUSABLE = "recluster.unusable"
-RULES = "8"
+RULES = "9"
 """Counts up when the rules change, so that the next pass decides anew."""
 
 
@@ -132,7 +132,7 @@ def decide_owners(
     before = _owners_of(faces, stored)
     last = None
     if followed.answer is not None and followed.answer[0] == load_setting(db, LAST_INPUT):
-        last = Last(followed.answer[1], kept.moved)  # and it is what is stored
+        last = Last(followed.answer[1], kept.alignment)  # and it is what is stored
     assignment = assign_persons(faces, clusters, before, said, last)
     near = _near(kept) if said.named else None
     suggestions = propose_faces(faces, clusters, assignment, said, near, within=settings.suggest)

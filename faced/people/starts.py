@@ -51,7 +51,7 @@ def follow_members(
     before: NDArray[np.int32], starts: NDArray[np.int32], changed: NDArray[np.bool_], moved: NDArray[np.int32]
 ) -> Members:
     """The members of now. before: the rows of those of then. changed: (n,) of faces whose start is not what it was. moved: see Change."""
-    rows = moved[before]
+    rows = moved[before].astype(np.intp)
     rows = rows[rows != NOISE]
     rows = rows[~changed[rows]]  # of the others the start is what it was
     own = starts[rows]
@@ -62,7 +62,7 @@ def follow_members(
     several = np.unique(starts[fresh[starts[fresh] != fresh]])
     more = _sort(starts, fresh[np.isin(starts[fresh], several[several != NOISE], kind="sort")])
     at = np.searchsorted(own, more.starts)
-    return Members(np.insert(own, at, more.starts), np.insert(rows, at, more.rows))
+    return Members(np.insert(own, at, more.starts), np.insert(rows.astype(np.int32), at, more.rows))
 
 
 def _sort(starts: NDArray[np.int32], rows: Rows) -> Members:

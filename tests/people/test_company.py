@@ -8,7 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from faced.faces.quality import GATE
-from faced.people import links, lists, neighbourhood, neighbours, order
+from faced.people import alignment, attaching, links, lists, neighbourhood, neighbours, order
 from faced.people.faces import Faces
 from faced.people.kept import Kept
 from faced.people.recluster import Clustering, rules_of
@@ -33,9 +33,11 @@ def make_cast(count: int, people: int, seed: int, width: float, spread: float) -
 
 
 def assert_as_anew(kept: Kept, faces: Faces) -> None:
-    """Labels, cores, and why, of a state made at once."""
+    """Labels, cores, and why, of a state made at once, in which every round of attaching counts all votes."""
     anew = Kept(kept.rules)
-    anew.follow(faces)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(attaching, "REMEMBERED", -1)
+        anew.follow(faces)
     mine, theirs = kept.clusters, anew.clusters
     assert mine is not None
     assert theirs is not None
@@ -72,6 +74,8 @@ def test_law_whatever_comes_and_goes_it_is_what_playing_anew_finds(
         if not tidy:
             patch.setattr(neighbours, "ROOM", 1)
             patch.setattr(order, "HOLES", 0)
+            patch.setattr(alignment, "RUN", 0)
+            patch.setattr(alignment, "WINDOW", 2)
         kept, here = Kept(rules_of(SETTINGS)), set[int]()
         for step in steps:
             away = sorted(set(range(count)) - here)
