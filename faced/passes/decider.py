@@ -138,7 +138,7 @@ def _serve(pipe: Connection, parent: int) -> None:
     while True:
         try:
             question = pipe.recv()
-        except EOFError:
+        except (EOFError, OSError):
             return
         try:
             memory = memories.setdefault(question.state, Memory(question.state))
@@ -147,7 +147,10 @@ def _serve(pipe: Connection, parent: int) -> None:
             answer = error
         except Exception as error:  # told as one line by whoever asked
             answer = FacedError(f"deciding who is who failed ({type(error).__name__}: {error})")
-        pipe.send(answer)
+        try:
+            pipe.send(answer)
+        except OSError:  # whoever asked was killed
+            return
 
 
 def _tell(pipe: Connection) -> Callable[[int, int], None]:

@@ -1,9 +1,16 @@
-"""The process that decides keeps what it frees."""
+"""The process that decides keeps what it frees, and ends quietly when nobody listens any more."""
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+from faced.faces.quality import GATE
+from faced.model import EngineId
+from faced.passes.decide import Question
+from faced.passes.decider import Decider
+from faced.people.recluster import Clustering
 
 SCRIPT = """
 import resource
@@ -33,3 +40,18 @@ def test_memory_that_is_freed_is_not_asked_for_again() -> None:
     if given_back < 1000:
         pytest.skip("this malloc gives nothing back")
     assert kept < given_back / 10
+
+
+def test_an_answer_that_nobody_waits_for_ends_it_without_a_word(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Whoever asked is gone before the answer is there, as when it is killed."""
+    decider = Decider()
+    decider.warm()
+    assert decider._pipe is not None
+    assert decider._process is not None
+    decider._pipe.send(Question(tmp_path, EngineId(1), Clustering(0.45, 3, GATE, 4)))
+    decider._pipe.close()
+    decider._process.join(60)
+    assert decider._process.exitcode == 0
+    assert capfd.readouterr().err == ""
