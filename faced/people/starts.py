@@ -50,7 +50,7 @@ def make_members(starts: NDArray[np.int32]) -> Members:
 def follow_members(
     before: NDArray[np.int32], starts: NDArray[np.int32], changed: NDArray[np.bool_], moved: NDArray[np.int32]
 ) -> Members:
-    """The members of now. before: the rows of those of then. changed: (n,) of faces whose start is not what it was. moved: see Change."""
+    """The members of now. before: the rows of those of then. changed: (n,) of faces whose start is not what it was. moved: see Alignment."""
     rows = moved[before].astype(np.intp)
     rows = rows[rows != NOISE]
     rows = rows[~changed[rows]]  # of the others the start is what it was
